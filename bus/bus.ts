@@ -1,0 +1,34 @@
+import type { Log } from './log.ts'
+import type { Payload } from './payload.ts'
+
+/** What a publisher is told. */
+export interface Accepted {
+  /** The message's place in the log. */
+  readonly seq: number
+  /** When the bus accepted it: milliseconds since 1970. */
+  readonly time: number
+  /** Whether this key was published before: then nothing was, and this is the first answer. */
+  readonly repeated: boolean
+}
+
+/**
+ * Where messages get their place. Buses differ in nothing else: each keeps the tail of its log in this process's
+ * memory, and readers read and watch it there.
+ *
+ * What every bus holds to, and the bus suite checks:
+ * - `publish` resolves once the message has its place and is in `log`; a reader may have it before.
+ * - Publishes of one caller that does not wait are placed in the order of the calls.
+ * - A publish that rejects has published nothing.
+ */
+export interface Bus {
+  readonly log: Log
+  /**
+   * @param channel a valid name
+   * @param key an idempotency key of this channel, 1 to 128 characters
+   * @throws TIDINGS_ERR_CLOSED, TIDINGS_ERR_TOO_LARGE where the log could not hold it,
+   * TIDINGS_ERR_KEY_REUSED, TIDINGS_ERR_KEYS_FULL
+   */
+  publish(channel: string, payload: Payload, key?: string): Promise<Accepted>
+  /** Publishes are refused from then on. Closing twice is harmless. */
+  close(): Promise<void>
+}

@@ -1,0 +1,39 @@
+import { ERR_OPTION } from './errors.ts'
+
+/** @returns the number. @throws TIDINGS_ERR_OPTION that names the option where it is none, or out of range. */
+export function checkNumber(
+  name: string,
+  value: unknown,
+  { least = 0, most = Number.MAX_SAFE_INTEGER, unit = '', infinity = false } = {},
+): number {
+  if (infinity && value === Infinity) return value
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value
+  const range = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `from ${least} to ${most}`
+  const what = `a whole number${unit && ` of ${unit}`}, ${range}${infinity ? ', or Infinity' : ''}`
+  throw new ERR_OPTION(name, `must be ${what}; it is ${show(value)}`)
+}
+
+/** @returns the options. @throws TIDINGS_ERR_OPTION that names the option that is not known. */
+export function checkKnown<T extends object>(
+  name: string,
+  value: unknown,
+  known: readonly (keyof T)[],
+): Partial<T> {
+  if (value === undefined) return {}
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new ERR_OPTION(name, `must be an object; it is ${show(value)}`)
+  }
+  for (const key of Object.keys(value)) {
+    if (!(known as readonly string[]).includes(key)) {
+      throw new ERR_OPTION(
+        name === 'options' ? key : `${name}.${key}`,
+        `is not known; ${known.join(', ')} are`,
+      )
+    }
+  }
+  return value
+}
+
+export function show(value: unknown): string {
+  return typeof value === 'string' ? `'${value}'` : Array.isArray(value) ? 'an array' : String(value)
+}

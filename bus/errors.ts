@@ -1,0 +1,144 @@
+import createError from '@fastify/error'
+
+/**
+ * Every error that the package raises, in one table: code, message, HTTP status. On a WebSocket the same code and
+ * message go into an error frame. A message names the parameter and the mend.
+ */
+export const ERR_OPTION = createError<[string, string]>('TIDINGS_ERR_OPTION', "Option '%s' %s", 500)
+export const ERR_CLOSED = createError<[]>('TIDINGS_ERR_CLOSED', 'The bus is closed', 503)
+
+export const ERR_CHANNEL = createError<[string]>('TIDINGS_ERR_CHANNEL', "Parameter 'channel' %s", 400)
+export const ERR_CURSOR = createError<[]>(
+  'TIDINGS_ERR_CURSOR',
+  "Parameter 'cursor' must be a cursor as the server gave it, 'earliest' or 'now'",
+  400,
+)
+export const ERR_LIMIT = createError<[number]>(
+  'TIDINGS_ERR_LIMIT',
+  "Parameter 'limit' must be a whole number from 1 to %d",
+  400,
+)
+export const ERR_WAIT = createError<[]>(
+  'TIDINGS_ERR_WAIT',
+  "Parameter 'wait' must be a whole number of seconds, 0 or more",
+  400,
+)
+export const ERR_FORMAT = createError<[string]>('TIDINGS_ERR_FORMAT', "Parameter 'format' %s", 400)
+export const ERR_KEY = createError<[]>(
+  'TIDINGS_ERR_KEY',
+  "'Idempotency-Key' (in a frame: 'key') must be a string of 1 to 128 characters",
+  400,
+)
+export const ERR_KEY_REUSED = createError<[]>(
+  'TIDINGS_ERR_KEY_REUSED',
+  "'Idempotency-Key' (in a frame: 'key') was used for another payload in this channel: take a new key",
+  422,
+)
+export const ERR_KEYS_FULL = createError<[]>(
+  'TIDINGS_ERR_KEYS_FULL',
+  'Too many idempotency keys are remembered: try again later, or publish without one',
+  503,
+)
+
+export const ERR_JSON = createError<[]>(
+  'TIDINGS_ERR_JSON',
+  'The body is not JSON: mend it, or send it as text/plain',
+  400,
+)
+export const ERR_UTF8 = createError<[]>(
+  'TIDINGS_ERR_UTF8',
+  'The body is not UTF-8: mend it, or send it as application/octet-stream',
+  400,
+)
+export const ERR_CHARSET = createError<[]>(
+  'TIDINGS_ERR_CHARSET',
+  "The charset in 'Content-Type' is not known here: send UTF-8",
+  415,
+)
+export const ERR_ENCODING = createError<[]>(
+  'TIDINGS_ERR_ENCODING',
+  "'Content-Encoding' is not known here: send the body as it is (identity)",
+  415,
+)
+export const ERR_DATA = createError<[string]>('TIDINGS_ERR_DATA', '%s', 400)
+export const ERR_TOO_LARGE = createError<[number, number]>(
+  'TIDINGS_ERR_TOO_LARGE',
+  'The payload has %d bytes; %d are allowed',
+  413,
+)
+
+export const ERR_ORIGIN = createError<[]>(
+  'TIDINGS_ERR_ORIGIN',
+  "This 'Origin' is not allowed here: name it in option 'origins'",
+  403,
+)
+export const ERR_FORBIDDEN = createError<[]>('TIDINGS_ERR_FORBIDDEN', 'Not permitted', 403)
+export const ERR_NO_PUBLISH = createError<[]>(
+  'TIDINGS_ERR_NO_PUBLISH',
+  "Clients may not publish here (option 'publish')",
+  403,
+)
+export const ERR_READERS = createError<[]>(
+  'TIDINGS_ERR_READERS',
+  'Too many readers are held open: try again later',
+  503,
+)
+export const ERR_HOST = createError<[string]>(
+  'TIDINGS_ERR_HOST',
+  "'%s' is not a name of this server: start it with --allow-host to accept it",
+  421,
+)
+
+export const ERR_UPGRADE = createError<[]>(
+  'TIDINGS_ERR_UPGRADE',
+  'This is a WebSocket endpoint: ask with Connection: Upgrade and Upgrade: websocket',
+  426,
+)
+export const ERR_WS_VERSION = createError<[]>(
+  'TIDINGS_ERR_WS_VERSION',
+  "'Sec-WebSocket-Version' must be 13",
+  426,
+)
+export const ERR_WS_KEY = createError<[]>(
+  'TIDINGS_ERR_WS_KEY',
+  "'Sec-WebSocket-Key' must be 16 bytes in base64",
+  400,
+)
+
+export const ERR_FRAME = createError<[string]>('TIDINGS_ERR_FRAME', '%s', 400)
+export const ERR_SUBSCRIBED = createError<[string]>(
+  'TIDINGS_ERR_SUBSCRIBED',
+  "'%s' is subscribed already",
+  409,
+)
+export const ERR_NOT_SUBSCRIBED = createError<[string]>(
+  'TIDINGS_ERR_NOT_SUBSCRIBED',
+  "'%s' is not subscribed",
+  409,
+)
+
+/** Why a log can't give all that came after a cursor. */
+export type GapReason = 'trimmed' | 'epoch' | 'ahead'
+
+const GapBase = createError<[string, string]>(
+  'TIDINGS_ERR_GAP',
+  'The log no longer has all that came after this cursor (%s): go on from %s',
+  410,
+)
+
+/** A hole in the log, told to a reader who has not asked to step over it. */
+export class GapError extends GapBase {
+  /**
+   * `trimmed`: retention took messages that came after the cursor. `epoch`: the cursor is from another life of the
+   * log. `ahead`: the cursor is past the log's end.
+   */
+  readonly reason: GapReason
+  /** Where to go on: after it, all is there. */
+  readonly cursor: string
+
+  constructor(reason: GapReason, cursor: string) {
+    super(reason, cursor)
+    this.reason = reason
+    this.cursor = cursor
+  }
+}

@@ -1,0 +1,168 @@
+import type { Batch } from './batch.ts'
+import type { Start } from './cursor.ts'
+import type { Bound, Gap, Log } from './log.ts'
+import type { Member, View } from './view.ts'
+
+/** What a transport is to the core: it takes batches and gaps in order, knows its socket and its form. */
+export interface Sink {
+  /** Whether to wait. A sink that was full calls the reader's `resume` when it has drained. */
+  readonly full: boolean
+  /** Takes a batch, whole, full or not. */
+  batch(batch: Batch): void
+  /** Takes a hole. A hole in the replay of a channel that is being added comes with that channel's name. */
+  gap(gap: Gap, channel?: string): void
+}
+
+/** How much goes to a sink in one write while it is behind. */
+const STEP: Bound = { limit: 1000, bytes: 64 * 1024 }
+
+/** A channel that is being added: its own messages are replayed up to the reader's place first. */
+interface Joining {
+  readonly channel: string
+  /** How far the reader itself must have come. */
+  readonly need: number
+  at: number
+  readonly done: () => void
+}
+
+/**
+ * A reader that stays: what the log holds after its place, then what comes next, with no turn of the event loop
+ * between the last read and the first watch. While its sink is full it is paused and nothing is kept for it: the log
+ * is the buffer, and it reads on from there.
+ */
+export class Reader implements Member {
+  readonly #log: Log
+  readonly #sink: Sink
+  #channels: readonly string[]
+  /** The view it is a live member of. */
+  #live: View | undefined
+  #at: number
+  /** A hole at the start, not told yet. */
+  #hole: Gap | undefined
+  #joining: Joining | undefined
+  #ended = false
+
+  /**
+   * @param channels sorted, each once
+   * @param start `resume` starts it: a hole there is told first
+   */
+  constructor(log: Log, channels: readonly string[], start: Start, sink: Sink) {
+    this.#log = log
+    this.#sink = sink
+    this.#channels = channels
+    const { seq, gap } = log.locate(start, channels)
+    this.#at = seq
+    this.#hole = gap
+  }
+
+  get channels(): readonly string[] {
+    return this.#channels
+  }
+
+  /** All of its channels up to here has been handed to the sink. */
+  get place(): number {
+    return this.#live?.place ?? this.#at
+  }
+
+  /** Starts it, and goes on after the sink has drained. */
+  resume(): void {
+    if (this.#live === undefined && !this.#ended) this.#pump()
+  }
+
+  deliver(after: number): void {
+    this.#at = after
+    const view = this.#live!
+    let behind = this.#sink.full || view.gapAfter(after) !== undefined
+    if (!behind) {
+      const batch = view.read(after, STEP)
+      this.#sink.batch(batch)
+      this.#at = batch.end
+      behind = batch.more || this.#sink.full
+    }
+    if (!behind) return
+    this.#leave()
+    this.#pump()
+  }
+
+  #leave(): void {
+    this.#live?.leave(this)
+    this.#live = undefined
+  }
+
+  #pump(): void {
+    while (!this.#sink.full && !this.#ended) {
+      if (this.#joining !== undefined && this.#at >= this.#joining.need) {
+        this.#replay(this.#joining)
+        continue
+      }
+      const view = this.#log.view(this.#channels)
+      const gap = this.#hole ?? view.gapAfter(this.#at)
+      if (gap !== undefined) {
+        this.#hole = undefined
+        this.#at = gap.seq
+        this.#sink.gap(gap)
+        continue
+      }
+      const batch = view.read(this.#at, STEP)
+      this.#at = batch.end
+      if (batch.entries.length > 0) this.#sink.batch(batch)
+      else if (this.#joining === undefined) {
+        this.#live = view
+        view.join(this)
+        return
+      }
+    }
+  }
+
+  /** One step of the replay of the channel that is being added, up to the reader's own place. */
+  #replay(joining: Joining): void {
+    const channels = [joining.channel]
+    const gap = this.#log.gapAfter(joining.at, channels)
+    if (gap !== undefined && joining.at < this.#at) {
+      // Past the reader's place it is no longer this replay's affair: the reader will meet that hole by itself.
+      joining.at = Math.min(gap.seq, this.#at)
+      this.#sink.gap({ reason: 'trimmed', seq: joining.at }, joining.channel)
+      return
+    }
+    const batch = this.#log.read(channels, joining.at, { ...STEP, until: this.#at })
+    joining.at = batch.end
+    if (batch.entries.length > 0) {
+      this.#sink.batch(batch)
+      return
+    }
+    this.#channels = [...this.#channels, joining.channel].sort()
+    this.#joining = undefined
+    joining.done()
+  }
+
+  /**
+   * Adds a channel that the reader does not follow yet. From an older place it is replayed up to the reader's own,
+   * with nothing between; one that is ahead of the reader's, as that of a slow reader may be, is waited for.
+   * @param done called in the right place of the stream, what was replayed before it, what comes next behind it; also
+   * where the reader ends first
+   */
+  add(channel: string, start: Start, done: () => void): void {
+    const { seq, gap } = this.#log.locate(start, [channel])
+    if (gap !== undefined) this.#sink.gap(gap, channel)
+    this.#at = this.place
+    this.#leave()
+    this.#joining = { channel, need: seq, at: gap?.seq ?? seq, done }
+    this.resume()
+  }
+
+  /** Drops a channel: nothing of it follows. */
+  remove(channel: string): void {
+    this.#at = this.place
+    this.#leave()
+    this.#channels = this.#channels.filter((name) => name !== channel)
+    this.resume()
+  }
+
+  /** Nothing is delivered after it; ending twice is harmless. */
+  end(): void {
+    this.#ended = true
+    this.#leave()
+    this.#joining?.done()
+    this.#joining = undefined
+  }
+}
