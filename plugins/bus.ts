@@ -1,0 +1,76 @@
+import type { FastifyInstance } from 'fastify'
+import type { Bus } from '../bus/bus.ts'
+import { checkChannel } from '../bus/channel.ts'
+import { ERR_OPTION } from '../bus/errors.ts'
+import { checkKey } from '../bus/keys.ts'
+import type { Message } from '../bus/message.ts'
+import { payloadOf } from '../bus/payload.ts'
+import { type SubscribeOptions, subscribe } from '../bus/subscribe.ts'
+
+/** What `app.tidings` is. */
+export class Tidings {
+  readonly bus: Bus
+  readonly #closing = new AbortController()
+
+  constructor(bus: Bus) {
+    this.bus = bus
+  }
+
+  /**
+   * Publishes to a channel: a string as text, a Uint8Array as bytes, anything else as JSON.
+   * @param key an idempotency key: the same key with the same data publishes once, and gets the first answer
+   * @returns the accepted message
+   * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_DATA, TIDINGS_ERR_KEY, TIDINGS_ERR_KEY_REUSED, TIDINGS_ERR_KEYS_FULL,
+   * TIDINGS_ERR_TOO_LARGE, TIDINGS_ERR_CLOSED
+   */
+  async publish<T>(channel: string, data: T, { key }: { key?: string } = {}): Promise<Message<T>> {
+    checkChannel(channel)
+    if (key !== undefined) checkKey(key)
+    const { seq, time } = await this.bus.publish(channel, payloadOf(data), key)
+    return { cursor: this.bus.log.cursor(seq), channel, time, data }
+  }
+
+  /**
+   * The messages of one channel or several, in log order; see SubscribeOptions. Breaking out of the loop ends it, and
+   * so do its signal and the app's close.
+   * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR; in the loop TIDINGS_ERR_GAP
+   */
+  subscribe<T = unknown>(
+    channel: string | readonly string[],
+    options: SubscribeOptions = {},
+  ): AsyncIterableIterator<Message<T>, void, void> {
+    return subscribe<T>(this.bus.log, channel, options, this.#closing.signal)
+  }
+
+  /** @internal Ends the loops. */
+  close(): void {
+    this.#closing.abort()
+  }
+}
+
+/** Registrations that use a bus: the last one closes it. */
+const users = new WeakMap<Bus, number>()
+
+/** Decorates the app, and ties the bus to its life. @throws TIDINGS_ERR_OPTION */
+export function setUpBus(app: FastifyInstance, bus: Bus, decorator: string): void {
+  const taken = app.hasDecorator(decorator) ? app.getDecorator<unknown>(decorator) : undefined
+  if (taken === undefined) app.decorate(decorator, new Tidings(bus))
+  else if (!(taken instanceof Tidings) || taken.bus !== bus) {
+    throw new ERR_OPTION(
+      'decorator',
+      `'${decorator}' is taken: give this registration another name, or the same bus`,
+    )
+  }
+  const tidings = app.getDecorator<Tidings>(decorator)
+
+  users.set(bus, (users.get(bus) ?? 0) + 1)
+  app.addHook('preClose', (done) => {
+    tidings.close()
+    done()
+  })
+  app.addHook('onClose', async () => {
+    const left = users.get(bus)! - 1
+    users.set(bus, left)
+    if (left === 0) await bus.close()
+  })
+}

@@ -1,0 +1,41 @@
+import type { FastifyInstance } from 'fastify'
+import { refuseGap } from '../wire/answer.ts'
+import { parseAsk, parseWait } from '../wire/ask.ts'
+import { holdPoll } from '../wire/hold.ts'
+import { Bounds, Poll } from '../wire/poll.ts'
+import { longpollSchema, unchecked } from '../wire/schemas.ts'
+import type { Service } from '../wire/service.ts'
+
+/** GET /longpoll: what stands after a cursor, as soon as there is something. */
+export function longpoll(app: FastifyInstance, service: Service): void {
+  const { bus, settings, guard, meter } = service
+  const { handlerTimeout } = app.initialConfig as { handlerTimeout?: number }
+  const bounds = new Bounds(settings.poll.maxBytes)
+
+  app.route({
+    method: 'GET',
+    url: '/longpoll',
+    exposeHeadRoute: false,
+    schema: longpollSchema,
+    validatorCompiler: unchecked,
+    // A held request is no slow handler.
+    ...(handlerTimeout && { handlerTimeout: 0x7fff_ffff }),
+    onRequest: meter?.hook('longpoll') ?? [],
+    preHandler: guard.hook(({ query }) => ({ action: 'subscribe', channels: parseAsk(query).channels })),
+    handler(request, reply) {
+      const asked = new Poll(service, 'longpoll', bounds, request, reply)
+      const { start, channels } = asked.ask
+      const { wait, maxWait } = settings.longpoll
+      const { seconds, preferred } = parseWait(request.query, request.headers.prefer, wait, maxWait)
+      if (start === undefined) {
+        // So that a client has a place before it waits.
+        asked.place()
+        return
+      }
+      const { seq, gap } = bus.log.locate(start, channels)
+      if (gap !== undefined) refuseGap(bus.log, reply, gap)
+      if (preferred) reply.header('preference-applied', `wait=${seconds}`)
+      if (!asked.answer(seq)) holdPoll(service, asked, seq, seconds * 1000)
+    },
+  })
+}

@@ -1,0 +1,45 @@
+import type { FastifyInstance } from 'fastify'
+import { checkKey } from '../bus/keys.ts'
+import { parseChannel } from '../wire/ask.ts'
+import { bodyPayload, checkEncoding, checkSize } from '../wire/body.ts'
+import { checkOrigin } from '../wire/origin.ts'
+import { publishSchema, unchecked } from '../wire/schemas.ts'
+import type { Service } from '../wire/service.ts'
+
+/** POST /publish: puts the body into the log. Not there where clients may not publish. */
+export function publish(app: FastifyInstance, { bus, settings, guard }: Service): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+
+  app.route({
+    method: 'POST',
+    url: '/publish',
+    schema: publishSchema,
+    validatorCompiler: unchecked,
+    bodyLimit: settings.payloadLimit,
+    onRequest(request, _reply, done) {
+      checkOrigin(request, settings.origins)
+      checkEncoding(request.headers)
+      done()
+    },
+    // Over HTTP/2 a request with neither type nor length may still have a body, which Fastify would pass over.
+    preParsing(request, _reply, payload, done) {
+      if (request.raw.httpVersionMajor === 2) request.headers['content-type'] ??= 'text/plain'
+      done(null, payload)
+    },
+    preHandler: guard.hook((request) => ({ action: 'publish', channels: [parseChannel(request.query)] })),
+    async handler(request, reply) {
+      const channel = parseChannel(request.query)
+      const key = request.headers['idempotency-key']
+      if (key !== undefined) checkKey(key)
+      const payload = bodyPayload(
+        request.headers['content-type'],
+        (request.body as Buffer) ?? Buffer.alloc(0),
+      )
+      checkSize(payload, settings.payloadLimit)
+      const { seq, time, repeated } = await bus.publish(channel, payload, key as string | undefined)
+      reply.code(repeated ? 200 : 201).type('application/json; charset=utf-8')
+      return `{"cursor":"${bus.log.cursor(seq)}","channel":"${channel}","time":${time}}`
+    },
+  })
+}

@@ -1,0 +1,51 @@
+import type { FastifyInstance } from 'fastify'
+import { exposed } from '../wire/answer.ts'
+import { parseAsk } from '../wire/ask.ts'
+import { EventStream } from '../wire/events.ts'
+import { retryRefused } from '../wire/retry.ts'
+import { sseSchema, unchecked } from '../wire/schemas.ts'
+import type { Service } from '../wire/service.ts'
+
+const HEAD = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-store, no-transform',
+  'x-accel-buffering': 'no',
+}
+
+/** GET /sse: what stands after a cursor, and all that comes, as server-sent events. */
+export function sse(app: FastifyInstance, service: Service): void {
+  const { guard, readers, meter } = service
+
+  app.route({
+    method: 'GET',
+    url: '/sse',
+    exposeHeadRoute: false,
+    schema: sseSchema,
+    validatorCompiler: unchecked,
+    onRequest: meter?.hook('sse') ?? [],
+    preHandler: guard.hook(({ query, headers }) => ({
+      action: 'subscribe',
+      channels: parseAsk(query, headers['last-event-id']).channels,
+    })),
+    handler(request, reply) {
+      const ask = parseAsk(request.query, request.headers['last-event-id'])
+      reply.headers(HEAD)
+      if (readers.full) {
+        // A native EventSource never comes back from a 503.
+        reply.header('tidings-refused', 'limit').send(`retry: ${retryRefused()}\n\n`)
+        return
+      }
+      // onSend hooks do not run from here on: what CORS and others have set goes out with our own.
+      reply.hijack()
+      const { raw } = reply
+      for (const [name, value] of Object.entries(reply.getHeaders())) raw.setHeader(name, value!)
+      if (request.headers.origin !== undefined) {
+        raw.setHeader(
+          'access-control-expose-headers',
+          exposed(reply.getHeader('access-control-expose-headers')),
+        )
+      }
+      new EventStream(service, request, raw, ask)
+    },
+  })
+}

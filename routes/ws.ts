@@ -1,0 +1,22 @@
+import type { FastifyInstance } from 'fastify'
+import { parseSocketAsk } from '../wire/ask.ts'
+import { Conversation } from '../wire/conversation.ts'
+import { socketRoute } from '../wire/handshake.ts'
+import { wsSchema } from '../wire/schemas.ts'
+import type { Service } from '../wire/service.ts'
+import { SocketStream } from '../wire/socket.ts'
+
+/** GET /ws: what stands after a cursor, and all that comes, over a WebSocket that publishes, too. */
+export function ws(app: FastifyInstance, service: Service): void {
+  app.route({
+    ...socketRoute(service, 'ws', parseSocketAsk),
+    url: '/ws',
+    schema: wsSchema,
+    wsHandler(socket, request) {
+      const ask = parseSocketAsk(request.query)
+      const stream = new SocketStream(service, request, socket, ask)
+      new Conversation(service, request, socket, stream, ask)
+      stream.start()
+    },
+  })
+}

@@ -1,0 +1,35 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { ERR_CHARSET, ERR_ENCODING, ERR_TOO_LARGE } from '../bus/errors.ts'
+import { bytesPayload, jsonPayload, type Payload, textPayload, utf8 } from '../bus/payload.ts'
+
+const JSON_TYPE = /^application\/(?:json|[^/;\s]+\+json)$/
+const TEXT_TYPE = /^(?:text\/[^/;\s]+|application\/x-www-form-urlencoded)$/
+const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)"?/i
+/** US-ASCII is a part of UTF-8. */
+const UTF8_NAMES: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii'])
+
+/**
+ * The body of a publish as the type calls it; of a well-formed type, that is: Fastify refuses others.
+ * @throws TIDINGS_ERR_JSON, TIDINGS_ERR_UTF8, TIDINGS_ERR_CHARSET
+ */
+export function bodyPayload(type: string | undefined, body: Buffer): Payload {
+  if (type === undefined) return textPayload(utf8(body))
+  const media = type.split(';', 1)[0]!.trim().toLowerCase()
+  if (JSON_TYPE.test(media)) return jsonPayload(utf8(body))
+  if (!TEXT_TYPE.test(media)) return bytesPayload(body)
+  const charset = CHARSET.exec(type)?.[1]?.toLowerCase() ?? 'utf-8'
+  if (!UTF8_NAMES.has(charset)) throw new ERR_CHARSET()
+  return textPayload(utf8(body))
+}
+
+/** @throws TIDINGS_ERR_ENCODING where the body is coded (RFC 9110 section 8.4) */
+export function checkEncoding(headers: IncomingHttpHeaders): void {
+  const encoding = headers['content-encoding']
+  if (encoding !== undefined && encoding.trim().toLowerCase() !== 'identity') throw new ERR_ENCODING()
+}
+
+/** @throws TIDINGS_ERR_TOO_LARGE */
+export function checkSize(payload: Payload, most: number): Payload {
+  if (payload.size > most) throw new ERR_TOO_LARGE(payload.size, most)
+  return payload
+}

@@ -1,0 +1,133 @@
+import type { FastifyRequest } from 'fastify'
+import type { WebSocket } from 'ws'
+import { MAX_CHANNELS } from '../bus/channel.ts'
+import { ERR_CHANNEL, ERR_NO_PUBLISH, ERR_NOT_SUBSCRIBED, ERR_SUBSCRIBED } from '../bus/errors.ts'
+import { bytesPayload, type Payload, textPayload } from '../bus/payload.ts'
+import type { Ask } from './ask.ts'
+import { checkSize } from './body.ts'
+import { type ClientFrame, parseFrame, parseMembers } from './client-frame.ts'
+import { maxFrame } from './frame-limit.ts'
+import { logFrame } from './log-frame.ts'
+import type { Service } from './service.ts'
+import type { SocketStream } from './socket.ts'
+
+/** Frames of a client that wait; while there are as many, its socket is not read. */
+const MOST_WAITING = 64
+
+interface Incoming {
+  readonly data: Buffer
+  readonly binary: boolean
+}
+
+/** What a client says on a WebSocket: its frames, in their order, each after the one before has settled. */
+export class Conversation {
+  readonly #service: Service
+  readonly #request: FastifyRequest
+  readonly #ws: WebSocket
+  readonly #stream: SocketStream
+  readonly #ask: Ask
+  readonly #waiting: Incoming[] = []
+  #busy = false
+
+  constructor(service: Service, request: FastifyRequest, ws: WebSocket, stream: SocketStream, ask: Ask) {
+    this.#service = service
+    this.#request = request
+    this.#ws = ws
+    this.#stream = stream
+    this.#ask = ask
+    ws.on('message', (data: Buffer, binary: boolean) => this.#take({ data, binary }))
+  }
+
+  #take(incoming: Incoming): void {
+    this.#waiting.push(incoming)
+    if (this.#waiting.length >= MOST_WAITING) this.#ws.pause()
+    if (!this.#busy) void this.#work()
+  }
+
+  /** Also after the socket has closed: what was published before it did is not lost. */
+  async #work(): Promise<void> {
+    this.#busy = true
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      if (this.#ws.isPaused && this.#waiting.length < MOST_WAITING / 2) this.#ws.resume()
+      await (this.#ask.raw ? this.#hearRaw(next) : this.#hear(next))
+    }
+    this.#busy = false
+  }
+
+  async #hear({ data, binary }: Incoming): Promise<void> {
+    if (data.length > maxFrame(this.#service.settings.payloadLimit)) {
+      this.#stream.close(1009, 'the frame is too large')
+      return
+    }
+    if (binary) {
+      this.#stream.close(1003, 'frames must be text')
+      return
+    }
+    const text = data.toString()
+    this.#log(text)
+    let ref: string | undefined
+    try {
+      const parsed = parseMembers(text)
+      ref = parsed.ref
+      await this.#obey(parseFrame(text, parsed.members), ref)
+    } catch (error) {
+      const { code, message } = error as { code: string; message: string }
+      this.#stream.answer('error', ref, `,"code":"${code}","message":${JSON.stringify(message)}`)
+    }
+  }
+
+  async #obey(frame: ClientFrame, ref: string | undefined): Promise<void> {
+    const stream = this.#stream
+    switch (frame.type) {
+      case 'publish': {
+        const cursor = await this.#publish(frame.channel, frame.payload, frame.key)
+        stream.answer('published', ref, `,"cursor":"${cursor}"`)
+        return
+      }
+      case 'subscribe': {
+        const { channel, start } = frame
+        if (stream.channels.includes(channel)) throw new ERR_SUBSCRIBED(channel)
+        if (stream.channels.length === MAX_CHANNELS)
+          throw new ERR_CHANNEL(`: ${MAX_CHANNELS} at most can be read at once`)
+        const permit = await this.#service.guard.ask(this.#request, {
+          action: 'subscribe',
+          channels: [channel],
+        })
+        if (permit !== undefined) stream.permit(permit)
+        await stream.subscribe(channel, start, ref)
+        return
+      }
+      case 'unsubscribe':
+        if (!stream.channels.includes(frame.channel)) throw new ERR_NOT_SUBSCRIBED(frame.channel)
+        stream.unsubscribe(frame.channel, ref)
+        return
+      case 'ping':
+        stream.answer('pong', ref, `,"cursor":"${stream.cursor}"`)
+    }
+  }
+
+  /** The raw form has no error frame: what is refused ends the socket. */
+  async #hearRaw({ data, binary }: Incoming): Promise<void> {
+    try {
+      const payload = binary ? bytesPayload(data) : textPayload(data.toString())
+      this.#log(binary ? data : data.toString())
+      await this.#publish(this.#ask.channels[0]!, payload)
+    } catch (error) {
+      const { statusCode, message } = error as { statusCode: number; message: string }
+      this.#stream.close(statusCode === 413 ? 1009 : statusCode === 403 ? 1008 : 1011, message)
+    }
+  }
+
+  #log(frame: string | Buffer): void {
+    if (this.#service.settings.logFrames) logFrame(this.#request, frame)
+  }
+
+  async #publish(channel: string, payload: Payload, key?: string): Promise<string> {
+    const { bus, settings, guard } = this.#service
+    if (!settings.publish) throw new ERR_NO_PUBLISH()
+    checkSize(payload, settings.payloadLimit)
+    await guard.ask(this.#request, { action: 'publish', channels: [channel] })
+    const { seq } = await bus.publish(channel, payload, key)
+    return bus.log.cursor(seq)
+  }
+}

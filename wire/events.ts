@@ -1,0 +1,114 @@
+import type { ServerResponse } from 'node:http'
+import type { FastifyRequest } from 'fastify'
+import type { Batch, Form } from '../bus/batch.ts'
+import { chunk, events, eventsChunk, rawEvents, rawEventsChunk } from '../bus/forms.ts'
+import type { Gap, Log } from '../bus/log.ts'
+import { Reader, type Sink } from '../bus/reader.ts'
+import type { Ask } from './ask.ts'
+import { ownSocket, plainStream } from './internals.ts'
+import { Outlet, type Sender } from './outlet.ts'
+import type { Held } from './readers.ts'
+import { retryCut } from './retry.ts'
+import type { Service } from './service.ts'
+import type { Spoke } from './wheel.ts'
+
+/** Milliseconds that a client has to take what waits for it when its stream is ended. */
+const GRACE = 600
+
+const HEARTBEAT = ':\n\n'
+const HEARTBEAT_CHUNK = chunk(HEARTBEAT)
+
+/**
+ * A stream of server-sent events. Over HTTP/1.1 its chunks are made once for all readers and go to the socket itself;
+ * `response.write` would make three small writes of each.
+ */
+export class EventStream implements Sink, Sender, Held, Spoke {
+  readonly #service: Service
+  readonly #response: ServerResponse
+  readonly #outlet: Outlet
+  readonly #reader: Reader
+  readonly #log: Log
+  readonly #form: Form
+  /** Whether we make the chunks. */
+  readonly #chunks: boolean
+
+  constructor(service: Service, request: FastifyRequest, response: ServerResponse, ask: Ask) {
+    const { bus, settings, readers, guard, heartbeat } = service
+    this.#service = service
+    this.#response = response
+    this.#log = bus.log
+    const start = ask.start ?? 'now'
+    this.#reader = new Reader(bus.log, ask.channels, start, this)
+    // The place asked for, also at a hole: the gap follows with its own.
+    const place =
+      typeof start === 'string' ? this.#log.cursor(this.#reader.place) : `${start.epoch}.${start.seq}`
+    const hello = `retry: ${retryCut()}\n\nevent: ready\nid: ${place}\ndata: {"cursor":"${place}"}\n\n`
+
+    response.writeHead(200)
+    response.write(hello)
+    request.raw.socket.setTimeout(0)
+    const socket = ownSocket(response)
+    this.#chunks = socket !== undefined
+    if (this.#chunks) this.#form = ask.raw ? rawEventsChunk : eventsChunk
+    else this.#form = ask.raw ? rawEvents : events
+    this.#outlet = new Outlet(socket ?? plainStream(response), settings.slowConsumer, this)
+    response.once('close', () => this.#release())
+    readers.hold(this, guard.permitOf(request))
+    heartbeat.sse.add(this)
+    this.#reader.resume()
+  }
+
+  get full(): boolean {
+    return this.#outlet.full
+  }
+
+  batch(batch: Batch): void {
+    this.#service.meter?.delivered('sse', batch.entries.length)
+    this.#outlet.write(batch.as(this.#form))
+  }
+
+  gap({ reason, seq }: Gap): void {
+    const cursor = this.#log.cursor(seq)
+    this.#send(`event: gap\nid: ${cursor}\ndata: {"reason":"${reason}","cursor":"${cursor}"}\n\n`)
+  }
+
+  #send(text: string): void {
+    this.#outlet.write(this.#chunks ? chunk(text) : text)
+  }
+
+  drained(): void {
+    this.#reader.resume()
+  }
+
+  beat(): void {
+    if (!this.full) this.#outlet.write(this.#chunks ? HEARTBEAT_CHUNK : HEARTBEAT)
+  }
+
+  tooSlow(): void {
+    this.#release()
+    this.#response.destroy()
+  }
+
+  goAway(): void {
+    this.#send(`retry: ${retryCut()}\n\n`)
+    this.revoke()
+  }
+
+  revoke(): void {
+    this.#release()
+    const response = this.#response
+    const { socket } = response
+    response.end()
+    // A kept-alive connection would hold up the server's close; over HTTP/2 the session goes on.
+    if (this.#chunks) socket?.destroySoon()
+    const timer = setTimeout(() => response.destroy(), GRACE)
+    response.once('close', () => clearTimeout(timer))
+  }
+
+  #release(): void {
+    this.#reader.end()
+    this.#outlet.close()
+    this.#service.heartbeat.sse.delete(this)
+    this.#service.readers.release(this)
+  }
+}

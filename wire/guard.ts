@@ -1,0 +1,49 @@
+import type { FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
+import { ERR_FORBIDDEN } from '../bus/errors.ts'
+import type { Authorize, Question } from './options.ts'
+
+/** Asks `authorize`, where there is one, and keeps what it said of a request for the handler behind. */
+export class Guard {
+  readonly #authorize: Authorize | undefined
+  readonly #permits = new WeakMap<FastifyRequest, AbortSignal>()
+
+  constructor(authorize: Authorize | undefined) {
+    this.#authorize = authorize
+  }
+
+  /**
+   * @returns a signal that aborts when the permission runs out, or undefined where it does not
+   * @throws TIDINGS_ERR_FORBIDDEN
+   */
+  async ask(request: FastifyRequest, question: Question): Promise<AbortSignal | undefined> {
+    if (this.#authorize === undefined) return undefined
+    let verdict: unknown
+    try {
+      verdict = await this.#authorize(request, question)
+    } catch (error) {
+      request.log.info({ err: error }, 'authorize threw: not permitted')
+    }
+    if (verdict instanceof AbortSignal && !verdict.aborted) return verdict
+    if (verdict === true) return undefined
+    throw new ERR_FORBIDDEN()
+  }
+
+  /**
+   * The hook that asks, to stand behind the user's own; none where there is nobody to ask, so that it costs nothing.
+   * @param question what this request is about; may throw what is wrong with it
+   */
+  hook(question: (request: FastifyRequest) => Question): preHandlerAsyncHookHandler[] {
+    if (this.#authorize === undefined) return []
+    return [
+      async (request) => {
+        const permit = await this.ask(request, question(request))
+        if (permit !== undefined) this.#permits.set(request, permit)
+      },
+    ]
+  }
+
+  /** What the hook was told of this request. */
+  permitOf(request: FastifyRequest): AbortSignal | undefined {
+    return this.#permits.get(request)
+  }
+}

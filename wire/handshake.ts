@@ -1,0 +1,83 @@
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import { ERR_READERS, ERR_UPGRADE, ERR_WS_KEY, ERR_WS_VERSION } from '../bus/errors.ts'
+import type { Ask } from './ask.ts'
+import { checkOrigin } from './origin.ts'
+import { retryAfter } from './retry.ts'
+import { unchecked } from './schemas.ts'
+import type { Service } from './service.ts'
+
+/** Sixteen bytes in base64 (RFC 6455 section 4.1). */
+const KEY = /^[A-Za-z0-9+/]{22}==$/
+
+/**
+ * What is wrong with a handshake is said over HTTP, before any upgrade.
+ * @throws TIDINGS_ERR_UPGRADE, TIDINGS_ERR_WS_VERSION, TIDINGS_ERR_WS_KEY
+ * @see RFC 6455 section 4.2
+ */
+function checkHandshake(request: FastifyRequest, reply: FastifyReply): void {
+  if (!request.ws) {
+    // RFC 9110 sections 7.8 and 15.5.22
+    reply.header('upgrade', 'websocket').header('connection', 'upgrade')
+    throw new ERR_UPGRADE()
+  }
+  const { headers } = request
+  reply.header('connection', 'close')
+  if (headers['sec-websocket-version'] !== '13') {
+    reply
+      .header('sec-websocket-version', '13')
+      .header('upgrade', 'websocket')
+      .header('connection', 'upgrade, close')
+    throw new ERR_WS_VERSION()
+  }
+  if (!KEY.test(headers['sec-websocket-key'] ?? '')) throw new ERR_WS_KEY()
+}
+
+/**
+ * What the routes of sockets share: all that can be wrong is answered before the upgrade. Over HTTP/2 they are not
+ * there.
+ * @param parse what is wrong with the query; without it nobody reads there, and nobody is asked
+ */
+export function socketRoute(
+  { settings, guard, readers, meter }: Service,
+  name: 'ws' | 'echo',
+  parse?: (query: unknown) => Ask,
+): Pick<
+  RouteOptions,
+  'method' | 'exposeHeadRoute' | 'validatorCompiler' | 'onRequest' | 'preHandler' | 'handler'
+> {
+  return {
+    method: 'GET',
+    exposeHeadRoute: false,
+    validatorCompiler: unchecked,
+    onRequest(request, reply, done) {
+      if (request.raw.httpVersionMajor === 2) {
+        reply.callNotFound()
+        return
+      }
+      if (name === 'ws') meter?.begin('ws', request.raw, reply.raw)
+      checkHandshake(request, reply)
+      checkOrigin(request, settings.origins)
+      parse?.(request.query)
+      done()
+    },
+    preHandler: [
+      ...(parse ? guard.hook(({ query }) => ({ action: 'subscribe', channels: parse(query).channels })) : []),
+      (_request, reply, done) => {
+        if (readers.full) {
+          reply.header('retry-after', retryAfter())
+          throw new ERR_READERS()
+        }
+        done()
+      },
+    ],
+    // Not reached: a request that does not ask for an upgrade has got 426.
+    handler(_request, reply) {
+      reply.send(new ERR_UPGRADE())
+    },
+  }
+}
+
+/** The subprotocol `tidings` where it is offered; where only others are, none. */
+export function handleProtocols(offered: Set<string>): string | false {
+  return offered.has('tidings') ? 'tidings' : false
+}

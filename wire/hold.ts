@@ -1,0 +1,88 @@
+import { ERR_FORBIDDEN, ERR_READERS } from '../bus/errors.ts'
+import type { Member } from '../bus/view.ts'
+import { closeConnection } from './answer.ts'
+import type { Poll } from './poll.ts'
+import type { Held } from './readers.ts'
+import { retryAfter } from './retry.ts'
+import type { Service } from './service.ts'
+
+/**
+ * Holds a poll that has found nothing, until a message comes or the wait ends. To be called in the same turn of the
+ * event loop as the read that found nothing.
+ * @param asked the place asked from
+ * @param wait milliseconds
+ * @throws TIDINGS_ERR_READERS where no more can be held
+ */
+export function holdPoll(service: Service, poll: Poll, asked: number, wait: number): void {
+  if (wait === 0) {
+    poll.nothing(asked)
+    return
+  }
+  if (service.readers.full) {
+    poll.reply.header('retry-after', retryAfter())
+    throw new ERR_READERS()
+  }
+  new HeldPoll(service, poll, asked, wait)
+}
+
+class HeldPoll implements Member, Held {
+  readonly #service: Service
+  readonly #poll: Poll
+  readonly #asked: number
+  readonly #timer: NodeJS.Timeout
+  /** The socket's own timeout, which must not cut a held answer. */
+  readonly #socketTimeout: number
+  readonly #gone = () => this.#release()
+
+  constructor(service: Service, poll: Poll, asked: number, wait: number) {
+    this.#service = service
+    this.#poll = poll
+    this.#asked = asked
+    this.#timer = setTimeout(() => this.#answer(), wait)
+    const { socket } = poll.request.raw
+    this.#socketTimeout = socket.timeout ?? 0
+    if (this.#socketTimeout > 0) socket.setTimeout(0)
+    // Not the request's 'close', which comes as soon as the request has been read.
+    poll.reply.raw.once('close', this.#gone)
+    service.readers.hold(this, service.guard.permitOf(poll.request))
+    poll.view.join(this)
+  }
+
+  deliver(after: number): void {
+    this.#release()
+    try {
+      this.#poll.answer(after)
+    } catch (error) {
+      this.#poll.reply.send(error)
+    }
+  }
+
+  /** With nothing, unless a message waits for the end of this very turn. */
+  #answer(): void {
+    const { view } = this.#poll
+    if (view.dirty) {
+      this.deliver(view.place)
+      return
+    }
+    this.#release()
+    this.#poll.nothing(this.#asked)
+  }
+
+  goAway(): void {
+    closeConnection(this.#poll.request, this.#poll.reply)
+    this.#answer()
+  }
+
+  revoke(): void {
+    this.#release()
+    this.#poll.reply.send(new ERR_FORBIDDEN())
+  }
+
+  #release(): void {
+    clearTimeout(this.#timer)
+    if (this.#socketTimeout > 0) this.#poll.request.raw.socket.setTimeout(this.#socketTimeout)
+    this.#poll.reply.raw.off('close', this.#gone)
+    this.#poll.view.leave(this)
+    this.#service.readers.release(this)
+  }
+}

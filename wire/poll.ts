@@ -1,0 +1,106 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { PAGE_FRAME } from '../bus/forms.ts'
+import type { Bound } from '../bus/log.ts'
+import type { View } from '../bus/view.ts'
+import { refuseGap, sendNothing, sendPage, sendRaw } from './answer.ts'
+import { type Ask, parseAsk, parseLimit } from './ask.ts'
+import { etagOf } from './etag.ts'
+import type { Service } from './service.ts'
+
+/** One request for what stands after a cursor, and its one answer, at once or later. */
+export class Poll {
+  readonly ask: Ask
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly view: View
+  readonly #service: Service
+  readonly #transport: 'poll' | 'longpoll'
+  readonly #bound: Bound
+
+  /** @throws what is wrong with the query */
+  constructor(
+    service: Service,
+    transport: 'poll' | 'longpoll',
+    bounds: Bounds,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ) {
+    const { limit, maxLimit } = service.settings.poll
+    this.#service = service
+    this.#transport = transport
+    this.request = request
+    this.reply = reply
+    this.ask = parseAsk(request.query)
+    this.#bound = bounds.of(this.ask.raw ? 1 : parseLimit(request.query, limit, maxLimit))
+    this.view = service.bus.log.view(this.ask.channels)
+  }
+
+  /**
+   * Answers with what stands after a place.
+   * @returns whether something does
+   * @throws TIDINGS_ERR_GAP
+   */
+  answer(after: number): boolean {
+    const { log } = this.#service.bus
+    const gap = this.view.gapAfter(after)
+    if (gap !== undefined) refuseGap(log, this.reply, gap)
+    const batch = this.view.read(after, this.#bound)
+    const [first] = batch.entries
+    if (first === undefined) return false
+    this.#service.meter?.delivered(this.#transport, batch.entries.length)
+    if (this.ask.raw) {
+      this.#tag(log.cursor(first.seq))
+      sendRaw(this.reply, log, first)
+    } else {
+      this.#tag(batch.cursor)
+      sendPage(this.reply, batch)
+    }
+    return true
+  }
+
+  /** Answers that nothing stands after a place: the client goes on from the head. */
+  nothing(asked: number): void {
+    const { log } = this.#service.bus
+    this.#tag(log.cursor(log.head))
+    sendNothing(this.request, this.reply, log, asked)
+  }
+
+  /** Gives a client a place to ask from. An empty body would be a payload in the raw form. */
+  place(): void {
+    const { log } = this.#service.bus
+    if (this.ask.raw) {
+      this.nothing(log.head)
+      return
+    }
+    this.#tag(log.cursor(log.head))
+    sendPage(this.reply, log.nothing)
+  }
+
+  /** A poll's answer can be asked for again by its tag; one that was waited for can't. */
+  #tag(cursor: string): void {
+    if (this.#transport === 'poll') this.reply.header('etag', etagOf(cursor))
+  }
+}
+
+/**
+ * How much one page carries. The same limit gives the same object, by which the log knows a read that it has just
+ * answered; the limits that clients may name are few.
+ */
+export class Bounds {
+  readonly #bytes: number
+  readonly #bounds = new Map<number, Bound>()
+
+  /** @param bytes of a whole body */
+  constructor(bytes: number) {
+    this.#bytes = bytes - PAGE_FRAME
+  }
+
+  of(limit: number): Bound {
+    let bound = this.#bounds.get(limit)
+    if (bound === undefined) {
+      bound = { limit, bytes: this.#bytes }
+      this.#bounds.set(limit, bound)
+    }
+    return bound
+  }
+}

@@ -1,0 +1,16 @@
+import { randomInt } from 'node:crypto'
+
+/** Seconds after which a client that was refused may try again: at random, so that not all come back together. */
+export function retryAfter(): number {
+  return randomInt(5, 16)
+}
+
+/** The same for an EventSource, in milliseconds. */
+export function retryRefused(): number {
+  return randomInt(5_000, 15_001)
+}
+
+/** Milliseconds after which an EventSource whose stream was cut comes back. */
+export function retryCut(): number {
+  return randomInt(1_000, 3_001)
+}

@@ -1,0 +1,77 @@
+import type { FastifySchema } from 'fastify'
+
+type Shown = FastifySchema & { summary: string }
+
+/**
+ * What @fastify/swagger shows of the routes. The routes check by themselves, so that an error names the parameter
+ * and the mend, and no compiler runs on the way of a message; see `unchecked`.
+ */
+const channel = {
+  type: 'array',
+  items: { type: 'string', pattern: '^[A-Za-z0-9_.:~-]{1,128}$' },
+  description: "Repeatable, 32 at most. Default: 'default'",
+}
+const cursor = { type: 'string', description: "A cursor as the server gave it, 'earliest' or 'now'" }
+const format = { type: 'string', enum: ['raw'], description: 'Payloads alone; with one channel' }
+const limit = { type: 'integer', minimum: 1, description: 'Messages in the answer, at most' }
+const wait = { type: 'integer', minimum: 0, description: 'Seconds to hold the request' }
+
+const error = {
+  type: 'object',
+  additionalProperties: true,
+  properties: {
+    statusCode: { type: 'integer' },
+    code: { type: 'string' },
+    error: { type: 'string' },
+    message: { type: 'string' },
+  },
+}
+
+/** The reason and the cursor stand in the schema, so that a thrown error keeps them. */
+const gap = {
+  description: 'The log no longer has all that came after the cursor',
+  type: 'object',
+  additionalProperties: true,
+  properties: {
+    ...error.properties,
+    reason: { type: 'string', enum: ['trimmed', 'epoch', 'ahead'] },
+    cursor: { type: 'string' },
+  },
+}
+
+const querystring = (properties: object) => ({ type: 'object', properties })
+
+export const pollSchema: Shown = {
+  summary: 'The messages after a cursor, at once',
+  querystring: querystring({ channel, cursor, limit, format }),
+  response: { 410: gap },
+}
+
+export const longpollSchema: Shown = {
+  summary: 'The messages after a cursor, as soon as there is one',
+  querystring: querystring({ channel, cursor, limit, format, wait }),
+  response: { 410: gap },
+}
+
+export const sseSchema: Shown = {
+  summary: 'The messages after a cursor, as server-sent events',
+  querystring: querystring({ channel, cursor, format }),
+}
+
+export const wsSchema: Shown = {
+  summary: 'The messages after a cursor, over a WebSocket that publishes, too',
+  querystring: querystring({ channel, cursor, format }),
+}
+
+export const echoSchema: Shown = { summary: 'A WebSocket that sends each frame back' }
+
+export const statsSchema: Shown = { summary: 'What the log keeps, and what each transport has cost' }
+
+export const publishSchema: Shown = {
+  summary: 'Publish the body to a channel',
+  querystring: querystring({ channel: { ...channel.items, description: "Default: 'default'" } }),
+  headers: { type: 'object', properties: { 'idempotency-key': { type: 'string', maxLength: 128 } } },
+}
+
+/** A schema that is only shown. */
+export const unchecked = () => () => true

@@ -1,0 +1,50 @@
+/** Whom a wheel calls. */
+export interface Spoke {
+  /** A period has passed since the last call, or since it was added. */
+  beat(): void
+}
+
+/** Slots of a period: as many turns of the event loop share the calls. */
+const SLOTS = 16
+
+/**
+ * Calls each of its members once a period: one timer for them all, and not all in one turn of the event loop. It
+ * stands still while it has no member.
+ */
+export class Wheel {
+  readonly #period: number
+  readonly #slots: Set<Spoke>[] = Array.from({ length: SLOTS }, () => new Set())
+  readonly #slotOf = new Map<Spoke, Set<Spoke>>()
+  #now = 0
+  #timer: NodeJS.Timeout | undefined
+
+  /** @param period milliseconds */
+  constructor(period: number) {
+    this.#period = period
+  }
+
+  get size(): number {
+    return this.#slotOf.size
+  }
+
+  add(spoke: Spoke): void {
+    const slot = this.#slots[this.#now]!
+    slot.add(spoke)
+    this.#slotOf.set(spoke, slot)
+    this.#timer ??= setInterval(() => this.#turn(), this.#period / SLOTS).unref()
+  }
+
+  /** Deleting twice is harmless. */
+  delete(spoke: Spoke): void {
+    this.#slotOf.get(spoke)?.delete(spoke)
+    this.#slotOf.delete(spoke)
+    if (this.#slotOf.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  #turn(): void {
+    this.#now = (this.#now + 1) % SLOTS
+    for (const spoke of this.#slots[this.#now]!) spoke.beat()
+  }
+}
