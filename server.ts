@@ -1,0 +1,89 @@
+import { hostname } from 'node:os'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import { type LevelWithSilent, pino } from 'pino'
+import { ERR_HOST } from './bus/errors.ts'
+import tidings, { type TidingsOptions } from './index.ts'
+import { page } from './plugins/page.ts'
+
+/** What the app is started with. */
+export interface ServerOptions {
+  /** The address to listen on. @default '127.0.0.1' */
+  host?: string
+  /** The port to listen on; 0 takes a free one. @default 3000 */
+  port?: number
+  /** Further names by which the app may be asked for. @default [] */
+  allowHost?: readonly string[]
+  /** @default 'info' */
+  logLevel?: LevelWithSilent
+  /** Options of the plugin, over those of the app. */
+  tidings?: TidingsOptions
+}
+
+/** Connections that the app takes at once, in all. */
+const MAX_CONNECTIONS = 20_000
+
+/** A client that polls would fill the log: requests are not logged, errors are. */
+class QuietLog extends LogController {
+  override incomingRequest(): void {}
+
+  override requestCompleted(...args: Parameters<LogController['requestCompleted']>): void {
+    if (args[0] != null) super.requestCompleted(...args)
+  }
+}
+
+/**
+ * The runnable app: the routes at the root, the page, and what only a server can see to. It listens once it is
+ * returned.
+ */
+export async function serve({
+  host = '127.0.0.1',
+  port = 3000,
+  allowHost = [],
+  logLevel = 'info',
+  tidings: options = {},
+}: ServerOptions = {}): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: pino({ level: logLevel }) as FastifyBaseLogger,
+    requestTimeout: 30_000,
+    http: { headersTimeout: 20_000 },
+    logController: new QuietLog(),
+    forceCloseConnections: 'idle',
+  })
+  app.server.maxConnections = MAX_CONNECTIONS
+  app.addHook('onRequest', hostCheck(host, allowHost))
+  await app.register(tidings, {
+    publish: true,
+    stats: true,
+    echo: true,
+    logFrames: true,
+    ...options,
+  })
+  await app.register(page)
+  await app.listen({ host, port })
+  return app
+}
+
+/**
+ * A page of another site can have its name resolve to this machine (DNS rebinding), and would then be of our origin.
+ * So only names that are ours are answered; an address can't be rebound.
+ */
+function hostCheck(host: string, allowHost: readonly string[]) {
+  const names = new Set(['localhost', hostname().toLowerCase(), bare(host), ...allowHost.map(bare)])
+  return async (request: { hostname: string; socket: { localAddress?: string } }) => {
+    const name = bare(request.hostname)
+    const address = request.socket.localAddress?.replace(/^::ffff:/, '')
+    if (!names.has(name) && name !== address) throw new ERR_HOST(request.hostname)
+  }
+}
+
+/** A name as it is compared: without brackets, in small letters. */
+function bare(name: string): string {
+  return name.replace(/^\[(.*)\]$/, '$1').toLowerCase()
+}
+
+/** Where a browser finds the app. */
+export function urlOf(app: FastifyInstance): string {
+  const { address, port, family } = app.server.address() as { address: string; port: number; family: string }
+  const any = address === '0.0.0.0' || address === '::'
+  return `http://${any ? 'localhost' : family === 'IPv6' ? `[${address}]` : address}:${port}/`
+}

@@ -1,0 +1,213 @@
+import { connect, type Socket } from 'node:net'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { Test } from 'tap'
+import { type ClientOptions, WebSocket } from 'ws'
+import tidings, { type TidingsOptions } from '../index.ts'
+
+export interface Built {
+  app: FastifyInstance
+  /** Without a slash at the end. */
+  url: string
+  port: number
+}
+
+/**
+ * A listening app with the plugin, which closes with the test.
+ * @param before registered before the plugin
+ */
+export async function build(
+  t: Test,
+  options: TidingsOptions = {},
+  { server = {}, before }: { server?: FastifyServerOptions; before?: (app: FastifyInstance) => unknown } = {},
+): Promise<Built> {
+  const app = Fastify({ ...server }) as FastifyInstance
+  t.teardown(() => app.close())
+  await before?.(app)
+  await app.register(tidings, options)
+  return { app, ...(await listen(app)) }
+}
+
+export async function listen(app: FastifyInstance): Promise<{ url: string; port: number }> {
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  return { url, port: Number(new URL(url).port) }
+}
+
+/** Messages that come in, to be waited for one by one. */
+class Queue<T> {
+  readonly #items: T[] = []
+  readonly #waiting: ((item: T) => void)[] = []
+
+  push(item: T): void {
+    const waiting = this.#waiting.shift()
+    if (waiting) waiting(item)
+    else this.#items.push(item)
+  }
+
+  next(): Promise<T> {
+    const item = this.#items.shift()
+    return item === undefined ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve(item)
+  }
+
+  /** What has come in and was not asked for. */
+  get rest(): readonly T[] {
+    return this.#items
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what comes over the wire is looked at by the test
+export type Frame = any
+
+/** A WebSocket client whose frames are waited for one by one. */
+export class SocketClient {
+  readonly ws: WebSocket
+  readonly #frames = new Queue<Frame>()
+  readonly closed: Promise<{ code: number; reason: string }>
+  readonly opened: Promise<void>
+
+  constructor(url: string, protocols: string | string[] = [], options: ClientOptions = {}) {
+    this.ws = new WebSocket(url.replace(/^http/, 'ws'), protocols, options)
+    this.ws.on('message', (data: Buffer, binary) => this.#frames.push(binary ? data : data.toString()))
+    this.opened = new Promise((resolve, reject) => {
+      this.ws.once('open', resolve)
+      this.ws.once('error', reject)
+    })
+    this.opened.catch(() => {})
+    this.closed = new Promise((resolve) => {
+      this.ws.once('close', (code, reason) => resolve({ code, reason: reason.toString() }))
+    })
+  }
+
+  /** The next frame, parsed. */
+  async json(): Promise<Frame> {
+    return JSON.parse((await this.#frames.next()) as string)
+  }
+
+  /** The next frame: a string, or a Buffer where it is binary. */
+  frame(): Promise<string | Buffer> {
+    return this.#frames.next()
+  }
+
+  get rest(): readonly Frame[] {
+    return this.#frames.rest
+  }
+
+  send(frame: object | string | Buffer): void {
+    this.ws.send(typeof frame === 'string' || Buffer.isBuffer(frame) ? frame : JSON.stringify(frame))
+  }
+}
+
+/** An open WebSocket that ends with the test. */
+export async function openSocket(t: Test, url: string, protocols?: string | string[]): Promise<SocketClient> {
+  const client = new SocketClient(url, protocols)
+  t.teardown(() => client.ws.terminate())
+  await client.opened
+  return client
+}
+
+/** One block of a stream of server-sent events: fields as they stand, or a comment. */
+export interface Block {
+  event?: string
+  id?: string
+  data?: string
+  retry?: string
+  comment?: string
+}
+
+/** A stream of server-sent events whose blocks are waited for one by one. */
+export class StreamClient {
+  readonly response: Response
+  readonly #blocks = new Queue<Block>()
+  readonly ended: Promise<void>
+  readonly #abort: AbortController
+
+  constructor(response: Response, abort: AbortController) {
+    this.response = response
+    this.#abort = abort
+    this.ended = this.#read().catch(() => {})
+  }
+
+  async #read(): Promise<void> {
+    let text = ''
+    for await (const part of this.response.body!.pipeThrough(new TextDecoderStream())) {
+      text += part
+      for (let end = text.indexOf('\n\n'); end !== -1; end = text.indexOf('\n\n')) {
+        this.#blocks.push(parseBlock(text.slice(0, end)))
+        text = text.slice(end + 2)
+      }
+    }
+  }
+
+  next(): Promise<Block> {
+    return this.#blocks.next()
+  }
+
+  get rest(): readonly Block[] {
+    return this.#blocks.rest
+  }
+
+  close(): void {
+    this.#abort.abort()
+  }
+}
+
+function parseBlock(text: string): Block {
+  const block: Record<string, string> = {}
+  for (const line of text.split('\n')) {
+    const colon = line.indexOf(':')
+    const name = line.slice(0, colon) || 'comment'
+    const value = line.slice(colon + 1).replace(/^ /, '')
+    block[name] = name in block ? `${block[name]}\n${value}` : value
+  }
+  return block
+}
+
+/** An open stream of server-sent events that ends with the test. */
+export async function openStream(
+  t: Test,
+  url: string,
+  headers: Record<string, string> = {},
+): Promise<StreamClient> {
+  const abort = new AbortController()
+  t.teardown(() => abort.abort())
+  return new StreamClient(await fetch(url, { headers, signal: abort.signal }), abort)
+}
+
+/** Publishes over the wire; the answer's body, parsed. */
+export async function post(
+  url: string,
+  body: string | Uint8Array,
+  headers: Record<string, string> = { 'content-type': 'text/plain' },
+): Promise<{ status: number; body: Frame }> {
+  const response = await fetch(url, { method: 'POST', body, headers })
+  return { status: response.status, body: await response.json() }
+}
+
+/** A bare TCP connection that ends with the test, for what no client would send. */
+export async function openRaw(
+  t: Test,
+  port: number,
+): Promise<{ socket: Socket; until(mark: string): Promise<string> }> {
+  const socket = connect(port, '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  let text = ''
+  let look = () => {}
+  socket.setEncoding('latin1')
+  socket.on('error', () => {})
+  socket.on('data', (part) => {
+    text += part
+    look()
+  })
+  socket.on('close', () => look())
+  await new Promise((resolve) => socket.once('connect', resolve))
+  return {
+    socket,
+    /** All that has come in once it holds this; or, where it never does, once the other side has closed. */
+    until: (mark) =>
+      new Promise((resolve) => {
+        look = () => {
+          if (text.includes(mark) || socket.destroyed) resolve(text)
+        }
+        look()
+      }),
+  }
+}
