@@ -41,8 +41,15 @@ export async function setUpSockets(app: FastifyInstance, payloadLimit: number): 
       '@fastify/websocket is registered without the websocketOptions of fastify-tidings: see its README',
     )
   }
+  app.addHook('onRoute', ({ url, wsHandler }) => {
+    if (wsHandler !== undefined) desk.add(url, upgrades)
+  })
+}
+
+/** Has the routes of this scope that are no sockets answer upgrades as if they had not been asked for. */
+export function answerUpgradesPlainly(app: FastifyInstance): void {
+  const desk = UpgradeDesk.of(app)
   app.addHook('onRoute', (route) => {
-    if (route.wsHandler !== undefined) desk.add(route.url, upgrades)
-    else route.onRequest = [desk.plain, ...[route.onRequest ?? []].flat()]
+    if (route.wsHandler === undefined) route.onRequest = [desk.plain, ...[route.onRequest ?? []].flat()]
   })
 }
