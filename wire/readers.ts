@@ -10,7 +10,7 @@ export interface Held {
 export class Readers {
   readonly #limit: number
   /** With what takes back each of their permits. */
-  readonly #held = new Map<Held, Set<() => void>>()
+  readonly #held = new Map<Held, Set<() => void> | undefined>()
   #closing = false
 
   constructor(limit: number) {
@@ -31,14 +31,15 @@ export class Readers {
    * @param permit the reader is ended when it aborts
    */
   hold(held: Held, permit?: AbortSignal): void {
-    this.#held.set(held, new Set())
+    this.#held.set(held, undefined)
     if (permit !== undefined) this.permit(held, permit)
   }
 
   /** A permit of a held reader. @returns what takes it back */
   permit(held: Held, permit: AbortSignal): () => void {
-    const permits = this.#held.get(held)
-    if (permits === undefined) return () => {}
+    if (!this.#held.has(held)) return () => {}
+    const permits = this.#held.get(held) ?? new Set()
+    this.#held.set(held, permits)
     const revoke = () => held.revoke()
     permit.addEventListener('abort', revoke)
     const release = () => {
