@@ -37,6 +37,11 @@ export async function listen(app: FastifyInstance): Promise<{ url: string; port:
   return { url, port: Number(new URL(url).port) }
 }
 
+/** Resolves once that many readers wait for what comes next. */
+export async function live(app: FastifyInstance, count: number): Promise<void> {
+  while (app.tidings.bus.log.watching !== count) await new Promise((resolve) => setImmediate(resolve))
+}
+
 /** Messages that come in, to be waited for one by one. */
 export class Queue<T> {
   readonly #items: T[] = []

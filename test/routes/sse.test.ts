@@ -1,13 +1,7 @@
 import fastifyCors from '@fastify/cors'
-import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { build, openRaw, openStream } from '../helper.ts'
+import { build, live, openRaw, openStream } from '../helper.ts'
 import { ask } from '../request.ts'
-
-/** Resolves once that many readers are live. */
-async function live(app: FastifyInstance, count: number): Promise<void> {
-  while (app.tidings.bus.log.watching !== count) await new Promise((resolve) => setImmediate(resolve))
-}
 
 t.test('the head, a retry, ready, then an event for each message', async (t) => {
   const { app, url } = await build(t)

@@ -1,9 +1,9 @@
 import { type ClientHttp2Stream, connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import tidings from '../../index.ts'
-import { build, type Frame, openSocket, openStream } from '../helper.ts'
+import { build, type Frame, live, openSocket, openStream } from '../helper.ts'
 import { ask } from '../request.ts'
 
 async function stats(url: string): Promise<Frame> {
@@ -108,7 +108,7 @@ t.test('bytes are those that one connection has carried, split at the end of eac
     add(
       'longpoll',
       await client.turn(`/longpoll?cursor=now&round=${i}`, async () => {
-        while (app.tidings.bus.log.watching === 0) await new Promise((resolve) => setImmediate(resolve))
+        await live(app, 1)
         await app.tidings.publish('default', 'x'.repeat(i * 1000))
       }),
     )
@@ -133,7 +133,7 @@ t.test('open, and the bytes of what is open', async (t) => {
   await stream.next()
   const socket = await openSocket(t, `${url}/ws`)
   await socket.frame()
-  while (app.tidings.bus.log.watching !== 3) await new Promise((resolve) => setImmediate(resolve))
+  await live(app, 3)
   const { transports: open } = await stats(url)
   t.match(open, { poll: NONE, longpoll: { open: 1 }, sse: { open: 1 }, ws: { open: 1 } })
   t.strictSame(open.longpoll, { ...NONE, open: 1, requests: 1, bytesIn: client.counted.bytesIn })
@@ -154,12 +154,12 @@ t.test('open, and the bytes of what is open', async (t) => {
   stream.close()
   socket.ws.terminate()
   await socket.closed
-  while (app.tidings.bus.log.watching !== 1) await new Promise((resolve) => setImmediate(resolve))
+  await live(app, 1)
   t.match((await stats(url)).transports, { sse: { open: 0, requests: 1 }, ws: { open: 0, requests: 1 } })
 })
 
 t.test('over HTTP/2: a session may go while its streams are open', async (t) => {
-  const app = Fastify({ http2: true })
+  const app = Fastify({ http2: true }) as unknown as FastifyInstance
   t.teardown(() => app.close())
   await app.register(tidings, { stats: true })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
@@ -178,9 +178,9 @@ t.test('over HTTP/2: a session may go while its streams are open', async (t) => 
   await text(get(session, '/poll'))
   get(session, '/longpoll?cursor=now')
   get(session, '/sse')
-  while (app.tidings.bus.log.watching !== 2) await new Promise((resolve) => setImmediate(resolve))
+  await live(app, 2)
   session.destroy()
-  while (app.tidings.bus.log.watching !== 0) await new Promise((resolve) => setImmediate(resolve))
+  await live(app, 0)
 
   const other = connectHttp2(url)
   t.teardown(() => other.destroy())
