@@ -78,6 +78,15 @@ export class UpgradeDesk {
     this.#answerPlainly(request.raw, request.raw.socket, head)
   }
 
+  /**
+   * For routes that are sockets: what asked for an upgrade and got a plain answer. @fastify/websocket ends its socket
+   * only where no hook of the app has refused before its own; nobody else would.
+   */
+  readonly refused = (request: FastifyRequest, _reply: FastifyReply, done: () => void): void => {
+    if (this.#heads.has(request.raw)) request.raw.socket.destroySoon()
+    done()
+  }
+
   /** Gives the socket back to the server, which reads the request again, without what asked for the upgrade. */
   #answerPlainly(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.unshift(Buffer.concat([plainHead(request), head]))

@@ -41,8 +41,10 @@ export async function setUpSockets(app: FastifyInstance, payloadLimit: number): 
       '@fastify/websocket is registered without the websocketOptions of fastify-tidings: see its README',
     )
   }
-  app.addHook('onRoute', ({ url, wsHandler }) => {
-    if (wsHandler !== undefined) desk.add(url, upgrades)
+  app.addHook('onRoute', (route) => {
+    if (route.wsHandler === undefined) return
+    desk.add(route.url, upgrades)
+    route.onResponse = [desk.refused, ...[route.onResponse ?? []].flat()]
   })
 }
 
