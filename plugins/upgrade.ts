@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage, Server } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import findMyWay, { type Instance as Router } from 'find-my-way'
@@ -83,7 +84,7 @@ export class UpgradeDesk {
    * only where no hook of the app has refused before its own; nobody else would.
    */
   readonly refused = (request: FastifyRequest, _reply: FastifyReply, done: () => void): void => {
-    if (this.#heads.has(request.raw)) request.raw.socket.destroySoon()
+    if (this.#heads.has(request.raw)) (request.raw.socket as Socket | undefined)?.destroySoon()
     done()
   }
 
