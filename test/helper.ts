@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Test } from 'tap'
 import { type ClientOptions, WebSocket } from 'ws'
@@ -220,4 +221,9 @@ export async function openRaw(
         look()
       }),
   }
+}
+
+/** Until it is so, for what nobody announces. */
+export async function until(so: () => boolean): Promise<void> {
+  while (!so()) await turn()
 }

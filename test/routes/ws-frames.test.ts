@@ -1,8 +1,7 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import fastifyWebsocket from '@fastify/websocket'
 import t from 'tap'
 import { type Bus, memoryBus, type Question } from '../../index.ts'
-import { build, openSocket } from '../helper.ts'
+import { build, openSocket, until } from '../helper.ts'
 import { maskedFrame, OPCODE, openRawSocket } from '../raw-socket.ts'
 
 /** What authorize says, when the test says so. */
@@ -23,11 +22,6 @@ class Gate {
     if (this.asked.length > 1) await this.opened
     return true
   }
-}
-
-/** Until it is so: what it waits for comes from another socket, and is not announced. */
-async function until(so: () => boolean): Promise<void> {
-  while (!so()) await turn()
 }
 
 t.test('a malformed frame is told, and the socket stays open', async (t) => {
