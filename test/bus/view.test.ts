@@ -22,7 +22,8 @@ class Listener implements Member {
   deliver(after: number): void {
     const gap = this.#log.gapAfter(after, this.#channels)
     if (gap !== undefined) this.got.push(`gap ${gap.seq}`)
-    for (const { seq } of this.#log.read(this.#channels, gap?.seq ?? after, ALL).entries) this.got.push(seq)
+    const { entries } = this.#log.read(this.#channels, gap?.seq ?? after, ALL)
+    this.got.push(...(entries.length === 0 ? ['nothing'] : entries.map(({ seq }) => seq)))
     this.onDelivered()
   }
 
@@ -126,6 +127,33 @@ t.test('more published from within a delivery than is kept is a gap that is told
   await turn()
   t.strictSame(second.got, ['gap 2', 3, 4])
   t.strictSame(first.got, [1, 'gap 2', 3, 4])
+})
+
+t.test('a close from within a delivery that published hands nothing out within it', async (t) => {
+  const log = makeLog(t)
+  const [first, second] = [new Listener(log, ['a']), new Listener(log, ['a'])]
+  const order: string[] = []
+  first.onDelivered = () => {
+    order.push('first begins')
+    if (log.head === 1) {
+      say(log, 'a')
+      log.close()
+    }
+    order.push('first ends')
+  }
+  second.onDelivered = () => order.push('second')
+  say(log, 'a')
+  await turn()
+  await turn()
+  t.strictSame(order, ['first begins', 'first ends', 'second', 'first begins', 'first ends'])
+  t.strictSame(
+    [first.got, second.got],
+    [
+      [1, 2],
+      [1, 2],
+    ],
+    'the second had both at once',
+  )
 })
 
 t.test('members that leave, join and have others leave from within a delivery', async (t) => {
