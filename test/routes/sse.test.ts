@@ -310,3 +310,10 @@ t.test('a reader that takes nothing is ended, heartbeats or not', async (t) => {
   raw.socket.resume()
   t.notMatch(await raw.until('no such mark'), /\r\n0\r\n\r\n$/, 'cut, not finished')
 })
+
+t.test('heartbeats without chunks', async (t) => {
+  const { port } = await build(t, { heartbeat: { sse: 20 } })
+  const raw = await openRaw(t, port)
+  raw.socket.write('GET /sse HTTP/1.0\r\nHost: x\r\n\r\n')
+  t.match(await raw.until(':\n\n:\n\n'), /"}\n\n:\n\n:\n\n/)
+})
