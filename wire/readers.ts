@@ -1,3 +1,5 @@
+import { Permits } from './permits.ts'
+
 /** A reader that is held open: a long poll that waits, a stream, a socket. */
 export interface Held {
   /** The server is going away: end with grace, now. */
@@ -11,6 +13,7 @@ export class Readers {
   readonly #limit: number
   /** With what takes back each of their permits. */
   readonly #held = new Map<Held, Set<() => void> | undefined>()
+  readonly #permits = new Permits()
   #closing = false
 
   constructor(limit: number) {
@@ -32,6 +35,8 @@ export class Readers {
    */
   hold(held: Held, permit?: AbortSignal): void {
     this.#held.set(held, undefined)
+    // Let in, and held up by a hook of the user's while the server closed. Not at once: the reader is being made.
+    if (this.#closing) queueMicrotask(() => held.goAway())
     if (permit !== undefined) this.permit(held, permit)
   }
 
@@ -40,10 +45,9 @@ export class Readers {
     if (!this.#held.has(held)) return () => {}
     const permits = this.#held.get(held) ?? new Set()
     this.#held.set(held, permits)
-    const revoke = () => held.revoke()
-    permit.addEventListener('abort', revoke)
+    const end = this.#permits.add(permit, () => held.revoke())
     const release = () => {
-      permit.removeEventListener('abort', revoke)
+      end()
       permits.delete(release)
     }
     permits.add(release)
