@@ -20,10 +20,6 @@ export class Readers {
     this.#limit = limit
   }
 
-  get size(): number {
-    return this.#held.size
-  }
-
   /** Whether no further reader can be held. */
   get full(): boolean {
     return this.#closing || this.#held.size >= this.#limit

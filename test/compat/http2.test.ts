@@ -1,5 +1,3 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
@@ -7,13 +5,12 @@ import {
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
 } from 'node:http2'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { Agent, fetch } from 'undici'
 import tidings, { type TidingsOptions } from '../../index.ts'
 import { type Frame, live, SocketClient } from '../helper.ts'
+import { certificate } from '../tls.ts'
 
 const OPTIONS: TidingsOptions = { publish: true, echo: true, stats: true }
 
@@ -127,15 +124,7 @@ t.test('h2c', async (t) => {
 })
 
 t.test('TLS with allowHTTP1: the sockets work over HTTP/1.1', async (t) => {
-  const dir = mkdtempSync(join(tmpdir(), 'tidings-'))
-  t.teardown(() => rmSync(dir, { recursive: true }))
-  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
-  execFileSync(
-    'openssl',
-    `req -x509 -newkey rsa:2048 -nodes -keyout ${key} -out ${cert} -days 1 -subj /CN=localhost`.split(' '),
-    { stdio: 'ignore' },
-  )
-  const https = { allowHTTP1: true, key: readFileSync(key), cert: readFileSync(cert) }
+  const https = { allowHTTP1: true, ...certificate(t) }
   const { app, url, session } = await open(t, Fastify({ http2: true, https }))
   await works(t, app, session)
 

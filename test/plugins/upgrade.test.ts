@@ -1,10 +1,14 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { connect } from 'node:tls'
 import { promisify } from 'node:util'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import t from 'tap'
-import { build, openRaw, openSocket, post } from '../helper.ts'
+import tidings from '../../index.ts'
+import { build, listen, openRaw, openSocket, post, until } from '../helper.ts'
 import { handshake, maskedFrame, OPCODE, RawSocket } from '../raw-socket.ts'
 import { ask } from '../request.ts'
+import { certificate } from '../tls.ts'
 
 const H2C = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n'
 const WEBSOCKET =
@@ -219,4 +223,37 @@ t.test('under a prefix with a parameter', async (t) => {
   await app.tidings.publish('default', 1)
   t.match(await client.json(), { data: 1 })
   await t.rejects(openSocket(t, `${url}/t/ws`), /404/)
+})
+
+t.test('over TLS, over HTTP/1.1 of an HTTP/2 server, too', async (t) => {
+  const https = certificate(t)
+  for (const server of [{ https }, { http2: true, https: { ...https, allowHTTP1: true } }]) {
+    const app = Fastify(server as FastifyServerOptions) as FastifyInstance
+    await app.register(tidings, { publish: true })
+    const { port } = await listen(app)
+    const socket = connect({
+      port,
+      host: '127.0.0.1',
+      rejectUnauthorized: false,
+      ALPNProtocols: ['http/1.1'],
+    })
+    t.teardown(async () => {
+      socket.destroy()
+      await app.close()
+    })
+    let text = ''
+    socket.setEncoding('latin1').on('data', (part) => {
+      text += part
+    })
+    const type = 'Content-Type: text/plain\r\nContent-Length: 3\r\n'
+    socket.write(`POST /publish HTTP/1.1\r\nHost: x\r\n${type}${H2C}\r\nabc`)
+    await until(() => text.includes('"cursor"'))
+    socket.write(`GET /poll?cursor=earliest HTTP/1.1\r\nHost: x\r\n${WEBSOCKET}\r\n`)
+    await until(() => text.includes('"data":"abc"'))
+    t.strictSame(statuses(text), ['201', '200'])
+    t.equal(app.tidings.bus.log.head, 1)
+    socket.write(handshake('/ws'))
+    await until(() => text.includes('"ready"'))
+    t.match(text, /HTTP\/1\.1 101 /)
+  }
 })
