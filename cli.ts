@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
 import type { LevelWithSilent } from 'pino'
 import type { ServerOptions } from './server.ts'
@@ -16,33 +17,42 @@ LOG_LEVEL sets the log's level: trace, debug, info, warn, error, fatal, silent (
 `
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+const NAME = /^[A-Za-z0-9_.-]+$/
 
-/** What is wrong with how the program was called: said in one line. */
-class UsageError extends Error {}
-
+/** @throws what is wrong with how the program was called, in one line */
 function readOptions(args: string[], env: NodeJS.ProcessEnv): ServerOptions | 'help' {
   let parsed: ReturnType<typeof parse>
   try {
     parsed = parse(args)
   } catch (error) {
-    throw new UsageError((error as Error).message)
+    // What Node says goes on for some sentences.
+    throw new Error(`${(error as Error).message.split(/\.\s/, 1)[0]}: see --help`)
   }
   const { values, positionals } = parsed
   if (values.help) return 'help'
   if (positionals.length > 1 || (positionals[0] ?? 'serve') !== 'serve') {
-    throw new UsageError(`Unknown command '${positionals.join(' ')}'`)
+    throw new Error(`Unknown command '${positionals.join(' ')}': see --help`)
   }
-  const port = values.port ?? env.PORT ?? '3000'
+  const host = values.host ?? (env.HOST || '127.0.0.1')
+  if (host === '') throw new Error('Host must be an address or a name')
+  const port = values.port ?? (env.PORT || '3000')
   if (!/^[0-9]{1,5}$/.test(port) || Number(port) > 65_535) {
-    throw new UsageError(`Port '${port}' must be a whole number from 0 to 65535`)
+    throw new Error(`Port '${port}' must be a whole number from 0 to 65535`)
   }
-  const logLevel = env.LOG_LEVEL ?? 'info'
-  if (!LEVELS.includes(logLevel))
-    throw new UsageError(`LOG_LEVEL '${logLevel}' must be one of ${LEVELS.join(', ')}`)
+  const allowHost = values['allow-host'] ?? []
+  for (const name of allowHost) {
+    if (!NAME.test(name) && isIP(name) === 0) {
+      throw new Error(`Name '${name}' of --allow-host must be a host's name alone, such as example.com`)
+    }
+  }
+  const logLevel = env.LOG_LEVEL || 'info'
+  if (!LEVELS.includes(logLevel)) {
+    throw new Error(`LOG_LEVEL '${logLevel}' must be one of ${LEVELS.join(', ')}`)
+  }
   return {
-    host: values.host ?? (env.HOST || '127.0.0.1'),
+    host,
     port: Number(port),
-    allowHost: values['allow-host'] ?? [],
+    allowHost,
     logLevel: logLevel as LevelWithSilent,
   }
 }
@@ -60,14 +70,12 @@ function parse(args: string[]) {
   })
 }
 
-/** Why the app could not start, in one line. */
+/** Why the app could not start, in one line: Node's, but for what happens to everybody once. */
 function reason(error: unknown, { host, port }: ServerOptions): string {
   const { code, message } = error as NodeJS.ErrnoException
-  if (code === 'EADDRINUSE')
-    return `Port ${port} of ${host} is taken: choose another with --port, or 0 for a free one`
-  if (code === 'EACCES') return `Port ${port} of ${host} is not permitted: choose one above 1023 with --port`
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `Host ${host} is no address of this machine`
-  return message
+  return code === 'EADDRINUSE'
+    ? `Port ${port} of ${host} is taken: choose another with --port, or 0 for a free one`
+    : message
 }
 
 async function main(): Promise<void> {
@@ -81,7 +89,7 @@ async function main(): Promise<void> {
   try {
     app = await serve(options)
   } catch (error) {
-    throw new UsageError(reason(error, options))
+    throw new Error(reason(error, options))
   }
   app.log.info(`look at ${urlOf(app)}`)
 
@@ -97,8 +105,7 @@ async function main(): Promise<void> {
   }
 }
 
-main().catch((error: unknown) => {
-  if (!(error instanceof UsageError)) throw error
+main().catch((error: Error) => {
   process.stderr.write(`fastify-tidings: ${error.message}\n`)
   process.exitCode = 1
 })

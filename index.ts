@@ -53,6 +53,8 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
   }
   setUpBus(app, bus, settings.decorator)
   app.addHook('preClose', (done) => {
+    // What was published in this turn goes out before the readers end.
+    bus.log.flush()
     service.readers.close()
     done()
   })

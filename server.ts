@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises'
 import { hostname } from 'node:os'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { type LevelWithSilent, pino } from 'pino'
@@ -22,12 +23,25 @@ export interface ServerOptions {
 /** Connections that the app takes at once, in all. */
 const MAX_CONNECTIONS = 20_000
 
-/** A client that polls would fill the log: requests are not logged, errors are. */
+/**
+ * Milliseconds that a close waits for requests that are under way. A connection on which nothing was asked yet, as
+ * browsers open them in advance, counts as one.
+ */
+const GRACE = 1_000
+
+/**
+ * A client that polls would fill the log: requests are not logged, errors are; what the client got wrong in one line,
+ * without a stack.
+ */
 class QuietLog extends LogController {
   override incomingRequest(): void {}
 
-  override requestCompleted(...args: Parameters<LogController['requestCompleted']>): void {
-    if (args[0] != null) super.requestCompleted(...args)
+  override requestCompleted(): void {}
+
+  override defaultErrorLog(...args: Parameters<LogController['defaultErrorLog']>): void {
+    const [error, request, { statusCode }] = args
+    if (statusCode >= 500) super.defaultErrorLog(...args)
+    else request.log.info({ method: request.method, path: request.url, statusCode }, error.message)
   }
 }
 
@@ -50,6 +64,10 @@ export async function serve({
     forceCloseConnections: 'idle',
   })
   app.server.maxConnections = MAX_CONNECTIONS
+  app.addHook('preClose', (done) => {
+    setTimeout(() => app.server.closeAllConnections(), GRACE).unref()
+    done()
+  })
   app.addHook('onRequest', hostCheck(host, allowHost))
   await app.register(tidings, {
     publish: true,
@@ -59,7 +77,13 @@ export async function serve({
     ...options,
   })
   await app.register(page)
-  await app.listen({ host, port })
+  try {
+    // One address: Fastify would listen on all that localhost has, with servers that none of the above is set on.
+    await app.listen({ host: (await lookup(host)).address, port })
+  } catch (error) {
+    await app.close()
+    throw error
+  }
   return app
 }
 

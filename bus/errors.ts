@@ -105,6 +105,7 @@ export const ERR_WS_KEY = createError<[]>(
   400,
 )
 
+export const ERR_INTERNAL = createError<[]>('TIDINGS_ERR_INTERNAL', 'The server failed', 500)
 export const ERR_FRAME = createError<[string]>('TIDINGS_ERR_FRAME', '%s', 400)
 export const ERR_SUBSCRIBED = createError<[string]>(
   'TIDINGS_ERR_SUBSCRIBED',

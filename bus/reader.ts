@@ -61,7 +61,7 @@ export class Reader implements Member {
 
   /** All of its channels up to here has been handed to the sink. */
   get place(): number {
-    return this.#live?.place ?? this.#at
+    return this.#live?.placeOf(this) ?? this.#at
   }
 
   /** Starts it, and goes on after the sink has drained. */
@@ -75,8 +75,8 @@ export class Reader implements Member {
     let behind = this.#sink.full || view.gapAfter(after) !== undefined
     if (!behind) {
       const batch = view.read(after, STEP)
-      this.#sink.batch(batch)
       this.#at = batch.end
+      this.#sink.batch(batch)
       behind = batch.more || this.#sink.full
     }
     if (!behind) return
@@ -142,11 +142,17 @@ export class Reader implements Member {
    * where the reader ends first
    */
   add(channel: string, start: Start, done: () => void): void {
+    if (this.#ended) {
+      done()
+      return
+    }
     const { seq, gap } = this.#log.locate(start, [channel])
     if (gap !== undefined) this.#sink.gap(gap, channel)
     this.#at = this.place
     this.#leave()
-    this.#joining = { channel, need: seq, at: gap?.seq ?? seq, done }
+    // Behind a hole it joins where all is there, or the reader would meet the same hole again.
+    const at = gap?.seq ?? seq
+    this.#joining = { channel, need: at, at, done }
     this.resume()
   }
 

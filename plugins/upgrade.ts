@@ -3,6 +3,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import findMyWay, { type Instance as Router } from 'find-my-way'
+import { responseOn } from '../wire/internals.ts'
 
 /** Where the upgrades of one registration's sockets are forwarded to: @fastify/websocket listens here. */
 export type Upgrades = EventEmitter
@@ -19,8 +20,6 @@ export class UpgradeDesk {
   readonly #sockets: Router<never>
   /** What came behind the head of a request that asked for an upgrade. */
   readonly #heads = new WeakMap<IncomingMessage, Buffer>()
-  /** Those that one of our sockets has taken. */
-  readonly #taken = new WeakSet<IncomingMessage>()
 
   static of(app: FastifyInstance): UpgradeDesk {
     let desk = desks.get(app.server)
@@ -32,12 +31,8 @@ export class UpgradeDesk {
   }
 
   private constructor(app: FastifyInstance) {
-    const { routerOptions, caseSensitive, ignoreTrailingSlash } = app.initialConfig
     this.#server = app.server as Server
-    this.#sockets = findMyWay({
-      caseSensitive: routerOptions?.caseSensitive ?? caseSensitive,
-      ignoreTrailingSlash: routerOptions?.ignoreTrailingSlash ?? ignoreTrailingSlash,
-    }) as Router<never>
+    this.#sockets = findMyWay(routing(app)) as Router<never>
     this.#server.prependListener('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
   }
 
@@ -51,15 +46,24 @@ export class UpgradeDesk {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.#heads.set(request, head)
-    if (request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket') {
-      const found = this.#sockets.find('GET', request.url!.split('?', 1)[0]!)
-      if (found !== null) {
-        ;(found.store as Upgrades | undefined)?.emit('upgrade', request, socket, head)
-        return
-      }
-    }
     // Somebody else's upgrades are somebody else's affair.
-    if (this.#server.listenerCount('upgrade') === 1) this.#answerPlainly(request, socket, head)
+    const alone = this.#server.listenerCount('upgrade') === 1
+    const found = asksForWebSocket(request) ? this.#sockets.find('GET', request.url!.split('?', 1)[0]!) : null
+    if (found === null) {
+      if (alone) whenAnswered(socket, () => this.#answerPlainly(request, socket, head))
+      return
+    }
+    const upgrades = found.store as Upgrades | undefined
+    const forward = () => whenAnswered(socket, () => upgrades?.emit('upgrade', request, socket, head))
+    if (alone) {
+      forward()
+      return
+    }
+    // A @fastify/websocket of the user's in another scope may take it to the same route.
+    const before = responseOn(socket)
+    process.nextTick(() => {
+      if (responseOn(socket) === before) forward()
+    })
   }
 
   /** For routes that are no sockets: an upgrade that another listener has sent here is answered as plain HTTP. */
@@ -74,21 +78,42 @@ export class UpgradeDesk {
     this.#answerPlainly(request.raw, request.raw.socket, head)
   }
 
-  /** For sockets: with two listeners on a server, ours and the user's, each sends the request here. */
-  readonly once = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
-    if (this.#taken.has(request.raw)) {
-      reply.hijack()
-      return
-    }
-    this.#taken.add(request.raw)
-    done()
-  }
-
   /** Gives the socket back to the server, which reads the request again, without what asked for the upgrade. */
   #answerPlainly(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.unshift(Buffer.concat([plainHead(request), head]))
     this.#server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket)
   }
+}
+
+/** How the app's own router reads a URL. */
+function routing({ initialConfig }: FastifyInstance) {
+  const { routerOptions, ...older } = initialConfig
+  const names = ['caseSensitive', 'ignoreTrailingSlash', 'ignoreDuplicateSlashes', 'maxParamLength'] as const
+  return Object.fromEntries(names.map((name) => [name, routerOptions?.[name] ?? older[name]]))
+}
+
+function asksForWebSocket({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
+}
+
+/**
+ * Node hands an upgrade over as soon as it has read it: in a pipeline earlier requests may still be unanswered, and
+ * their answers come first (RFC 9112 section 9.3.2).
+ */
+function whenAnswered(socket: Duplex, then: () => void): void {
+  const response = responseOn(socket)
+  if (response === undefined) {
+    then()
+    return
+  }
+  // Nobody else listens: Node has given the socket away.
+  const destroy = () => socket.destroy()
+  socket.on('error', destroy)
+  // Node's own listener came before this one, and has given the socket to the next answer.
+  response.once('finish', () => {
+    socket.off('error', destroy)
+    if (socket.writable) whenAnswered(socket, then)
+  })
 }
 
 function plainHead({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {

@@ -42,8 +42,7 @@ export async function setUpSockets(app: FastifyInstance, payloadLimit: number): 
     )
   }
   app.addHook('onRoute', (route) => {
-    const isSocket = route.wsHandler !== undefined
-    if (isSocket) desk.add(route.url, upgrades)
-    route.onRequest = [isSocket ? desk.once : desk.plain, ...[route.onRequest ?? []].flat()]
+    if (route.wsHandler !== undefined) desk.add(route.url, upgrades)
+    else route.onRequest = [desk.plain, ...[route.onRequest ?? []].flat()]
   })
 }

@@ -20,7 +20,8 @@ const RAW_TYPE: Record<Kind, string> = {
  * would lose messages: nothing is stored. What scripts of another origin may read is joined with what CORS has set.
  */
 export const commonHeaders: onSendHookHandler = (request, reply, _payload, done) => {
-  reply.header('cache-control', 'no-store')
+  if (!String(reply.getHeader('cache-control')).startsWith('no-store'))
+    reply.header('cache-control', 'no-store')
   if (request.headers.origin !== undefined) {
     reply.header('access-control-expose-headers', exposed(reply.getHeader('access-control-expose-headers')))
   }

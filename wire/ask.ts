@@ -69,7 +69,7 @@ const WHOLE = /^[0-9]{1,15}$/
 /** @throws TIDINGS_ERR_LIMIT */
 export function parseLimit(query: unknown, byDefault: number, most: number): number {
   const { limit } = query as Query
-  if (limit === undefined) return byDefault
+  if (limit === undefined) return Math.min(byDefault, most)
   const number = typeof limit === 'string' && WHOLE.test(limit) ? Number(limit) : 0
   if (number < 1 || number > most) throw new ERR_LIMIT(most)
   return number

@@ -1,7 +1,13 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import { MAX_CHANNELS } from '../bus/channel.ts'
-import { ERR_CHANNEL, ERR_NO_PUBLISH, ERR_NOT_SUBSCRIBED, ERR_SUBSCRIBED } from '../bus/errors.ts'
+import {
+  ERR_CHANNEL,
+  ERR_INTERNAL,
+  ERR_NO_PUBLISH,
+  ERR_NOT_SUBSCRIBED,
+  ERR_SUBSCRIBED,
+} from '../bus/errors.ts'
 import { bytesPayload, type Payload, textPayload } from '../bus/payload.ts'
 import type { Ask } from './ask.ts'
 import { checkSize } from './body.ts'
@@ -28,6 +34,8 @@ export class Conversation {
   readonly #ask: Ask
   readonly #waiting: Incoming[] = []
   #busy = false
+  /** A frame has ended the socket: those behind it are not handled. */
+  #refused = false
 
   constructor(service: Service, request: FastifyRequest, ws: WebSocket, stream: SocketStream, ask: Ask) {
     this.#service = service
@@ -39,6 +47,7 @@ export class Conversation {
   }
 
   #take(incoming: Incoming): void {
+    if (this.#refused) return
     this.#waiting.push(incoming)
     if (this.#waiting.length >= MOST_WAITING) this.#ws.pause()
     if (!this.#busy) void this.#work()
@@ -56,11 +65,11 @@ export class Conversation {
 
   async #hear({ data, binary }: Incoming): Promise<void> {
     if (data.length > maxFrame(this.#service.settings.payloadLimit)) {
-      this.#stream.close(1009, 'the frame is too large')
+      this.#refuse(1009, 'the frame is too large')
       return
     }
     if (binary) {
-      this.#stream.close(1003, 'frames must be text')
+      this.#refuse(1003, 'frames must be text')
       return
     }
     const text = data.toString()
@@ -71,7 +80,7 @@ export class Conversation {
       ref = parsed.ref
       await this.#obey(parseFrame(text, parsed.members), ref)
     } catch (error) {
-      const { code, message } = error as { code: string; message: string }
+      const { code, message } = this.#known(error)
       this.#stream.answer('error', ref, `,"code":"${code}","message":${JSON.stringify(message)}`)
     }
   }
@@ -93,7 +102,7 @@ export class Conversation {
           action: 'subscribe',
           channels: [channel],
         })
-        if (permit !== undefined) stream.permit(permit)
+        if (permit !== undefined) stream.permit(channel, permit)
         await stream.subscribe(channel, start, ref)
         return
       }
@@ -113,9 +122,25 @@ export class Conversation {
       this.#log(binary ? data : data.toString())
       await this.#publish(this.#ask.channels[0]!, payload)
     } catch (error) {
-      const { statusCode, message } = error as { statusCode: number; message: string }
-      this.#stream.close(statusCode === 413 ? 1009 : statusCode === 403 ? 1008 : 1011, message)
+      const { statusCode, message } = this.#known(error)
+      this.#refuse(statusCode === 413 ? 1009 : statusCode === 403 ? 1008 : 1011, message)
     }
+  }
+
+  /** Ends the socket for what a frame is, or asks for. */
+  #refuse(code: number, reason: string): void {
+    this.#refused = true
+    this.#waiting.length = 0
+    this.#stream.close(code, reason)
+  }
+
+  /** An error of ours. A fault of the server's, as a bus may have one, is logged; the client is told no more of it. */
+  #known(error: unknown): FastifyError {
+    if (error instanceof Error && 'code' in error && String(error.code).startsWith('TIDINGS_')) {
+      return error as FastifyError
+    }
+    this.#request.log.error({ err: error }, 'a frame could not be handled')
+    return new ERR_INTERNAL()
   }
 
   #log(frame: string | Buffer): void {

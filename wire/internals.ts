@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
-import type { Writable } from 'node:stream'
+import type { Duplex, Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
 
 /*
@@ -47,4 +47,14 @@ export function plainStream(response: ServerResponse): Writable {
 /** The stream under a WebSocket: the socket that was upgraded, or, in a test by injection, what ws was given. */
 export function streamOf(request: IncomingMessage, ws: WebSocket): Writable {
   return request.socket ?? (ws as unknown as { _socket: Writable })._socket
+}
+
+/** How many bytes have come in. Unknown, in a test by injection. */
+export function receivedBytes(request: IncomingMessage): number | undefined {
+  return (request.socket as Socket | undefined)?.bytesRead
+}
+
+/** The response that is being written to a connection: the first of a pipeline. */
+export function responseOn(socket: Duplex): ServerResponse | undefined {
+  return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
 }

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
-import { streamOf } from './internals.ts'
+import { receivedBytes, streamOf } from './internals.ts'
 import { Outlet, type Sender } from './outlet.ts'
 import type { Held } from './readers.ts'
 import type { Service } from './service.ts'
@@ -26,7 +26,7 @@ export class Peer implements Sender, Held, Spoke {
   readonly #outlet: Outlet
   #open = true
   /** Bytes that had come in at the last ping, and the pings since then that nothing has followed. */
-  #heard = 0
+  #heard: number | undefined = 0
   #silent = 0
 
   constructor(service: Service, request: FastifyRequest, ws: WebSocket, user: User) {
@@ -39,12 +39,15 @@ export class Peer implements Sender, Held, Spoke {
       this.#end()
       service.readers.release(this)
     })
+    // ws answers pings by itself: a client that sends them and reads nothing is no better than others.
+    ws.on('ping', () => this.#outlet.watch())
     service.readers.hold(this, service.guard.permitOf(request))
     service.heartbeat.ws.add(this)
   }
 
+  /** Not any more where ws has sent a close: no frame may follow one (RFC 6455 section 5.5.1). */
   get open(): boolean {
-    return this.#open
+    return this.#open && this.#ws.readyState === this.#ws.OPEN
   }
 
   get full(): boolean {
@@ -53,7 +56,7 @@ export class Peer implements Sender, Held, Spoke {
 
   /** Sends frames that are made already. */
   write(frames: Buffer): void {
-    if (this.#open) this.#outlet.write(frames)
+    if (this.open) this.#outlet.write(frames)
   }
 
   /** Sends a frame through ws. */
@@ -62,9 +65,9 @@ export class Peer implements Sender, Held, Spoke {
     this.#outlet.watch()
   }
 
-  /** The socket is ended when this permit aborts, too. */
-  permit(permit: AbortSignal): void {
-    this.#service.readers.permit(this, permit)
+  /** The socket is ended when this permit aborts, too. @returns what takes the permit back */
+  permit(permit: AbortSignal): () => void {
+    return this.#service.readers.permit(this, permit)
   }
 
   drained(): void {
@@ -72,10 +75,11 @@ export class Peer implements Sender, Held, Spoke {
   }
 
   beat(): void {
-    // A full socket gets no ping, and its client may be silent: it has not read the last one.
-    if (this.full) return
-    const heard = this.#request.raw.socket.bytesRead
-    this.#silent = heard === this.#heard ? this.#silent + 1 : 0
+    // A full socket gets no ping, and its client may be silent: it has not read the last one. One that is not read
+    // for now is not heard.
+    if (this.full || this.#ws.isPaused) return
+    const heard = receivedBytes(this.#request.raw)
+    this.#silent = heard !== undefined && heard === this.#heard ? this.#silent + 1 : 0
     this.#heard = heard
     if (this.#silent > 1) this.#ws.terminate()
     else this.#ws.ping()

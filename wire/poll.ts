@@ -31,7 +31,8 @@ export class Poll {
     this.request = request
     this.reply = reply
     this.ask = parseAsk(request.query)
-    this.#bound = bounds.of(this.ask.raw ? 1 : parseLimit(request.query, limit, maxLimit))
+    const messages = parseLimit(request.query, limit, maxLimit)
+    this.#bound = bounds.of(this.ask.raw ? 1 : messages)
     this.view = service.bus.log.view(this.ask.channels)
   }
 

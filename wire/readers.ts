@@ -9,7 +9,8 @@ export interface Held {
 /** The readers that one registration holds open, up to a limit. */
 export class Readers {
   readonly #limit: number
-  readonly #held = new Map<Held, () => void>()
+  /** With what takes back each of their permits. */
+  readonly #held = new Map<Held, Set<() => void>>()
   #closing = false
 
   constructor(limit: number) {
@@ -30,26 +31,27 @@ export class Readers {
    * @param permit the reader is ended when it aborts
    */
   hold(held: Held, permit?: AbortSignal): void {
-    const revoke = () => held.revoke()
-    permit?.addEventListener('abort', revoke)
-    this.#held.set(held, () => permit?.removeEventListener('abort', revoke))
+    this.#held.set(held, new Set())
+    if (permit !== undefined) this.permit(held, permit)
   }
 
-  /** A further permit of a held reader. */
-  permit(held: Held, permit: AbortSignal): void {
-    const release = this.#held.get(held)
-    if (release === undefined) return
+  /** A permit of a held reader. @returns what takes it back */
+  permit(held: Held, permit: AbortSignal): () => void {
+    const permits = this.#held.get(held)
+    if (permits === undefined) return () => {}
     const revoke = () => held.revoke()
     permit.addEventListener('abort', revoke)
-    this.#held.set(held, () => {
-      release()
+    const release = () => {
       permit.removeEventListener('abort', revoke)
-    })
+      permits.delete(release)
+    }
+    permits.add(release)
+    return release
   }
 
   /** Releasing twice is harmless. */
   release(held: Held): void {
-    this.#held.get(held)?.()
+    for (const release of this.#held.get(held) ?? []) release()
     this.#held.delete(held)
   }
 

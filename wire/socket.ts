@@ -22,6 +22,8 @@ export class SocketStream implements Sink, User {
   readonly #raw: boolean
   /** The ref of the subscribe frame whose channel is being replayed. */
   #ref: string | undefined
+  /** What takes back the permits of subscribe frames. */
+  readonly #permits = new Map<string, () => void>()
 
   constructor(service: Service, request: FastifyRequest, ws: WebSocket, ask: Ask) {
     this.#service = service
@@ -96,12 +98,14 @@ export class SocketStream implements Sink, User {
 
   unsubscribe(channel: string, ref: string | undefined): void {
     this.#reader.remove(channel)
+    this.#permits.get(channel)?.()
+    this.#permits.delete(channel)
     this.answer('unsubscribed', ref, `,"channel":"${channel}"`)
   }
 
-  /** A further permit, that of a subscribe frame. */
-  permit(permit: AbortSignal): void {
-    this.#peer.permit(permit)
+  /** The permit of a subscribe frame: it counts until the channel is unsubscribed. */
+  permit(channel: string, permit: AbortSignal): void {
+    this.#permits.set(channel, this.#peer.permit(permit))
   }
 
   close(code: number, reason: string): void {
