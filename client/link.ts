@@ -25,8 +25,10 @@ export abstract class Link {
   readonly cursor: string
   /** When it began to carry; 0 before. */
   since = 0
-  protected readonly abort = new AbortController()
+  closed = false
   readonly #hearer: Hearer
+  /** One a fetch: a signal that many share keeps what each has hung on it. */
+  #abort: AbortController | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(settings: Settings, cursor: string, hearer: Hearer) {
@@ -65,14 +67,11 @@ export abstract class Link {
     return 0
   }
 
-  get closed(): boolean {
-    return this.abort.signal.aborted
-  }
-
   /** @param _failed whether nobody is there any more to say goodbye to */
   close(_failed?: boolean): void {
     clearTimeout(this.#timer)
-    this.abort.abort()
+    this.closed = true
+    this.#abort?.abort()
   }
 
   protected after(ms: number, then: () => void): void {
@@ -133,7 +132,9 @@ export abstract class Link {
 
   protected get(url: string): Promise<Response> {
     // A browser lines up equal requests that it might store: two tabs would wait for each other.
-    const init = { ...this.settings.request, cache: 'no-store', signal: this.abort.signal } as RequestInit
+    this.#abort = new AbortController()
+    const { signal } = this.#abort
+    const init = { ...this.settings.request, cache: 'no-store', signal } as RequestInit
     return this.settings.fetch(url, init)
   }
 }
