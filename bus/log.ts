@@ -132,7 +132,7 @@ export class Log {
     this.#bytes += entry.weight
     this.#memo = []
 
-    for (const view of this.#watchers.get(name) ?? NO_VIEWS) this.#soil(view)
+    for (const view of this.#watchers.get(name) ?? NO_VIEWS) this.#soil(view, entry.seq)
     while (channel.entries.length > this.#retention.messages) this.#trim(channel.entries.at(0))
     while (this.#bytes > this.#retention.bytes) this.#trim(this.#oldest!)
     this.#armAge()
@@ -264,10 +264,9 @@ export class Log {
     this.#rest(view)
   }
 
-  #soil(view: View): void {
-    if (view.dirty) return
-    view.soil(this.#head - 1)
-    this.#dirty.push(view)
+  #soil(view: View, seq: number): void {
+    if (!view.dirty) this.#dirty.push(view)
+    view.soil(seq)
     // The check phase comes right after the sockets of this turn were read: what they published goes out in one
     // write, and an idle loop adds no wait.
     this.#flush ??= setImmediate(() => this.flush())
@@ -275,6 +274,7 @@ export class Log {
 
   /** Hands what was appended in this turn to the live readers. */
   flush(): void {
+    if (this.#flushing) return // what a delivery publishes goes out at the end of the turn
     clearImmediate(this.#flush)
     this.#flush = undefined
     this.#flushed = this.#head

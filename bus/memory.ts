@@ -65,7 +65,7 @@ class MemoryBus implements Bus {
   async publish(channel: string, payload: Payload, key?: string): Promise<Accepted> {
     if (this.#closed) throw new ERR_CLOSED()
     // One that the log's bound can't hold would be gone before anybody read it.
-    const weight = ENVELOPE + channel.length + Buffer.byteLength(payload.json) + (key?.length ?? 0)
+    const weight = ENVELOPE + channel.length + Buffer.byteLength(payload.json) + Buffer.byteLength(key ?? '')
     if (weight > this.#bytes) throw new ERR_TOO_LARGE(weight, this.#bytes)
     if (key === undefined) return { ...placeOf(this.log.append(channel, payload)), repeated: false }
     const known = this.#keys.find(channel, key, payload)

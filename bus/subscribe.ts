@@ -38,31 +38,13 @@ export function subscribe<T>(
   const place = log.locate(start, channels)
 
   const ended = new AbortController()
-  const end = () => ended.abort()
-  const signals = [closing, ...(signal ? [signal] : [])]
-  for (const each of signals) {
-    if (each.aborted) end()
-    each.addEventListener('abort', end)
-  }
-  const unlisten = () => {
-    for (const each of signals) each.removeEventListener('abort', end)
-  }
-  const messages = follow<T>(log, channels, place, ended.signal, onGap)
+  const signals = signal === undefined ? [closing] : [closing, signal]
+  const messages = follow<T>(log, channels, place, ended, signals, onGap)
   return {
-    async next() {
-      try {
-        const result = await messages.next()
-        if (result.done) unlisten()
-        return result
-      } catch (error) {
-        unlisten()
-        throw error
-      }
-    },
+    next: () => messages.next(),
     // Also while `next` is pending, where a generator alone would wait for the next message first.
     return() {
-      end()
-      unlisten()
+      ended.abort()
       return messages.return()
     },
     [Symbol.asyncIterator]() {
@@ -75,30 +57,41 @@ async function* follow<T>(
   log: Log,
   channels: readonly string[],
   place: { seq: number; gap: Gap | undefined },
-  ended: AbortSignal,
+  ended: AbortController,
+  signals: readonly AbortSignal[],
   onGap: SubscribeOptions['onGap'],
 ): AsyncGenerator<Message<T>, void, void> {
+  const end = () => ended.abort()
+  // Not before the loop's first turn: an iterator that nobody asks leaves no listener behind. The end takes them away.
+  for (const each of signals) {
+    if (each.aborted) end()
+    each.addEventListener('abort', end, { signal: ended.signal })
+  }
   let at = place.seq
   let hole = place.gap
-  while (!ended.aborted) {
-    const gap = hole ?? log.gapAfter(at, channels)
-    hole = undefined
-    if (gap !== undefined) {
-      const error = new GapError(gap.reason, log.cursor(gap.seq))
-      if (onGap === undefined) throw error
-      onGap(error)
-      at = gap.seq
-      continue
+  try {
+    while (!ended.signal.aborted) {
+      const gap = hole ?? log.gapAfter(at, channels)
+      hole = undefined
+      if (gap !== undefined) {
+        const error = new GapError(gap.reason, log.cursor(gap.seq))
+        if (onGap === undefined) throw error
+        onGap(error)
+        at = gap.seq
+        continue
+      }
+      const batch = log.read(channels, at, STEP)
+      for (const { seq, channel, time, value } of batch.entries) {
+        yield { cursor: log.cursor(seq), channel, time, data: value as T }
+        if (ended.signal.aborted) return
+      }
+      at = batch.end
+      // A loop that waits for nothing else must not keep the sockets waiting.
+      if (batch.more) await turn()
+      else if (batch.entries.length === 0) await news(log, channels, ended.signal)
     }
-    const batch = log.read(channels, at, STEP)
-    for (const { seq, channel, time, value } of batch.entries) {
-      yield { cursor: log.cursor(seq), channel, time, data: value as T }
-      if (ended.aborted) return
-    }
-    at = batch.end
-    // A loop that waits for nothing else must not keep the sockets waiting.
-    if (batch.more) await turn()
-    else if (batch.entries.length === 0) await news(log, channels, ended)
+  } finally {
+    end()
   }
 }
 

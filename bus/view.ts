@@ -8,17 +8,21 @@ export interface Member {
 }
 
 /**
- * A set of channels, as all its readers see it. Its live members stand together at one place, so that what comes
- * next is read and encoded once for them all.
+ * A set of channels, as all its readers see it. Those of its live members that stand at the same place are handed what
+ * comes next together: it is read and encoded once for them all.
  */
 export class View {
   readonly key: string
   readonly channels: readonly string[]
   readonly #log: Log
-  readonly #members = new Set<Member>()
+  /** With the head when each joined, or when it was handed something last. */
+  readonly #members = new Map<Member, number>()
   #dirty = false
-  /** The place of the members while the view is dirty. */
-  #at = 0
+  #flushing = false
+  /** No member stands before it. */
+  #since = 0
+  /** The last message of these channels, of those that came while the view had members. */
+  #last = 0
 
   constructor(log: Log, key: string, channels: readonly string[]) {
     this.#log = log
@@ -30,14 +34,15 @@ export class View {
     return this.#members.size
   }
 
-  /** Whether something was appended that the members have not been handed. */
+  /** Whether something was appended since the last flush. */
   get dirty(): boolean {
     return this.#dirty
   }
 
-  /** The members' place: all before it has been handed to them. */
-  get place(): number {
-    return this.#dirty ? this.#at : this.#log.head
+  /** A member's place: all up to here has been handed to it. */
+  placeOf(member: Member): number {
+    const place = this.#members.get(member)!
+    return place < this.#last ? Math.max(place, this.#since) : this.#log.head
   }
 
   gapAfter(seq: number): Gap | undefined {
@@ -51,8 +56,7 @@ export class View {
   /** The member must have read up to the head in this turn of the event loop. */
   join(member: Member): void {
     if (this.#members.size === 0) this.#log.watch(this)
-    else this.flush() // else it would be handed what it has read by itself
-    this.#members.add(member)
+    this.#members.set(member, this.#log.head)
   }
 
   /** Leaving twice is harmless. */
@@ -62,18 +66,26 @@ export class View {
     this.#log.unwatch(this)
   }
 
-  /** Something was appended after this place, the head until then. */
-  soil(at: number): void {
+  /** This message was appended. */
+  soil(seq: number): void {
+    // While it is handing out, some members have not been handed what was there before.
+    if (!this.#dirty && !this.#flushing) this.#since = seq - 1
     this.#dirty = true
-    this.#at = at
+    this.#last = seq
   }
 
   flush(): void {
     if (!this.#dirty) return
     this.#dirty = false
-    // A copy: a member that leaves and joins again has read by itself, and must not be met a second time.
-    for (const member of [...this.#members]) {
-      if (this.#members.has(member)) member.deliver(this.#at)
+    this.#flushing = true
+    // A copy, but the place as it is when its turn comes: a delivery may run a hook of the user's, which publishes or
+    // has others leave, and a member that has joined or read in between must not be handed the same again.
+    for (const member of [...this.#members.keys()]) {
+      const place = this.#members.get(member)
+      if (place === undefined || place >= this.#last) continue
+      this.#members.set(member, this.#log.head)
+      member.deliver(Math.max(place, this.#since))
     }
+    this.#flushing = false
   }
 }

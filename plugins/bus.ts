@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import type { Bus } from '../bus/bus.ts'
 import { checkChannel } from '../bus/channel.ts'
@@ -14,6 +15,8 @@ export class Tidings {
 
   constructor(bus: Bus) {
     this.bus = bus
+    // Each loop listens to it: many are no leak.
+    setMaxListeners(0, this.#closing.signal)
   }
 
   /**

@@ -6,6 +6,12 @@ import type { Test } from 'tap'
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
+/**
+ * The environment of a program that is not loaded as the tests are: tsx puts the code on a few long lines, and whatever
+ * it loads would count as covered.
+ */
+export const UNCOVERED = { _TAPJS_PROCESSINFO_COVERAGE_: '0' }
+
 /** A line of the app's log. */
 export interface Line {
   level: number
@@ -71,12 +77,12 @@ export class Child {
   }
 }
 
-/** The command line as it stands in the source. */
+/** The command line as it stands in the source, loaded as this test is. */
 export function cli(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}): Child {
-  return new Child(t, process.execPath, ['--import', 'tsx', 'cli.ts', ...args], env)
+  return new Child(t, process.execPath, [...process.execArgv, 'cli.ts', ...args], env)
 }
 
-/** The app, started as a user does, on a free port. @returns its URL without a slash at the end */
+/** The app on a free port. @returns its URL without a slash at the end */
 export async function startApp(
   t: Test,
   args: readonly string[] = [],

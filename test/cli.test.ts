@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
-import { cli, startApp, urlFrom } from './child.ts'
+import { Child, cli, startApp, UNCOVERED, urlFrom } from './child.ts'
 import { openRaw, openSocket, openStream, post } from './helper.ts'
 
 /** The program ends at once, with one line that says why. */
@@ -24,12 +24,10 @@ t.test('--help says what there is', async (t) => {
 t.test('what is wrong is said in one line, with exit code 1', async (t) => {
   const cases: [args: string[], why: RegExp, env?: NodeJS.ProcessEnv][] = [
     [['--nope'], /'--nope'.*--help/],
-    [['serve', '--port'], /'--port <value>' argument missing/],
     [['serve', '--port', '-1'], /'--port'/],
     [['bench'], /Unknown command 'bench'/],
     [['serve', 'twice'], /Unknown command 'serve twice'/],
     [['--port', '65536'], /Port '65536' must be a whole number from 0 to 65535/],
-    [['--port', '80x'], /Port '80x' must be/],
     [[], /Port 'http' must be/, { PORT: 'http' }],
     [[], /LOG_LEVEL 'loud' must be one of trace/, { LOG_LEVEL: 'loud' }],
     [['--host='], /Host must be/],
@@ -115,3 +113,15 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     t.equal(child.stderr, '')
   })
 }
+
+t.test('npm start, ended from a terminal: it sends the signal to both, and npm hands it on', async (t) => {
+  const child = new Child(t, 'npm', ['start', '--silent', '--', '--port', '0'], UNCOVERED)
+  const url = await urlFrom(child)
+  t.equal((await fetch(`${url}/`)).status, 200)
+  const { pid } = await child.logged(/"look at /)
+  process.kill(pid as number, 'SIGINT')
+  child.process.kill('SIGINT')
+  await child.ended
+  t.match(await child.logged(/SIGINT: closing/), { pid })
+  await t.rejects(fetch(url))
+})

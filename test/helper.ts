@@ -21,7 +21,12 @@ export async function build(
   { server = {}, before }: { server?: FastifyServerOptions; before?: (app: FastifyInstance) => unknown } = {},
 ): Promise<Built> {
   const app = Fastify({ ...server }) as FastifyInstance
-  t.teardown(() => app.close())
+  t.teardown(async () => {
+    const closed = app.close()
+    // fetch opens connections ahead and sends nothing on them; node:http does not count those as idle.
+    app.server.closeAllConnections()
+    await closed
+  })
   await before?.(app)
   await app.register(tidings, options)
   return { app, ...(await listen(app)) }
@@ -33,7 +38,7 @@ export async function listen(app: FastifyInstance): Promise<{ url: string; port:
 }
 
 /** Messages that come in, to be waited for one by one. */
-class Queue<T> {
+export class Queue<T> {
   readonly #items: T[] = []
   readonly #waiting: ((item: T) => void)[] = []
 

@@ -43,7 +43,7 @@ class HeldPoll implements Member, Held {
     this.#socketTimeout = socket.timeout ?? 0
     if (this.#socketTimeout > 0) socket.setTimeout(0)
     // Not the request's 'close', which comes as soon as the request has been read.
-    poll.reply.raw.once('close', this.#gone)
+    poll.reply.raw.on('close', this.#gone)
     service.readers.hold(this, service.guard.permitOf(poll.request))
     poll.view.join(this)
   }
@@ -51,7 +51,7 @@ class HeldPoll implements Member, Held {
   deliver(after: number): void {
     this.#release()
     try {
-      this.#poll.answer(after)
+      if (!this.#poll.answer(after)) this.#poll.nothing(this.#asked)
     } catch (error) {
       this.#poll.reply.send(error)
     }
@@ -59,13 +59,7 @@ class HeldPoll implements Member, Held {
 
   /** With nothing, unless a message waits for the end of this very turn. */
   #answer(): void {
-    const { view } = this.#poll
-    if (view.dirty) {
-      this.deliver(view.place)
-      return
-    }
-    this.#release()
-    this.#poll.nothing(this.#asked)
+    this.deliver(this.#poll.view.placeOf(this))
   }
 
   goAway(): void {

@@ -1,0 +1,280 @@
+import fastifyCors from '@fastify/cors'
+import type { FastifyInstance } from 'fastify'
+import t from 'tap'
+import { build, openRaw, openStream } from '../helper.ts'
+import { ask } from '../request.ts'
+
+/** Resolves once that many readers are live. */
+async function live(app: FastifyInstance, count: number): Promise<void> {
+  while (app.tidings.bus.log.watching !== count) await new Promise((resolve) => setImmediate(resolve))
+}
+
+t.test('the head, a retry, ready, then an event for each message', async (t) => {
+  const { app, url } = await build(t)
+  const kept = await app.tidings.publish('default', 'kept')
+  const stream = await openStream(t, `${url}/sse`)
+  t.equal(stream.response.status, 200)
+  const { headers } = stream.response
+  t.equal(headers.get('content-type'), 'text/event-stream')
+  t.equal(headers.get('cache-control'), 'no-store, no-transform')
+  t.equal(headers.get('x-accel-buffering'), 'no')
+  t.notOk(headers.get('access-control-expose-headers'))
+  const hello = await stream.next()
+  t.strictSame(Object.keys(hello), ['retry'])
+  t.match(hello.retry, /^[1-9][0-9]{3}$/)
+  t.strictSame(await stream.next(), {
+    event: 'ready',
+    id: kept.cursor,
+    data: `{"cursor":"${kept.cursor}"}`,
+  })
+  for (const value of [{ a: [1] }, 'a\r\nb', null]) {
+    const message = await app.tidings.publish('default', value)
+    await app.tidings.publish('other', 'passes by')
+    t.strictSame(await stream.next(), { id: message.cursor, data: JSON.stringify(message) })
+  }
+  const bytes = await app.tidings.publish('default', Buffer.from([1]))
+  const { id, data } = await stream.next()
+  t.equal(id, bytes.cursor)
+  t.match(JSON.parse(data!), { data: 'AQ==', encoding: 'base64' })
+})
+
+t.test('where it starts', async (t) => {
+  const { app, url } = await build(t)
+  const first = await app.tidings.publish('default', 1)
+  const second = await app.tidings.publish('default', 2)
+  const zero = first.cursor.replace(/1$/, '0')
+  const rows: [string, Record<string, string>, string, string[]][] = [
+    ['?cursor=earliest', {}, zero, [first.cursor, second.cursor]],
+    [`?cursor=${first.cursor}`, {}, first.cursor, [second.cursor]],
+    ['?cursor=now', {}, second.cursor, []],
+    ['', {}, second.cursor, []],
+    ['', { 'last-event-id': first.cursor }, first.cursor, [second.cursor]],
+    ['?cursor=now', { 'last-event-id': zero }, zero, [first.cursor, second.cursor]],
+    ['?cursor=x', { 'last-event-id': first.cursor }, first.cursor, [second.cursor]],
+    [`?cursor=${first.cursor}`, { 'last-event-id': '' }, first.cursor, [second.cursor]],
+  ]
+  for (const [query, headers, place, ids] of rows) {
+    const stream = await openStream(t, `${url}/sse${query}`, headers)
+    await stream.next()
+    t.match(await stream.next(), { event: 'ready', id: place }, `${query} ${JSON.stringify(headers)}`)
+    for (const id of ids) t.equal((await stream.next()).id, id)
+    stream.close()
+  }
+})
+
+t.test('several channels under one cursor', async (t) => {
+  const { app, url } = await build(t)
+  const stream = await openStream(t, `${url}/sse?channel=b&channel=a&cursor=earliest`)
+  const sent = []
+  for (const name of ['a', 'b', 'a']) sent.push((await app.tidings.publish(name, name)).cursor)
+  await stream.next()
+  await stream.next()
+  for (const cursor of sent) t.equal((await stream.next()).id, cursor)
+})
+
+t.test('at a hole: ready with the place asked for, then the gap with its own', async (t) => {
+  const { app, url } = await build(t, { retention: { messages: 1 } })
+  const first = await app.tidings.publish('default', 1)
+  const floor = await app.tidings.publish('default', 2)
+  const last = await app.tidings.publish('default', 3)
+  const ahead = last.cursor.replace(/3$/, '9')
+  const rows: [string, string, string, string[]][] = [
+    [first.cursor, 'trimmed', floor.cursor, [last.cursor]],
+    ['abcd.7', 'epoch', floor.cursor, [last.cursor]],
+    [ahead, 'ahead', last.cursor, []],
+  ]
+  for (const [cursor, reason, goOn, ids] of rows) {
+    for (const [query, headers] of [
+      [`?cursor=${cursor}`, {}],
+      ['?format=raw', { 'last-event-id': cursor }],
+    ] as const) {
+      const stream = await openStream(t, `${url}/sse${query}`, headers)
+      t.ok((await stream.next()).retry)
+      t.strictSame(await stream.next(), { event: 'ready', id: cursor, data: `{"cursor":"${cursor}"}` })
+      t.strictSame(await stream.next(), {
+        event: 'gap',
+        id: goOn,
+        data: `{"reason":"${reason}","cursor":"${goOn}"}`,
+      })
+      for (const id of ids) t.equal((await stream.next()).id, id)
+      stream.close()
+    }
+  }
+})
+
+t.test('the raw form', async (t) => {
+  const { app, url } = await build(t)
+  const rows: [unknown, string, string?][] = [
+    ['one line', 'data: one line'],
+    ['', 'data: '],
+    ['a\r\nb\rc\nd', 'data: a\ndata: b\ndata: c\ndata: d'],
+    ['\n', 'data: \ndata: '],
+    ['end\r\n', 'data: end\ndata: '],
+    [' event: x\n\nid: 5', 'data:  event: x\ndata: \ndata: id: 5'],
+    ['\u2028\u0085\v', 'data: \u2028\u0085\v'],
+    [{ a: 'b\nc' }, 'data: {"a":"b\\nc"}'],
+    [Buffer.from([0, 10, 255]), 'event: bytes\ndata: AAr/'],
+  ]
+  const live = await openRawStream(t, url, '/sse?format=raw')
+  let expected = ''
+  for (const [payload, text] of rows) {
+    const { cursor } = await app.tidings.publish('default', payload)
+    expected += `id: ${cursor}\n${text}\n\n`
+  }
+  const kept = await openRawStream(t, url, '/sse?format=raw&cursor=earliest')
+  for (const read of [live, kept]) {
+    t.equal((await read(expected.slice(-40))).replace(/^.*?"}\n\n/s, ''), expected)
+  }
+})
+
+/** The stream's text without the chunks' frames, up to a mark. */
+async function openRawStream(t: Parameters<typeof openRaw>[0], url: string, path: string) {
+  const response = await fetch(url + path)
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+  t.teardown(() => reader.cancel())
+  let text = ''
+  return async (mark: string) => {
+    while (!text.includes(mark)) text += (await reader.read()).value
+    return text
+  }
+}
+
+t.test('400 names the parameter', async (t) => {
+  const { url } = await build(t)
+  const rows: [string, string, Record<string, string>?][] = [
+    ['cursor=x', 'cursor'],
+    ['cursor=now', 'cursor', { 'last-event-id': 'x' }],
+    ['channel=', 'channel'],
+    ['format=x', 'format'],
+    ['format=raw&channel=a&channel=b', 'format'],
+  ]
+  for (const [query, name, headers] of rows) {
+    const answer = await ask(`${url}/sse?${query}`, { headers })
+    t.equal(answer.status, 400, query)
+    t.match(answer.json.message, `'${name}'`)
+    t.match(answer.headers['content-type'], /^application\/json/)
+    t.equal(answer.headers['cache-control'], 'no-store')
+  }
+})
+
+t.test('a comment as heartbeat', async (t) => {
+  const { url } = await build(t, { heartbeat: { sse: 20 } })
+  const stream = await openStream(t, `${url}/sse`)
+  await stream.next()
+  await stream.next()
+  for (let i = 0; i < 3; i++) t.strictSame(await stream.next(), { comment: '' })
+})
+
+t.test('over the limit: 200, Tidings-Refused, a retry, and the end', async (t) => {
+  const { app, url } = await build(t, { maxReaders: 1 })
+  const first = await openStream(t, `${url}/sse`)
+  await live(app, 1)
+  const refused = await ask(`${url}/sse`)
+  t.equal(refused.status, 200)
+  t.match(refused.headers, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store, no-transform',
+    'x-accel-buffering': 'no',
+    'tidings-refused': 'limit',
+  })
+  const retry = Number(/^retry: ([0-9]+)\n\n$/.exec(refused.text)?.[1])
+  t.ok(retry >= 5000 && retry <= 15_000, refused.text)
+  first.close()
+  await live(app, 0)
+  const next = await openStream(t, `${url}/sse`)
+  t.notOk(next.response.headers.get('tidings-refused'), 'there is room again')
+})
+
+t.test('the headers that CORS has set go out', async (t) => {
+  const { url } = await build(
+    t,
+    {},
+    {
+      before: (app) =>
+        app.register(fastifyCors, { origin: true, credentials: true, exposedHeaders: ['X-Mine'] }),
+    },
+  )
+  const origin = 'https://x.example'
+  const { headers } = (await openStream(t, `${url}/sse`, { origin })).response
+  t.equal(headers.get('access-control-allow-origin'), origin)
+  t.equal(headers.get('access-control-allow-credentials'), 'true')
+  t.match(headers.get('vary'), /Origin/)
+  t.equal(
+    headers.get('access-control-expose-headers'),
+    'X-Mine, Tidings-Cursor, Tidings-Gap, ETag, Retry-After, Preference-Applied',
+  )
+})
+
+t.test('HEAD neither holds nor streams', async (t) => {
+  const { url } = await build(t)
+  t.equal((await ask(`${url}/sse`, { method: 'HEAD' })).status, 404)
+})
+
+t.test('an HTTP/1.0 client gets the stream without chunks', async (t) => {
+  const { app, port } = await build(t)
+  const raw = await openRaw(t, port)
+  raw.socket.write('GET /sse?format=raw HTTP/1.0\r\nHost: x\r\n\r\n')
+  const head = await raw.until('"}\n\n')
+  t.match(head, /\r\nConnection: close\r\n/)
+  t.notMatch(head, /transfer-encoding/i)
+  for (const text of ['one', 'two']) {
+    const { cursor } = await app.tidings.publish('default', text)
+    t.match(await raw.until(`${text}\n\n`), new RegExp(`\n\nid: ${cursor}\ndata: ${text}\n\n$`))
+  }
+})
+
+t.test('a pipelined stream waits for the answer before it', async (t) => {
+  const { app, port } = await build(t)
+  const raw = await openRaw(t, port)
+  raw.socket.write('GET /longpoll?channel=other&cursor=now HTTP/1.1\r\nHost: x\r\n\r\n')
+  await live(app, 1)
+  raw.socket.write('GET /sse?format=raw HTTP/1.1\r\nHost: x\r\n\r\n')
+  await live(app, 2)
+  const { cursor } = await app.tidings.publish('default', 'early')
+  await app.tidings.publish('other', 'the poll')
+  const later = await app.tidings.publish('default', 'later')
+  const text = await raw.until('data: later\n\n')
+  t.match(
+    text,
+    new RegExp(`"the poll".*event: ready\n.*id: ${cursor}\ndata: early\n\n.*id: ${later.cursor}\n`, 's'),
+  )
+  // Each event is a chunk of its own, whoever made it.
+  for (const chunk of text.slice(text.indexOf('\r\n\r\nretry')).matchAll(/\r\n([0-9a-f]+)\r\n(.*?)\r\n/gs)) {
+    t.equal(Number.parseInt(chunk[1]!, 16), chunk[2]!.length)
+  }
+})
+
+t.test('a client that goes leaves nothing behind', async (t) => {
+  const { app, url } = await build(t, { stats: true, maxReaders: 1 })
+  for (let i = 0; i < 3; i++) {
+    const stream = await openStream(t, `${url}/sse`)
+    await live(app, 1)
+    stream.close()
+    await live(app, 0)
+  }
+  const { json } = await ask(`${url}/stats`)
+  t.match(json.transports.sse, { open: 0, requests: 3, messages: 0 })
+})
+
+t.test("the connection's timeout does not cut a stream", async (t) => {
+  const { app, url } = await build(t, {}, { server: { connectionTimeout: 50 } })
+  const stream = await openStream(t, `${url}/sse`)
+  await stream.next()
+  await stream.next()
+  // A poll that outlasts the timeout many times over stands for the time that passes.
+  t.equal((await ask(`${url}/longpoll?channel=none&cursor=now&wait=1`)).status, 204)
+  const { cursor } = await app.tidings.publish('default', 'after')
+  t.equal((await stream.next()).id, cursor)
+})
+
+t.test('a burst beyond one write reaches its reader in order', async (t) => {
+  const { app, url } = await build(t)
+  const stream = await openStream(t, `${url}/sse?format=raw`)
+  await stream.next()
+  await stream.next()
+  const text = 'x'.repeat(1000)
+  for (let i = 0; i < 3000; i++) app.tidings.publish('default', `${i} ${text}`)
+  let ordered = true
+  for (let i = 0; i < 3000; i++) ordered &&= (await stream.next()).data === `${i} ${text}`
+  t.ok(ordered)
+})
