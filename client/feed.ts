@@ -86,7 +86,7 @@ export class CursorFeed extends EventTarget {
     signal?.addEventListener('abort', () => this.close(), { once: true })
     queueMicrotask(() => {
       if (signal?.aborted) this.close()
-      else if (!this.#readyState) this.#try(0)
+      else if (!this.#readyState && !this.#link) this.#try(0)
     })
   }
 
@@ -345,7 +345,7 @@ export class CursorFeed extends EventTarget {
         return await (this.#link?.publish(channel, data, key) ?? post(this.#settings, channel, data, options))
       } catch (error) {
         const { final, after = 0 } = error as Fault
-        if (!key || final) throw error
+        if (!key || final || signal?.aborted || this.#ended.signal.aborted) throw error
         await sleep(after + jitter(this.#settings, attempt), this.#ended.signal, signal)
       }
     }

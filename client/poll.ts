@@ -36,7 +36,7 @@ export class PollLink extends Link {
         cursor = headers.get('tidings-cursor') ?? cursor
         if (status === 410) this.gap(headers.get('tidings-gap') as GapReason, cursor)
         // One that was held comes again at once; an answer that should have been held and was not must not spin.
-        more = status === 410 || (this.wait !== undefined && Date.now() - began >= wait * 500)
+        more = status === 410 || (!!this.wait && Date.now() - began >= wait * 500)
       } else {
         this.fail(faultOf(response))
         return

@@ -62,7 +62,7 @@ export async function post(
   const fault: Fault = {
     ...faultOf(response),
     final: status < 500 && status !== 429,
-    ...(message && { message, code }),
+    ...(message && { message, code: code ?? status }),
   }
   throw Object.assign(new Error(fault.message), fault)
 }
