@@ -24,17 +24,15 @@ const SHORT_LIVES = 3
 /** What worked, by address and list, for where nothing is stored. */
 const worked = new Map<string, string>()
 
-interface Taker {
-  readonly queue: Message[]
-  wake(): void
-}
-
 /** One reader, whatever carries it. It owns the place; links come and go. */
 export class CursorFeed extends EventTarget {
   readonly url: string
   readonly #settings: Settings
   readonly #key: string
-  readonly #takers = new Set<Taker>()
+  /** What iterations have not taken yet, a queue each. */
+  readonly #queues = new Set<Message[]>()
+  /** Iterations that wait. */
+  readonly #takers: (() => void)[] = []
   readonly #ended = new AbortController()
   #readyState = 0
   /** As they are liked: what the user has switched to comes first. */
@@ -262,11 +260,9 @@ export class CursorFeed extends EventTarget {
   #apply(message: Message): void {
     if (!this.#isNew(message.cursor)) return
     this.#cursor = message.cursor
-    for (const { queue, wake } of this.#takers) {
-      // The log keeps what does not fit.
-      if (queue.push(message) >= this.#settings.buffer) this.#hold()
-      wake()
-    }
+    // The log keeps what does not fit.
+    for (const queue of this.#queues) if (queue.push(message) >= this.#settings.buffer) this.#hold()
+    this.#wakeTakers()
     this.#fire('message', { ...message, lastEventId: message.cursor })
   }
 
@@ -316,9 +312,8 @@ export class CursorFeed extends EventTarget {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
-    const taker: Taker = { queue: [], wake: () => {} }
-    const { queue } = taker
-    this.#takers.add(taker)
+    const queue: Message[] = []
+    this.#queues.add(queue)
     try {
       for (;;) {
         for (let next = queue.shift(); next; next = queue.shift()) yield next
@@ -327,27 +322,38 @@ export class CursorFeed extends EventTarget {
           if (this.#error) throw this.#error
           return
         }
-        await new Promise<void>((resolve) => {
-          taker.wake = resolve
-        })
+        await new Promise<void>((resolve) => this.#takers.push(resolve))
       }
     } finally {
-      this.#takers.delete(taker)
+      this.#queues.delete(queue)
     }
   }
 
-  async publish(channel: string, data: unknown, options: PublishOptions = {}): Promise<{ cursor: string }> {
+  #wakeTakers(): void {
+    for (const wake of this.#takers.splice(0)) wake()
+  }
+
+  publish(channel: string, data: unknown, options: PublishOptions = {}): Promise<{ cursor: string }> {
+    return this.#publish(channel, data, options, 0)
+  }
+
+  async #publish(
+    channel: string,
+    data: unknown,
+    options: PublishOptions,
+    attempt: number,
+  ): Promise<{ cursor: string }> {
     const { key, signal } = options
-    for (let attempt = 0; ; attempt++) {
-      signal?.throwIfAborted()
-      if (this.#readyState > 1) throw new Error('The feed is closed')
-      try {
-        return await (this.#link?.publish(channel, data, key) ?? post(this.#settings, channel, data, options))
-      } catch (error) {
-        const { final, after = 0 } = error as Fault
-        if (!key || final || signal?.aborted || this.#ended.signal.aborted) throw error
-        await sleep(after + jitter(this.#settings, attempt), this.#ended.signal, signal)
-      }
+    const closed = this.#ended.signal
+    signal?.throwIfAborted()
+    if (closed.aborted) throw new Error('The feed is closed')
+    try {
+      return await (this.#link?.publish(channel, data, key) ?? post(this.#settings, channel, data, options))
+    } catch (error) {
+      const { final, after = 0 } = error as Fault
+      if (!key || final || signal?.aborted || closed.aborted) throw error
+      await sleep(after + jitter(this.#settings, attempt), closed, signal)
+      return this.#publish(channel, data, options, attempt + 1)
     }
   }
 
@@ -367,7 +373,7 @@ export class CursorFeed extends EventTarget {
     this.#settleSwitch(false)
     queueMicrotask(() => {
       this.#status(3)
-      for (const { wake } of this.#takers) wake()
+      this.#wakeTakers()
       this.#fire('close', { code, reason, wasClean: !error })
     })
   }

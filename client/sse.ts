@@ -36,8 +36,9 @@ export class SseLink extends Link {
           event = {}
           continue
         }
+        // Its data is one line.
         const [, name, data] = /^([^:]*):? ?(.*)$/.exec(line)!
-        event[name!] = event[name!] === undefined ? data! : `${event[name!]}\n${data}`
+        event[name!] = data!
       }
     }
   }

@@ -256,3 +256,40 @@ t.test('gives a publish up when its signal says so, or when the feed ends', asyn
   all.feed.close()
   await t.rejects(open, { message: /502|The feed is closed/ })
 })
+
+t.test('a Retry-After that says nothing, and an empty answer without a place', async (t) => {
+  const heads = ['503 Service Unavailable\r\nRetry-After: soon', '204 No Content']
+  const all = await line(t, { transports: ['poll'] }, (proxy) => {
+    proxy.fault = () => {
+      const head = heads[proxy.seen.length - 1]
+      return head === undefined ? undefined : { kind: 'answer', head }
+    }
+  })
+  await all.taken.until(1)
+  await exact(t, all)
+  t.same(all.taken.errors, ['the server answered 503'])
+})
+
+t.test('an EventSource that gets nowhere by itself is made anew', async (t) => {
+  const { EventSource } = await import('undici')
+  const Source = EventSource as unknown as NonNullable<ConnectOptions['EventSource']>
+  const all = await line(t, { transports: ['sse'], EventSource: Source, probe: 300 }, (proxy) => {
+    proxy.fault = () => (proxy.seen.length === 1 ? { kind: 'truncate', bytes: 0 } : undefined)
+  })
+  await all.taken.until(1)
+  await exact(t, all)
+  t.same(all.taken.errors, ['nothing came within 300 ms'])
+})
+
+for (const status of ['502 Bad Gateway', '503 Service Unavailable']) {
+  t.test(`an EventSource that a ${status.slice(0, 3)} ended for good is made anew`, async (t) => {
+    const { EventSource } = await import('undici')
+    const Source = EventSource as unknown as NonNullable<ConnectOptions['EventSource']>
+    const all = await line(t, { transports: ['sse'], EventSource: Source }, (proxy) => {
+      proxy.fault = () => (proxy.seen.length < 3 ? { kind: 'answer', head: status } : undefined)
+    })
+    await all.taken.until(1)
+    await exact(t, all)
+    t.same(all.taken.errors, ['the EventSource ended', 'the EventSource ended'])
+  })
+}

@@ -460,3 +460,43 @@ t.test(
     t.equal(feed.transport, 'sse')
   },
 )
+
+t.test('a page that may not store anything works as well', async (t) => {
+  Object.defineProperty(globalThis, 'sessionStorage', {
+    configurable: true,
+    get() {
+      throw new Error('SecurityError')
+    },
+  })
+  t.teardown(() => Reflect.deleteProperty(globalThis, 'sessionStorage'))
+  const { url } = await build(t)
+  const feed = open(t, url)
+  await once(feed, 'open')
+  t.equal(feed.transport, 'ws')
+})
+
+t.test('publishes by POST while the socket is not open', async (t) => {
+  const { app, url } = await build(t, { publish: true })
+  const feed = open(t, url, { transports: ['ws'] })
+  const published = new Promise((resolve) => {
+    feed.onstatus = () => {
+      feed.onstatus = null
+      t.equal(feed.bufferedAmount, 0)
+      resolve(feed.publish('default', 1))
+    }
+  })
+  t.match(await published, { cursor: /\.1$/, channel: 'default' })
+  t.equal(app.tidings.bus.log.head, 1)
+})
+
+t.test('the network is back: what can not be asked goes on as it was', async (t) => {
+  const page = browser(t)
+  const { app, url } = await build(t)
+  const feed = open(t, url, { transports: ['sse'] })
+  const taken = new Taken(feed)
+  await once(feed, 'open')
+  page.dispatchEvent(new Event('online'))
+  await app.tidings.publish('default', 1)
+  t.same(await taken.until(1), [1])
+  t.same(taken.errors, [])
+})
