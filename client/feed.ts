@@ -158,7 +158,7 @@ export class CursorFeed extends EventTarget {
     this.#next = undefined
     this.#readyState = 0
     this.#fire('error', { error, transport })
-    if (this.#ended.signal.aborted || this.#link || this.#held) return
+    if (this.#ended.signal.aborted || this.#link) return
     if (fault.final) {
       this.#end(Number(fault.code), fault.message, error)
       return
