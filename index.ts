@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { setUpBus, type Tidings } from './plugins/bus.ts'
-import { setUpSockets } from './plugins/websocket.ts'
+import { answerUpgradesPlainly, setUpSockets } from './plugins/websocket.ts'
 import { echo } from './routes/echo.ts'
 import { longpoll } from './routes/longpoll.ts'
 import { poll } from './routes/poll.ts'
@@ -63,14 +63,18 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
   await app.register(
     async (scope) => {
       scope.addHook('onSend', commonHeaders)
-      await setUpSockets(scope, settings.payloadLimit)
+      answerUpgradesPlainly(scope)
       if (settings.publish) publish(scope, service)
       if (transports.has('poll')) poll(scope, service)
       if (transports.has('longpoll')) longpoll(scope, service)
       if (transports.has('sse')) sse(scope, service)
-      if (transports.has('ws')) ws(scope, service)
-      if (settings.echo) echo(scope, service)
       if (settings.stats) stats(scope, service)
+      // In a scope of their own: @fastify/websocket hooks into every request of the scope that it stands in.
+      await scope.register(async (sockets) => {
+        await setUpSockets(sockets, settings.payloadLimit)
+        if (transports.has('ws')) ws(sockets, service)
+        if (settings.echo) echo(sockets, service)
+      })
     },
     { prefix: settings.prefix, ...(settings.logLevel && { logLevel: settings.logLevel }) },
   )

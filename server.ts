@@ -30,8 +30,8 @@ const MAX_CONNECTIONS = 20_000
 const GRACE = 1_000
 
 /**
- * A client that polls would fill the log: requests are not logged, errors are; what the client got wrong in one line,
- * without a stack.
+ * A client that polls would fill the log: requests are not logged, errors are, and those that we raise for a client in
+ * one line, without a stack.
  */
 class QuietLog extends LogController {
   override incomingRequest(): void {}
@@ -40,7 +40,7 @@ class QuietLog extends LogController {
 
   override defaultErrorLog(...args: Parameters<LogController['defaultErrorLog']>): void {
     const [error, request, { statusCode }] = args
-    if (statusCode >= 500) super.defaultErrorLog(...args)
+    if (statusCode === 500) super.defaultErrorLog(...args)
     else request.log.info({ method: request.method, path: request.url, statusCode }, error.message)
   }
 }

@@ -1,9 +1,9 @@
 import type { Entry } from './message.ts'
 
-/** A form in which a batch goes over the wire: a pure function from messages to bytes. */
-export interface Form {
+/** A form in which a batch goes over the wire: a pure function from messages to bytes, or to a text. */
+export interface Form<T extends Buffer | string = Buffer> {
   readonly name: string
-  encode(batch: Batch): Buffer
+  encode(batch: Batch): T
 }
 
 /**
@@ -17,7 +17,7 @@ export class Batch {
   readonly end: number
   /** Whether others wait behind it. */
   readonly more: boolean
-  #encoded: Map<Form, Buffer> | undefined
+  #encoded: Map<Form<Buffer | string>, Buffer | string> | undefined
 
   constructor(epoch: string, entries: readonly Entry[], end: number, more: boolean) {
     this.epoch = epoch
@@ -30,13 +30,14 @@ export class Batch {
     return `${this.epoch}.${this.end}`
   }
 
-  as(form: Form): Buffer {
+  as<T extends Buffer | string>(form: Form<T>): T {
     this.#encoded ??= new Map()
-    let bytes = this.#encoded.get(form)
-    if (bytes === undefined) {
-      bytes = form.encode(this)
-      this.#encoded.set(form, bytes)
+    // The map holds under a form what that form has made.
+    let encoded = this.#encoded.get(form) as T | undefined
+    if (encoded === undefined) {
+      encoded = form.encode(this)
+      this.#encoded.set(form, encoded)
     }
-    return bytes
+    return encoded
   }
 }

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage, Server } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import findMyWay, { type Instance as Router } from 'find-my-way'
@@ -76,6 +77,15 @@ export class UpgradeDesk {
     reply.hijack()
     reply.raw.detachSocket(request.raw.socket)
     this.#answerPlainly(request.raw, request.raw.socket, head)
+  }
+
+  /**
+   * For routes that are sockets: what asked for an upgrade and got a plain answer. @fastify/websocket ends its socket
+   * only where no hook of the app has refused before its own; nobody else would.
+   */
+  readonly refused = (request: FastifyRequest, _reply: FastifyReply, done: () => void): void => {
+    if (this.#heads.has(request.raw)) (request.raw.socket as Socket | undefined)?.destroySoon()
+    done()
   }
 
   /** Gives the socket back to the server, which reads the request again, without what asked for the upgrade. */

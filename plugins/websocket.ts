@@ -42,7 +42,16 @@ export async function setUpSockets(app: FastifyInstance, payloadLimit: number): 
     )
   }
   app.addHook('onRoute', (route) => {
-    if (route.wsHandler !== undefined) desk.add(route.url, upgrades)
-    else route.onRequest = [desk.plain, ...[route.onRequest ?? []].flat()]
+    if (route.wsHandler === undefined) return
+    desk.add(route.url, upgrades)
+    route.onResponse = [desk.refused, ...[route.onResponse ?? []].flat()]
+  })
+}
+
+/** Has the routes of this scope that are no sockets answer upgrades as if they had not been asked for. */
+export function answerUpgradesPlainly(app: FastifyInstance): void {
+  const desk = UpgradeDesk.of(app)
+  app.addHook('onRoute', (route) => {
+    if (route.wsHandler === undefined) route.onRequest = [desk.plain, ...[route.onRequest ?? []].flat()]
   })
 }

@@ -55,7 +55,9 @@ t.test('HOST, PORT and LOG_LEVEL; flags win', async (t) => {
   const url = await urlFrom(child)
   t.not(new URL(url).port, '3000')
   await fetch(`${url}/poll?cursor=nonsense`)
-  t.match(await child.logged(/Parameter 'cursor'/), { level: 30 })
+  const line = await child.logged(/Parameter 'cursor'/)
+  t.match(line, { level: 30, method: 'GET', path: '/poll?cursor=nonsense', statusCode: 400 })
+  t.notOk('err' in line, 'without a stack')
 
   const other = cli(t, ['--host', '127.0.0.1', '--port', '0'], { HOST: '192.0.2.1', PORT: 'none' })
   t.match(await urlFrom(other), /^http:\/\/127\.0\.0\.1:[0-9]+$/)

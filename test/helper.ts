@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Test } from 'tap'
 import { type ClientOptions, WebSocket } from 'ws'
@@ -35,6 +36,11 @@ export async function build(
 export async function listen(app: FastifyInstance): Promise<{ url: string; port: number }> {
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return { url, port: Number(new URL(url).port) }
+}
+
+/** Resolves once that many readers wait for what comes next. */
+export async function live(app: FastifyInstance, count: number): Promise<void> {
+  while (app.tidings.bus.log.watching !== count) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /** Messages that come in, to be waited for one by one. */
@@ -215,4 +221,9 @@ export async function openRaw(
         look()
       }),
   }
+}
+
+/** Until it is so, for what nobody announces. */
+export async function until(so: () => boolean): Promise<void> {
+  while (!so()) await turn()
 }

@@ -101,8 +101,7 @@ const PREFERENCE =
   /\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[!#$%&'*+.^_`|~0-9A-Za-z-]*)\s*)?(?:;(?:[^",]|"(?:[^"\\]|\\.)*")*)?(?:,|$)|[^,]*(?:,|$)/gy
 
 function preferredWait(prefer: string): number | undefined {
-  for (const [text, name, value] of prefer.matchAll(PREFERENCE)) {
-    if (text === '') return undefined
+  for (const [, name, value] of prefer.matchAll(PREFERENCE)) {
     if (name?.toLowerCase() !== 'wait') continue
     const seconds = value?.replace(/^"(.*)"$/, '$1') ?? ''
     return WHOLE.test(seconds) ? Number(seconds) : undefined

@@ -143,6 +143,7 @@ export function settle(given: TidingsOptions): Settings {
   const { logSerializers: _, ...own } = given as TidingsOptions & { logSerializers?: unknown }
   const options = checkKnown<TidingsOptions>('options', own, KNOWN)
   const { prefix = '', decorator = 'tidings', bus, retention, authorize } = options
+  const { payloadLimit = 64 * 1024, maxReaders = 10_000 } = options
 
   if (typeof prefix !== 'string') throw new ERR_OPTION('prefix', `must be a string; it is ${show(prefix)}`)
   if (typeof decorator !== 'string' || decorator === '') {
@@ -177,12 +178,12 @@ export function settle(given: TidingsOptions): Settings {
       sse: [15_000, 1, 'milliseconds', MAX_MS],
       ws: [25_000, 1, 'milliseconds', MAX_MS],
     }),
-    payloadLimit: checkNumber('payloadLimit', options.payloadLimit ?? 64 * 1024, { least: 1, unit: 'bytes' }),
+    payloadLimit: checkNumber('payloadLimit', payloadLimit, { least: 1, unit: 'bytes' }),
     origins: checkOrigins(options.origins),
     publish: checkFlag('publish', options.publish, authorize !== undefined),
     stats: checkFlag('stats', options.stats, false),
     echo: checkFlag('echo', options.echo, false),
-    maxReaders: checkNumber('maxReaders', options.maxReaders ?? 10_000, { unit: 'readers' }),
+    maxReaders: checkNumber('maxReaders', maxReaders, { unit: 'readers' }),
     slowConsumer: numbers('slowConsumer', options.slowConsumer, {
       bytes: [1024 * 1024, 1, 'bytes'],
       timeout: [30_000, 1, 'milliseconds', MAX_MS],
@@ -205,7 +206,8 @@ function numbers<K extends string>(
   const settled = {} as Record<K, number>
   for (const key of keys) {
     const [byDefault, least, unit, most] = ranges[key]
-    settled[key] = checkNumber(`${name}.${key}`, known[key] ?? byDefault, {
+    const { [key]: value = byDefault } = known
+    settled[key] = checkNumber(`${name}.${key}`, value, {
       least,
       unit,
       ...(most && { most }),

@@ -21,6 +21,7 @@ export class Outlet {
   readonly #slow: Slow
   readonly #sender: Sender
   readonly #onDrain: () => void
+  #full = false
   #timer: NodeJS.Timeout | undefined
   /** Unsent bytes when the stream became full: one batch, which one message may make larger than the bound. */
   #base = 0
@@ -30,6 +31,7 @@ export class Outlet {
     this.#slow = slow
     this.#sender = sender
     this.#onDrain = () => {
+      this.#full = false
       this.#settle()
       sender.drained()
     }
@@ -38,16 +40,20 @@ export class Outlet {
 
   /** Whether what is written now would only wait in memory. */
   get full(): boolean {
-    return this.#stream.writableNeedDrain
+    return this.#full
   }
 
   write(bytes: Buffer | string): void {
-    if (!this.#stream.write(bytes)) this.watch()
+    if (!this.#stream.write(bytes)) this.#filled()
   }
 
   /** To be called after a write that went past this outlet. */
   watch(): void {
-    if (!this.full) return
+    if (this.#stream.writableNeedDrain) this.#filled()
+  }
+
+  #filled(): void {
+    this.#full = true
     if (this.#timer === undefined) {
       this.#base = this.#stream.writableLength
       this.#timer = this.#arm(takenBytes(this.#stream))

@@ -1,3 +1,5 @@
+import { Permits } from './permits.ts'
+
 /** A reader that is held open: a long poll that waits, a stream, a socket. */
 export interface Held {
   /** The server is going away: end with grace, now. */
@@ -10,7 +12,8 @@ export interface Held {
 export class Readers {
   readonly #limit: number
   /** With what takes back each of their permits. */
-  readonly #held = new Map<Held, Set<() => void>>()
+  readonly #held = new Map<Held, Set<() => void> | undefined>()
+  readonly #permits = new Permits()
   #closing = false
 
   constructor(limit: number) {
@@ -31,18 +34,20 @@ export class Readers {
    * @param permit the reader is ended when it aborts
    */
   hold(held: Held, permit?: AbortSignal): void {
-    this.#held.set(held, new Set())
+    this.#held.set(held, undefined)
+    // Let in, and held up by a hook of the user's while the server closed. Not at once: the reader is being made.
+    if (this.#closing) queueMicrotask(() => held.goAway())
     if (permit !== undefined) this.permit(held, permit)
   }
 
   /** A permit of a held reader. @returns what takes it back */
   permit(held: Held, permit: AbortSignal): () => void {
-    const permits = this.#held.get(held)
-    if (permits === undefined) return () => {}
-    const revoke = () => held.revoke()
-    permit.addEventListener('abort', revoke)
+    if (!this.#held.has(held)) return () => {}
+    const permits = this.#held.get(held) ?? new Set()
+    this.#held.set(held, permits)
+    const end = this.#permits.add(permit, () => held.revoke())
     const release = () => {
-      permit.removeEventListener('abort', revoke)
+      end()
       permits.delete(release)
     }
     permits.add(release)

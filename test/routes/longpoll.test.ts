@@ -1,19 +1,13 @@
 import { Agent, request } from 'node:http'
 import type { Socket } from 'node:net'
 import fastifyCors from '@fastify/cors'
-import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { build, type Frame, openRaw } from '../helper.ts'
+import { build, type Frame, live, openRaw } from '../helper.ts'
 import { type Answer, ask } from '../request.ts'
 
 const read = (url: string, query = '', headers = {}) => ask(`${url}/longpoll${query}`, { headers })
 
 const data = (answer: Answer) => answer.json.messages.map((message: Frame) => message.data)
-
-/** Resolves once that many readers are held. */
-async function held(app: FastifyInstance, count: number): Promise<void> {
-  while (app.tidings.bus.log.watching !== count) await new Promise((resolve) => setImmediate(resolve))
-}
 
 t.test('without a cursor it answers at once, as /poll does', async (t) => {
   const { app, url } = await build(t)
@@ -51,7 +45,7 @@ t.test('held until a message comes', async (t) => {
   ]
   const raw = read(url, '?cursor=now&format=raw')
   const none = read(url, '?channel=none&cursor=earliest')
-  await held(app, 5)
+  await live(app, 5)
   await app.tidings.publish('other', 'passes by')
   const second = await app.tidings.publish('default', 2)
   const third = await app.tidings.publish('default', 3)
@@ -69,7 +63,7 @@ t.test('the wait ends: 204 and the head', async (t) => {
   const { app, url } = await build(t)
   const { cursor } = await app.tidings.publish('default', 1)
   const poll = read(url, `?cursor=${cursor}&wait=1`)
-  await held(app, 1)
+  await live(app, 1)
   const other = await app.tidings.publish('other', 2)
   const answer = await poll
   t.equal(answer.status, 204)
@@ -187,9 +181,9 @@ t.test('a hole that comes while a poll is held', async (t) => {
     },
   )
   const first = read(url, '?channel=first&cursor=now')
-  await held(app, 1)
+  await live(app, 1)
   const second = read(url, '?channel=second&cursor=now')
-  await held(app, 2)
+  await live(app, 2)
   app.tidings.publish('first', 1)
   const { cursor } = await app.tidings.publish('second', 'trimmed')
   t.equal((await first).status, 200)
@@ -249,7 +243,7 @@ t.test("a held poll puts the connection's timeout back", async (t) => {
     timeouts.push(socket.timeout)
   })
   const poll = ask(`${url}/longpoll?cursor=now`, { agent })
-  await held(app, 1)
+  await live(app, 1)
   t.equal(socket?.timeout, 0)
   await app.tidings.publish('default', 1)
   await poll
@@ -262,10 +256,10 @@ t.test('a client that goes leaves nothing behind', async (t) => {
   for (let i = 0; i < 3; i++) {
     const gone = new AbortController()
     const poll = ask(`${url}/longpoll?cursor=now`, { signal: gone.signal })
-    await held(app, 1)
+    await live(app, 1)
     gone.abort()
     await t.rejects(poll)
-    await held(app, 0)
+    await live(app, 0)
   }
   const { json } = await ask(`${url}/stats`)
   t.match(json.transports.longpoll, { open: 0, requests: 3, messages: 0 })
@@ -276,7 +270,7 @@ t.test('a thousand held polls get one body', async (t) => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1000 })
   t.teardown(() => agent.destroy())
   const polls = Array.from({ length: 1000 }, () => ask(`${url}/longpoll?cursor=now`, { agent }))
-  await held(app, 1000)
+  await live(app, 1000)
   const messages = [await app.tidings.publish('default', { n: 1 })]
   const body = JSON.stringify({ cursor: messages[0]!.cursor, messages, more: false })
   const answers = await Promise.all(polls)
@@ -288,7 +282,7 @@ t.test('over the limit of held readers: 503, but news are answered', async (t) =
   const { app, url } = await build(t, { maxReaders: 1 })
   const { cursor } = await app.tidings.publish('default', 1)
   const poll = read(url, `?cursor=${cursor}`)
-  await held(app, 1)
+  await live(app, 1)
   const refused = await read(url, `?cursor=${cursor}`, { prefer: 'wait=5' })
   t.equal(refused.status, 503)
   t.match(refused.json, { statusCode: 503, code: 'TIDINGS_ERR_READERS', error: 'Service Unavailable' })
@@ -300,7 +294,7 @@ t.test('over the limit of held readers: 503, but news are answered', async (t) =
   await app.tidings.publish('default', 2)
   t.strictSame(data(await poll), [2])
   const next = read(url, '?cursor=now')
-  await held(app, 1)
+  await live(app, 1)
   await app.tidings.publish('default', 3)
   t.strictSame(data(await next), [3], 'there is room again')
 })
@@ -315,7 +309,7 @@ t.test('what a page of another origin may read', async (t) => {
   )
   const origin = 'https://x.example'
   const poll = read(url, '?cursor=now', { origin })
-  await held(app, 1)
+  await live(app, 1)
   for (const query of ['', '?cursor=now', '?cursor=abcd.1', '?wait=x']) {
     const { headers } = await read(url, query, { origin })
     t.equal(headers['access-control-allow-origin'], origin, query)
@@ -332,7 +326,7 @@ t.test('pipelined polls are answered in their order', async (t) => {
   raw.socket.write(
     'GET /longpoll?channel=b&cursor=now HTTP/1.1\r\nHost: x\r\n\r\nGET /poll HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
   )
-  await held(app, 2)
+  await live(app, 2)
   await app.tidings.publish('b', 'second')
   await app.tidings.publish('default', 'first')
   const text = await raw.until('no such mark')
@@ -346,7 +340,7 @@ t.test('a body on a GET is passed over', async (t) => {
     sent.on('response', (response) => resolve(response.resume().statusCode))
   })
   sent.end('body')
-  await held(app, 1)
+  await live(app, 1)
   await app.tidings.publish('default', 1)
   t.equal(await status, 200)
 })

@@ -1,13 +1,8 @@
+import type { Socket } from 'node:net'
 import fastifyCors from '@fastify/cors'
-import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { build, openRaw, openStream } from '../helper.ts'
+import { build, live, openRaw, openStream } from '../helper.ts'
 import { ask } from '../request.ts'
-
-/** Resolves once that many readers are live. */
-async function live(app: FastifyInstance, count: number): Promise<void> {
-  while (app.tidings.bus.log.watching !== count) await new Promise((resolve) => setImmediate(resolve))
-}
 
 t.test('the head, a retry, ready, then an event for each message', async (t) => {
   const { app, url } = await build(t)
@@ -277,4 +272,48 @@ t.test('a burst beyond one write reaches its reader in order', async (t) => {
   let ordered = true
   for (let i = 0; i < 3000; i++) ordered &&= (await stream.next()).data === `${i} ${text}`
   t.ok(ordered)
+})
+
+t.test('a reader that pauses reads on from the log', async (t) => {
+  const { app, port } = await build(t)
+  const raw = await openRaw(t, port)
+  raw.socket.write('GET /sse HTTP/1.1\r\nHost: x\r\n\r\n')
+  await raw.until('"}\n\n')
+  raw.socket.pause()
+  const text = 'x'.repeat(50_000)
+  for (let i = 0; i < 400; i++) await app.tidings.publish('default', text)
+  await live(app, 0)
+  raw.socket.resume()
+  const { cursor } = await app.tidings.publish('default', 'last')
+  const all = await raw.until(`id: ${cursor}\n`)
+  const ids = [...all.matchAll(/^id: .*\.([0-9]+)$/gm)].map((found) => Number(found[1]))
+  t.strictSame(
+    ids,
+    Array.from({ length: 402 }, (_, i) => i),
+  )
+  await live(app, 1)
+})
+
+t.test('a reader that takes nothing is ended, heartbeats or not', async (t) => {
+  const { app, port } = await build(t, { slowConsumer: { timeout: 300 }, heartbeat: { sse: 10 } })
+  const connected = new Promise<Socket>((resolve) => app.server.once('connection', resolve))
+  const raw = await openRaw(t, port)
+  raw.socket.write('GET /sse?format=raw HTTP/1.1\r\nHost: x\r\n\r\n')
+  await raw.until('"}\n\n')
+  raw.socket.pause()
+  const server = await connected
+  const ended = new Promise((resolve) => server.once('close', resolve))
+  const text = 'x'.repeat(50_000)
+  for (let i = 0; i < 400; i++) await app.tidings.publish('default', text)
+  await live(app, 0)
+  await ended
+  raw.socket.resume()
+  t.notMatch(await raw.until('no such mark'), /\r\n0\r\n\r\n$/, 'cut, not finished')
+})
+
+t.test('heartbeats without chunks', async (t) => {
+  const { port } = await build(t, { heartbeat: { sse: 20 } })
+  const raw = await openRaw(t, port)
+  raw.socket.write('GET /sse HTTP/1.0\r\nHost: x\r\n\r\n')
+  t.match(await raw.until(':\n\n:\n\n'), /"}\n\n:\n\n:\n\n/)
 })

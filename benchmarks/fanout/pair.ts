@@ -1,0 +1,112 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { Counted, Start, Window } from './load.ts'
+import type { TransportName } from './server.ts'
+
+/** What one window has cost one side. */
+export interface Result {
+  deliveriesPerSecond: number
+  /** Server CPU, microseconds a delivery. */
+  cpuPerDelivery: number
+  /** Microseconds from asking for a publish to having it. */
+  p50: number
+  p99: number
+  /** How busy server and load were, from 0 to 1. */
+  serverBusy: number
+  loadBusy: number
+  published: number
+}
+
+export type Kind = 'ours' | 'reference'
+
+const pinned = spawnSync('taskset', ['--version']).status === 0
+
+/** Compiled, as users run it: the figures are not to be those of a loader. */
+function start(name: string, args: string[], core: number): ChildProcess {
+  const node = [
+    process.execPath,
+    '--expose-gc',
+    fileURLToPath(new URL(`./${name}.js`, import.meta.url)),
+    ...args,
+  ]
+  const command = pinned ? ['taskset', '-c', String(core), ...node] : node
+  return spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+}
+
+async function answer<T>(child: ChildProcess): Promise<T> {
+  const settled = new AbortController()
+  const { signal } = settled
+  const gone = async () => {
+    const [code] = await once(child, 'exit', { signal })
+    throw new Error(`a child ended with ${code}`)
+  }
+  try {
+    return (await Promise.race([once(child, 'message', { signal }), gone()]))[0]
+  } finally {
+    settled.abort()
+  }
+}
+
+interface Usage {
+  cpu: number
+  memory: number
+  rss: number
+  at: number
+}
+
+/** A server and its load, a core each. */
+export class Pair {
+  readonly #server: ChildProcess
+  readonly #load: ChildProcess
+
+  private constructor(server: ChildProcess, load: ChildProcess) {
+    this.#server = server
+    this.#load = load
+  }
+
+  static async start(
+    kind: Kind,
+    transport: TransportName,
+    readers: number,
+    { payload = 128, channels = 1, fill = 0 }: { payload?: number; channels?: number; fill?: number } = {},
+  ): Promise<Pair> {
+    const server = start('server', [kind, transport, String(payload), String(channels)], 0)
+    const { port, control } = await answer<{ port: number; control: number }>(server)
+    const options: Start = { transport, port, control, readers, channels, fill }
+    const load = start('load', [JSON.stringify(options)], 1)
+    await answer(load)
+    return new Pair(server, load)
+  }
+
+  /** CPU and memory of the server; `memory` collects first. */
+  async usage(wish: 'usage' | 'memory' = 'usage'): Promise<Usage> {
+    this.#server.send(wish)
+    return answer(this.#server)
+  }
+
+  async run(window: Window): Promise<Result> {
+    const before = await this.usage()
+    this.#load.send(window)
+    const counted = await answer<Counted>(this.#load)
+    const after = await this.usage()
+    const cpu = after.cpu - before.cpu
+    return {
+      deliveriesPerSecond: counted.deliveries / (counted.elapsed / 1e6),
+      cpuPerDelivery: cpu / counted.deliveries,
+      p50: counted.p50,
+      p99: counted.p99,
+      serverBusy: cpu / (after.at - before.at),
+      loadBusy: counted.cpu / counted.elapsed,
+      published: counted.published,
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const child of [this.#load, this.#server]) {
+      const gone = once(child, 'exit')
+      child.disconnect()
+      await gone
+    }
+  }
+}

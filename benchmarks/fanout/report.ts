@@ -1,0 +1,171 @@
+import type { Result } from './pair.ts'
+
+/** Both sides' figures, round by round. */
+export interface Cell<T> {
+  ours: T[]
+  reference: T[]
+}
+
+/** Ratios that the plugin is to reach, by transport and publishes outstanding. */
+const AIMS: Record<string, Record<number, (ratio: number) => boolean>> = {
+  ws: { 1: (cpu) => cpu <= 0.85, 8: (cpu) => 1 / cpu >= 4, 32: (cpu) => 1 / cpu >= 10 },
+  sse: { 1: (cpu) => cpu <= 0.85, 8: (cpu) => 1 / cpu >= 4, 32: (cpu) => 1 / cpu >= 10 },
+  longpoll: { 1: (cpu) => cpu <= 1.1, 8: (cpu) => 1 / cpu >= 1, 32: (cpu) => 1 / cpu >= 1 },
+}
+
+const AIM_TEXT: Record<string, Record<number, string>> = {
+  ws: { 1: '<= 0.85', 8: '<= 1/4', 32: '<= 1/10' },
+  sse: { 1: '<= 0.85', 8: '<= 1/4', 32: '<= 1/10' },
+  longpoll: { 1: '<= 1.1', 8: '<= 1', 32: '<= 1' },
+}
+
+function sorted(values: readonly number[]): number[] {
+  return [...values].sort((a, b) => a - b)
+}
+
+export function median(values: readonly number[]): number {
+  const order = sorted(values)
+  return (order[(order.length - 1) >> 1]! + order[order.length >> 1]!) / 2
+}
+
+/** The median, and from the least to the most. */
+function spread(values: readonly number[], digits: number): string {
+  const order = sorted(values)
+  return `${median(values).toFixed(digits)} (${order[0]!.toFixed(digits)}-${order.at(-1)!.toFixed(digits)})`
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+function column<T>(
+  cell: Cell<T>,
+  figure: (one: T) => number,
+): { ours: number[]; reference: number[]; ratio: number[] } {
+  const ours = cell.ours.map(figure)
+  const reference = cell.reference.map(figure)
+  return { ours, reference, ratio: ours.map((value, round) => value / reference[round]!) }
+}
+
+/** A p99 fails only where the two sides' rounds lie apart, and ours is more than a tenth above. */
+function late(p99: { ours: number[]; reference: number[] }): string {
+  const apart = Math.min(...p99.ours) > Math.max(...p99.reference)
+  return apart && median(p99.ours) / median(p99.reference) > 1.1 ? 'later' : 'ok'
+}
+
+function side(cell: Cell<Result>, figure: (one: Result) => number, digits: number): string[] {
+  const { ours, reference, ratio } = column(cell, figure)
+  return [spread(ours, digits), spread(reference, digits), spread(ratio, 2)]
+}
+
+const RESULT_HEAD = [
+  'CPU µs/delivery: ours',
+  'reference',
+  'ratio',
+  'deliveries/s: ours',
+  'reference',
+  'p50 ms',
+  'p99 ms',
+  'p99',
+  'busy: server, load',
+]
+
+function resultRow(cell: Cell<Result>): string[] {
+  const rate = column(cell, (one) => one.deliveriesPerSecond)
+  const p50 = column(cell, (one) => one.p50 / 1000)
+  const p99 = column(cell, (one) => one.p99 / 1000)
+  const busy = (one: keyof Result) =>
+    `${median(cell.ours.map((r) => r[one])).toFixed(2)}/${median(cell.reference.map((r) => r[one])).toFixed(2)}`
+  return [
+    ...side(cell, (one) => one.cpuPerDelivery, 2),
+    Math.round(median(rate.ours)).toLocaleString('en'),
+    Math.round(median(rate.reference)).toLocaleString('en'),
+    `${median(p50.ours).toFixed(2)}/${median(p50.reference).toFixed(2)}`,
+    `${median(p99.ours).toFixed(2)}/${median(p99.reference).toFixed(2)}`,
+    late(p99),
+    `${busy('serverBusy')}, ${busy('loadBusy')}`,
+  ]
+}
+
+export function fanoutTable(
+  rows: readonly { transport: string; readers: number; outstanding: number[]; cell: Cell<Result[]> }[],
+): string {
+  const lines = rows.flatMap(({ transport, readers, outstanding, cell }) =>
+    outstanding.map((count, i) => {
+      const one = {
+        ours: cell.ours.map((round) => round[i]!),
+        reference: cell.reference.map((round) => round[i]!),
+      }
+      const ratio = median(column(one, (result) => result.cpuPerDelivery).ratio)
+      const reached = AIMS[transport]![count]!(ratio) ? 'yes' : 'NO'
+      return [
+        transport,
+        String(readers),
+        String(count),
+        ...resultRow(one),
+        `${AIM_TEXT[transport]![count]}: ${reached}`,
+      ]
+    }),
+  )
+  return `Closed loop\n\n${table(['transport', 'subscribers', 'outstanding', ...RESULT_HEAD, 'aim'], lines)}`
+}
+
+export function openTable(
+  rows: readonly { transport: string; readers: number; rate: number; cell: Cell<Result[]> }[],
+): string {
+  const lines = rows.map(({ transport, readers, rate, cell }) => {
+    const one = {
+      ours: cell.ours.map((round) => round[0]!),
+      reference: cell.reference.map((round) => round[0]!),
+    }
+    return [transport, String(readers), String(rate), ...resultRow(one)]
+  })
+  return `Open loop\n\n${table(['transport', 'subscribers', 'messages/s', ...RESULT_HEAD], lines)}`
+}
+
+const POLL_AIMS: Record<number, number> = { 0: 1, 1: 1, 100: 0.5 }
+
+export function pollTable(rows: readonly { fill: number; cell: Cell<Result[]> }[]): string {
+  const lines = rows.map(({ fill, cell }) => {
+    const one = {
+      ours: cell.ours.map((round) => round[0]!),
+      reference: cell.reference.map((round) => round[0]!),
+    }
+    const ratio = median(column(one, (result) => result.cpuPerDelivery).ratio)
+    return [
+      String(fill),
+      ...resultRow(one),
+      `<= ${POLL_AIMS[fill]}: ${ratio <= POLL_AIMS[fill]! ? 'yes' : 'NO'}`,
+    ]
+  })
+  const head = RESULT_HEAD.map((name) =>
+    name.replace('delivery', 'request').replace('deliveries', 'requests'),
+  )
+  return `Poll\n\n${table(['new messages', ...head, 'aim'], lines)}`
+}
+
+export function memoryTable(rows: readonly { transport: string; cell: Cell<number> }[]): string {
+  const lines = rows.map(({ transport, cell }) => {
+    const { ours, reference, ratio } = column(cell, (bytes) => bytes)
+    const aim = `<= 1.15: ${median(ratio) <= 1.15 ? 'yes' : 'NO'}`
+    return [transport, spread(ours, 0), spread(reference, 0), spread(ratio, 2), aim]
+  })
+  return `Memory an idle subscriber, bytes of heap and external\n\n${table(['transport', 'ours', 'reference', 'ratio', 'aim'], lines)}`
+}
+
+export function curveTable(
+  rows: readonly { curve: string; transport: string; at: number; result: Result }[],
+): string {
+  const lines = rows.map(({ curve, transport, at, result }) => [
+    curve,
+    transport,
+    at.toLocaleString('en'),
+    result.cpuPerDelivery.toFixed(3),
+    Math.round(result.deliveriesPerSecond).toLocaleString('en'),
+    (result.p99 / 1000).toFixed(2),
+    `${result.serverBusy.toFixed(2)}, ${result.loadBusy.toFixed(2)}`,
+  ])
+  const head = ['over', 'transport', 'at', 'CPU µs/delivery', 'deliveries/s', 'p99 ms', 'busy: server, load']
+  return `Curves\n\n${table(head, lines)}`
+}

@@ -1,0 +1,60 @@
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import Fastify from 'fastify'
+import tidings from '../../index.ts'
+import { reference } from './reference.ts'
+
+/*
+ * One side of the comparison, in a process of its own: `server.ts ours|reference TRANSPORT PAYLOAD CHANNELS`. A byte
+ * on a control connection publishes one message. Over IPC it tells its CPU and memory.
+ */
+
+/** What is measured: something to publish to, and a port to read from. */
+export interface Side {
+  port: number
+  publish(channel: string, data: string): void
+}
+
+export type TransportName = 'ws' | 'sse' | 'longpoll' | 'poll'
+
+async function ours(): Promise<Side> {
+  const app = Fastify()
+  await app.register(tidings, { retention: { messages: 100_000, bytes: 2 ** 30 }, maxReaders: 100_000 })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  return {
+    port: (app.server.address() as AddressInfo).port,
+    publish(channel, data) {
+      void app.tidings.publish(channel, data)
+    },
+  }
+}
+
+const [kind, transport, payload, channels] = process.argv.slice(2) as [string, TransportName, string, string]
+const side = kind === 'ours' ? await ours() : await reference[transport]()
+// The mark by which the load counts messages.
+const data = `!${'x'.repeat(Number(payload) - 1)}`
+const count = Number(channels)
+let published = 0
+
+const control = createServer((socket) => {
+  socket.setNoDelay(true)
+  socket.on('data', (bytes) => {
+    for (let i = 0; i < bytes.length; i++) side.publish(`c${published++ % count}`, data)
+  })
+  socket.on('error', () => {})
+})
+await new Promise<void>((resolve) => control.listen(0, '127.0.0.1', resolve))
+process.send!({ port: side.port, control: (control.address() as AddressInfo).port })
+
+process.on('message', (wish: 'usage' | 'memory') => {
+  if (wish === 'memory') for (let i = 0; i < 4; i++) globalThis.gc!()
+  const { user, system } = process.cpuUsage()
+  const { heapUsed, external, rss } = process.memoryUsage()
+  process.send!({
+    cpu: user + system,
+    memory: heapUsed + external,
+    rss,
+    at: Number(process.hrtime.bigint() / 1000n),
+  })
+})
+process.on('disconnect', () => process.exit())

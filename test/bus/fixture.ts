@@ -1,0 +1,55 @@
+import type { Test } from 'tap'
+import type { Batch } from '../../bus/batch.ts'
+import { type Gap, Log, type Retention } from '../../bus/log.ts'
+import { textPayload } from '../../bus/payload.ts'
+import type { Sink } from '../../bus/reader.ts'
+
+/** A log that closes with the test, and forgets nothing unless it is told to. */
+export function makeLog(t: Test, retention: Retention = {}): Log {
+  const log = new Log({
+    messages: 1_000_000,
+    age: Infinity,
+    bytes: Number.MAX_SAFE_INTEGER,
+    channels: 1000,
+    ...retention,
+  })
+  t.teardown(() => log.close())
+  return log
+}
+
+/** Appends a text. @returns its seq */
+export function say(log: Log, channel: string, text = 'x'): number {
+  return log.append(channel, textPayload(text)).seq
+}
+
+/** All that is waiting to be done at the end of this turn of the event loop. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+/** A sink that writes down what it gets: seqs, and gaps as `reason seq channel`. */
+export class Recorder implements Sink {
+  full = false
+  readonly got: (number | string)[] = []
+  readonly batches: Batch[] = []
+  /** Called behind each batch. */
+  onBatch: (batch: Batch) => void = () => {}
+  /** Called behind each gap. */
+  onGap: () => void = () => {}
+
+  batch(batch: Batch): void {
+    this.batches.push(batch)
+    for (const { seq } of batch.entries) this.got.push(seq)
+    this.onBatch(batch)
+  }
+
+  gap({ reason, seq }: Gap, channel?: string): void {
+    this.got.push(`${reason} ${seq}${channel === undefined ? '' : ` ${channel}`}`)
+    this.onGap()
+  }
+
+  /** What came since this was called last. */
+  take(): (number | string)[] {
+    return this.got.splice(0)
+  }
+}

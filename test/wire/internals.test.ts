@@ -1,0 +1,132 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { connect as connectHttp2, createServer as createHttp2 } from 'node:http2'
+import { type AddressInfo, Socket } from 'node:net'
+import { PassThrough, type Writable } from 'node:stream'
+import t, { type Test } from 'tap'
+import { ownSocket, plainStream, receivedBytes, takenBytes } from '../../wire/internals.ts'
+import { openRaw } from '../helper.ts'
+
+/** A bare server of node:http whose requests are waited for. */
+async function serve(t: Test) {
+  const waiting: { request: IncomingMessage; response: ServerResponse }[] = []
+  let look = () => {}
+  const server = createServer((request, response) => {
+    waiting.push({ request, response })
+    look()
+  })
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (server.address() as AddressInfo).port,
+    next: async () => {
+      if (waiting.length === 0) await new Promise<void>((resolve) => (look = resolve))
+      return waiting.shift()!
+    },
+  }
+}
+
+t.test('the socket of a response is ours once its head has gone', async (t) => {
+  const { port, next } = await serve(t)
+  const raw = await openRaw(t, port)
+  raw.socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+  const { request, response } = await next()
+  response.writeHead(200)
+  response.write('first')
+  const socket = ownSocket(response)
+  t.equal(socket, request.socket, 'else every event costs three writes again')
+  t.ok(socket instanceof Socket)
+  socket!.write('6\r\nsecond\r\n')
+  response.end('third')
+  const text = await raw.until('0\r\n\r\n')
+  t.ok(text.endsWith('\r\n\r\n5\r\nfirst\r\n6\r\nsecond\r\n5\r\nthird\r\n0\r\n\r\n'), 'in their order')
+  t.equal(receivedBytes(request), 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.length)
+})
+
+t.test('for an HTTP/1.0 client no chunks are made', async (t) => {
+  const { port, next } = await serve(t)
+  const raw = await openRaw(t, port)
+  raw.socket.write('GET / HTTP/1.0\r\n\r\n')
+  const { response } = await next()
+  response.writeHead(200)
+  response.write('first')
+  t.equal(ownSocket(response), undefined)
+  t.equal(plainStream(response), response)
+})
+
+t.test('in a pipeline the socket is that of the first', async (t) => {
+  const { port, next } = await serve(t)
+  const raw = await openRaw(t, port)
+  raw.socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2))
+  const first = await next()
+  const second = await next()
+  second.response.writeHead(200)
+  second.response.write('second')
+  t.equal(ownSocket(second.response), undefined)
+  first.response.writeHead(200)
+  first.response.write('first')
+  t.ok(ownSocket(first.response))
+})
+
+t.test('over HTTP/2 there are no chunks, and the stream tells of fullness', async (t) => {
+  const server = createHttp2()
+  t.teardown(() => server.close())
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  t.teardown(() => session.destroy())
+  const asked = new Promise<ServerResponse>((resolve) => {
+    server.once('request', (_request, response) => resolve(response as unknown as ServerResponse))
+  })
+  session.request({ ':path': '/' })
+  const response = await asked
+  response.writeHead(200)
+  response.write('first')
+  t.equal(ownSocket(response), undefined)
+  const stream = plainStream(response)
+  t.not(stream, response)
+  t.type(stream.writableNeedDrain, 'boolean')
+})
+
+t.test('what the kernel has taken stands still within a write, and grows within a write', async (t) => {
+  const { port, next } = await serve(t)
+  const raw = await openRaw(t, port)
+  raw.socket.pause()
+  raw.socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+  const { request } = await next()
+  const { socket } = request
+  t.equal(takenBytes(socket), 0)
+  const size = 24 * 1024 * 1024
+  socket.write(Buffer.alloc(size))
+  t.equal(socket.bytesWritten, size, 'as a whole')
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  await turn()
+  const taken = takenBytes(socket)
+  t.ok(taken > 0 && taken < size, `${taken} of ${size} bytes`)
+  raw.socket.resume()
+  let seen = taken
+  let grew = 0
+  while (seen < size) {
+    await turn()
+    const now = takenBytes(socket)
+    if (now > seen) grew++
+    seen = now
+  }
+  t.ok(grew > 1, 'by and by')
+  t.equal(seen, size)
+})
+
+t.test('a stream without a handle: what is left of its queue', async (t) => {
+  const stream = new PassThrough({ highWaterMark: 1 })
+  stream.write('12345')
+  stream.write('678')
+  const before = takenBytes(stream)
+  t.ok(before < 0)
+  stream.resume()
+  await new Promise((resolve) => stream.once('drain', resolve))
+  t.ok(takenBytes(stream) > before, 'it grows as the stream drains')
+  const destroyed = new Socket()
+  destroyed.destroy()
+  t.equal(takenBytes(destroyed as Writable) + 0, 0)
+})

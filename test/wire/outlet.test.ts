@@ -1,0 +1,126 @@
+import { connect, createServer, type Socket } from 'node:net'
+import t, { type Test } from 'tap'
+import { Outlet, type Slow } from '../../wire/outlet.ts'
+
+/** Both ends of a connection over TCP. The client reads nothing until it is told to. */
+async function connection(t: Test): Promise<{ server: Socket; client: Socket }> {
+  const listening = createServer()
+  t.teardown(() => listening.close())
+  const accepted = new Promise<Socket>((resolve) => listening.once('connection', resolve))
+  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve))
+  const client = connect((listening.address() as { port: number }).port, '127.0.0.1')
+  client.pause()
+  const server = await accepted
+  t.teardown(() => {
+    client.destroy()
+    server.destroy()
+  })
+  return { server, client }
+}
+
+/** An outlet, and what it says. */
+function outlet(t: Test, stream: Socket, slow: Partial<Slow>) {
+  const said: string[] = []
+  let look = () => {}
+  const say = (what: string) => {
+    said.push(what)
+    look()
+  }
+  const out = new Outlet(
+    stream,
+    { bytes: 1024 * 1024, timeout: 60_000, ...slow },
+    { drained: () => say('drained'), tooSlow: () => say('too slow') },
+  )
+  t.teardown(() => out.close())
+  // Its timer holds no process up; this one does, for the test.
+  const alive = setInterval(() => {}, 1000)
+  t.teardown(() => clearInterval(alive))
+  const until = (what: string) =>
+    new Promise<void>((resolve) => {
+      look = () => {
+        if (said.includes(what)) resolve()
+      }
+      look()
+    })
+  return { out, said, until }
+}
+
+/** More than the kernel takes for a client that reads nothing. */
+const MUCH = Buffer.alloc(24 * 1024 * 1024)
+
+t.test('a client that reads drains it', async (t) => {
+  const { server, client } = await connection(t)
+  const { out, said, until } = outlet(t, server, {})
+  out.write('a little')
+  t.equal(out.full, false)
+  out.write(MUCH)
+  t.equal(out.full, true)
+  client.resume()
+  await until('drained')
+  t.equal(out.full, false)
+  out.write(Buffer.from('more'))
+  t.equal(out.full, false)
+  t.strictSame(said, ['drained'])
+})
+
+t.test('one write is not too much, whatever it weighs; what is written on top is bounded', async (t) => {
+  const { server } = await connection(t)
+  const { out, said } = outlet(t, server, { bytes: 1000 })
+  out.write(MUCH)
+  out.write(Buffer.alloc(1000))
+  t.strictSame(said, [])
+  out.write('x')
+  t.strictSame(said, ['too slow'])
+})
+
+t.test('a write that went past it', async (t) => {
+  const { server } = await connection(t)
+  const { out, said } = outlet(t, server, { bytes: 1000 })
+  out.watch()
+  t.equal(out.full, false)
+  server.write(MUCH)
+  out.watch()
+  t.equal(out.full, true)
+  server.write(Buffer.alloc(1001))
+  out.watch()
+  t.strictSame(said, ['too slow'])
+})
+
+t.test('a client that takes nothing', async (t) => {
+  const { server } = await connection(t)
+  const { out, said, until } = outlet(t, server, { timeout: 50 })
+  out.write(MUCH)
+  await until('too slow')
+  t.strictSame(said, ['too slow'])
+})
+
+t.test('a slow but living reader is not ended, also in the middle of one large write', async (t) => {
+  const { server, client } = await connection(t)
+  const timeout = 200
+  const { out, said, until } = outlet(t, server, { timeout })
+  const began = performance.now()
+  out.write(MUCH)
+  const reading = setInterval(() => {
+    client.resume()
+    client.once('data', () => client.pause())
+  }, 3)
+  t.teardown(() => clearInterval(reading))
+  await until('drained')
+  t.strictSame(said, ['drained'])
+  t.ok(performance.now() - began > timeout, 'it took longer than a reader may take nothing')
+})
+
+t.test('closed, it says nothing more', async (t) => {
+  const { server, client } = await connection(t)
+  const { out, said } = outlet(t, server, { timeout: 20 })
+  const listeners = server.listenerCount('drain')
+  out.write(MUCH)
+  out.close()
+  t.equal(server.listenerCount('drain'), listeners - 1)
+  const drained = new Promise((resolve) => server.once('drain', resolve))
+  client.resume()
+  await drained
+  // A timer that was left would be due before this one.
+  await new Promise((resolve) => setTimeout(resolve, 30))
+  t.strictSame(said, [])
+})
