@@ -64,7 +64,7 @@ export interface SocketLike {
 export interface SourceLike {
   readonly readyState: number
   onerror: ((event: never) => void) | null
-  addEventListener(type: string, listener: (event: never) => void): void
+  addEventListener(type: string, listener: (event: { readonly data: string }) => void): void
   close(): void
 }
 
