@@ -55,7 +55,11 @@ export class UpgradeDesk {
       return
     }
     const upgrades = found.store as Upgrades | undefined
-    const forward = () => whenAnswered(socket, () => upgrades?.emit('upgrade', request, socket, head))
+    const forward = () =>
+      whenAnswered(socket, () => {
+        upgrades?.emit('upgrade', request, socket, head)
+        endWithAnswer(socket)
+      })
     if (alone) {
       forward()
       return
@@ -64,6 +68,7 @@ export class UpgradeDesk {
     const before = responseOn(socket)
     process.nextTick(() => {
       if (responseOn(socket) === before) forward()
+      else endWithAnswer(socket)
     })
   }
 
@@ -77,15 +82,6 @@ export class UpgradeDesk {
     reply.hijack()
     reply.raw.detachSocket(request.raw.socket)
     this.#answerPlainly(request.raw, request.raw.socket, head)
-  }
-
-  /**
-   * For routes that are sockets: what asked for an upgrade and got a plain answer. @fastify/websocket ends its socket
-   * only where no hook of the app has refused before its own; nobody else would.
-   */
-  readonly refused = (request: FastifyRequest, _reply: FastifyReply, done: () => void): void => {
-    if (this.#heads.has(request.raw)) (request.raw.socket as Socket | undefined)?.destroySoon()
-    done()
   }
 
   /** Gives the socket back to the server, which reads the request again, without what asked for the upgrade. */
@@ -124,6 +120,14 @@ function whenAnswered(socket: Duplex, then: () => void): void {
     socket.off('error', destroy)
     if (socket.writable) whenAnswered(socket, then)
   })
+}
+
+/**
+ * One that has been taken for an upgrade, and gets a plain answer instead, ends with it. Nobody else sees to that where
+ * a hook of the app refuses before that of @fastify/websocket, nor where Fastify itself does, since it closes.
+ */
+function endWithAnswer(socket: Duplex): void {
+  responseOn(socket)?.once('finish', () => (socket as Socket).destroySoon())
 }
 
 function plainHead({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {

@@ -41,10 +41,8 @@ export async function setUpSockets(app: FastifyInstance, payloadLimit: number): 
       '@fastify/websocket is registered without the websocketOptions of fastify-tidings: see its README',
     )
   }
-  app.addHook('onRoute', (route) => {
-    if (route.wsHandler === undefined) return
-    desk.add(route.url, upgrades)
-    route.onResponse = [desk.refused, ...[route.onResponse ?? []].flat()]
+  app.addHook('onRoute', ({ url, wsHandler }) => {
+    if (wsHandler !== undefined) desk.add(url, upgrades)
   })
 }
 

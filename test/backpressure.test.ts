@@ -95,7 +95,7 @@ t.test('200 MB go to 100 sockets while one has stopped reading', { timeout: 200_
   const { most } = await publishAll((text) => app.tidings.publish('big', text), crowd, messages)
 
   t.pass(`every other reader has all ${messages} messages, in order`)
-  t.ok(most < 120 * MB, `the server held ${Math.round(most / MB)} MB at most`)
+  t.ok(most < 180 * MB, `the server held ${Math.round(most / MB)} MB at most`)
 
   // It reads again: what its socket had taken, one gap, and the rest.
   stalled.ws.resume()

@@ -36,7 +36,7 @@ async function gone(socket: Socket): Promise<void> {
 
 t.test('half a request, and then nothing', async (t) => {
   const built = await build(t, OPTIONS, {
-    server: { requestTimeout: 300, http: { connectionsCheckingInterval: 50 } },
+    server: { requestTimeout: 300, http: { headersTimeout: 200, connectionsCheckingInterval: 50 } },
   })
   const { socket, until } = await openRaw(t, built.port)
   socket.write(
