@@ -53,16 +53,14 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
   }
   setUpBus(app, bus, settings.decorator)
   app.addHook('preClose', (done) => {
-    // What was published in this turn goes out before the readers end.
-    bus.log.flush()
-    service.readers.close()
+    service.readers.close(() => bus.log.flush())
     done()
   })
   app.addHook('onClose', async () => service.meter?.close())
 
   await app.register(
     async (scope) => {
-      scope.addHook('onSend', commonHeaders)
+      scope.addHook('onSend', commonHeaders(service.readers))
       answerUpgradesPlainly(scope)
       if (settings.publish) publish(scope, service)
       if (transports.has('poll')) poll(scope, service)

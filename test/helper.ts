@@ -186,7 +186,7 @@ export async function openStream(
 /** Publishes over the wire; the answer's body, parsed. */
 export async function post(
   url: string,
-  body: string | Uint8Array,
+  body: string | Uint8Array<ArrayBuffer>,
   headers: Record<string, string> = { 'content-type': 'text/plain' },
 ): Promise<{ status: number; body: Frame }> {
   const response = await fetch(url, { method: 'POST', body, headers })

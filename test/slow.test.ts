@@ -112,3 +112,46 @@ t.test('answers that nobody reads are bounded', async (t) => {
     t.ok(most < 16 * 1024 * 1024, `${most} bytes waited`)
   }
 })
+
+t.test(
+  'one that adds a channel behind a hole is told of it once, and misses nothing of its others',
+  async (t) => {
+    const { app, raw, server } = await stopped(t, {
+      slowConsumer: { bytes: 1024 * 1024 * 1024 },
+      retention: { messages: 2000, bytes: 1024 * 1024 * 1024 },
+    })
+    const { log } = app.tidings.bus
+    const { cursor } = await app.tidings.publish('b', 0)
+    while (log.watching > 0) {
+      await app.tidings.publish('default', 'x'.repeat(60_000))
+      await new Promise(setImmediate)
+    }
+    const expected: number[] = []
+    for (let i = 1; i <= 2100; i++) {
+      await app.tidings.publish('b', i)
+      if (i > 100) expected.push(i)
+      if (i % 100 === 0) await app.tidings.publish('default', 'between')
+    }
+    const inDefault = log
+      .read(['default'], 0, { limit: 9999, bytes: 1e12 })
+      .entries.map(({ seq }) => log.cursor(seq))
+    const floor = log.cursor(log.floor(['b']))
+    raw.send({ type: 'subscribe', channel: 'b', cursor, ref: 1 })
+    // Its gap is the first thing that waits behind what is full.
+    const waiting = server.bufferedAmount
+    await until(() => server.bufferedAmount > waiting)
+    raw.socket.resume()
+
+    const gaps: unknown[] = []
+    const seen: Record<string, unknown[]> = { default: [], b: [] }
+    for (let subscribed = false; !subscribed || seen.b!.length < expected.length; ) {
+      const frame = await raw.json()
+      if (frame.type === 'gap') gaps.push(frame)
+      else if (frame.type === 'subscribed') subscribed = true
+      else seen[frame.channel]!.push(frame.channel === 'b' ? frame.data : frame.cursor)
+    }
+    t.strictSame(gaps, [{ type: 'gap', reason: 'trimmed', cursor: floor, channel: 'b', ref: 1 }])
+    t.strictSame(seen.b, expected)
+    t.strictSame(seen.default, inDefault)
+  },
+)

@@ -6,6 +6,7 @@ import type { Gap, Log } from '../bus/log.ts'
 import type { Entry } from '../bus/message.ts'
 import type { Kind } from '../bus/payload.ts'
 import { taggedCursor } from './etag.ts'
+import type { Readers } from './readers.ts'
 
 const EXPOSED = ['Tidings-Cursor', 'Tidings-Gap', 'ETag', 'Retry-After', 'Preference-Applied']
 
@@ -17,15 +18,19 @@ const RAW_TYPE: Record<Kind, string> = {
 
 /**
  * The headers that every answer carries, errors too. A cache that adds If-None-Match by itself, as a browser's does,
- * would lose messages: nothing is stored. What scripts of another origin may read is joined with what CORS has set.
+ * would lose messages: nothing is stored. What scripts of another origin may read is joined with what CORS has set. A
+ * server that goes away ends the connection with the answer: one that is kept alive would hold its close up.
  */
-export const commonHeaders: onSendHookHandler = (request, reply, _payload, done) => {
-  if (!String(reply.getHeader('cache-control')).startsWith('no-store'))
-    reply.header('cache-control', 'no-store')
-  if (request.headers.origin !== undefined) {
-    reply.header('access-control-expose-headers', exposed(reply.getHeader('access-control-expose-headers')))
+export function commonHeaders(readers: Readers): onSendHookHandler {
+  return (request, reply, _payload, done) => {
+    if (!String(reply.getHeader('cache-control')).startsWith('no-store'))
+      reply.header('cache-control', 'no-store')
+    if (request.headers.origin !== undefined) {
+      reply.header('access-control-expose-headers', exposed(reply.getHeader('access-control-expose-headers')))
+    }
+    if (readers.closing && request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
+    done()
   }
-  done()
 }
 
 /** What a page of another origin may read: ours, and what was allowed before. */
@@ -76,9 +81,4 @@ export function sendNothing(
     .code(unchanged ? 304 : 204)
     .header('tidings-cursor', log.cursor(log.head))
     .send()
-}
-
-/** After this answer the connection is of no more use, as its socket was taken for an upgrade, or the server ends. */
-export function closeConnection(request: FastifyRequest, reply: FastifyReply): void {
-  if (request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
 }

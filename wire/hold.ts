@@ -1,6 +1,5 @@
 import { ERR_FORBIDDEN, ERR_READERS } from '../bus/errors.ts'
 import type { Member } from '../bus/view.ts'
-import { closeConnection } from './answer.ts'
 import type { Poll } from './poll.ts'
 import type { Held } from './readers.ts'
 import { retryAfter } from './retry.ts'
@@ -63,7 +62,6 @@ class HeldPoll implements Member, Held {
   }
 
   goAway(): void {
-    closeConnection(this.#poll.request, this.#poll.reply)
     this.#answer()
   }
 

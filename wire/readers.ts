@@ -60,9 +60,18 @@ export class Readers {
     this.#held.delete(held)
   }
 
-  /** Ends them all, and holds no more. */
-  close(): void {
+  /** Whether the server is going away. */
+  get closing(): boolean {
+    return this.#closing
+  }
+
+  /**
+   * Ends them all, and holds no more.
+   * @param flush hands out what was published in this turn
+   */
+  close(flush: () => void): void {
     this.#closing = true
+    flush()
     for (const held of [...this.#held.keys()]) held.goAway()
   }
 }

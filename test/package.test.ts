@@ -1,0 +1,86 @@
+import { execFile } from 'node:child_process'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { Child, ROOT, UNCOVERED, urlFrom } from './child.ts'
+import { openSocket, openStream, post } from './helper.ts'
+
+const exec = promisify(execFile)
+
+/** Runs a program to its end. @returns what it printed */
+async function run(command: string, args: readonly string[], cwd: string): Promise<string> {
+  try {
+    return (await exec(command, args, { cwd, env: { ...process.env, ...UNCOVERED } })).stdout
+  } catch (error) {
+    const { message, stdout, stderr } = error as Error & { stdout: string; stderr: string }
+    throw new Error(`${message}\n${stdout}\n${stderr}`)
+  }
+}
+
+// A folder outside of this project, so that nothing is found in ours.
+const folder = await mkdtemp(join(tmpdir(), 'fastify-tidings-'))
+t.teardown(() => rm(folder, { recursive: true, force: true }))
+
+await run('npm', ['pack', '--pack-destination', folder], ROOT)
+const [tarball = ''] = await readdir(folder)
+await cp(join(ROOT, 'test', 'fixtures', 'app'), folder, { recursive: true })
+await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
+const { devDependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
+const others = ['fastify', 'typescript', '@types/node'].map((name) => `${name}@${devDependencies[name]}`)
+await run(
+  'npm',
+  ['install', '--prefer-offline', '--no-audit', '--no-fund', `./${tarball}`, ...others],
+  folder,
+)
+
+t.test('the package holds what is run, and no more', async (t) => {
+  const files = await readdir(join(folder, 'node_modules', 'fastify-tidings'), { recursive: true })
+  for (const file of ['dist/index.js', 'dist/index.d.ts', 'dist/cli.js', 'dist/public/page.js', 'LICENSE']) {
+    t.ok(files.includes(file), file)
+  }
+  t.notOk(files.some((file) => /(^|\/)(test|benchmarks|node_modules)(\/|$)/.test(file)))
+  t.notOk(files.some((file) => file.endsWith('.ts') && !file.endsWith('.d.ts')))
+})
+
+t.test('publint and attw are content', async (t) => {
+  const bin = (name: string) => join(ROOT, 'node_modules', '.bin', name)
+  t.match(await run(bin('publint'), [tarball, '--strict'], folder), /All good/)
+  t.match(await run(bin('attw'), [tarball, '--profile', 'esm-only'], folder), /fastify-tidings v/)
+})
+
+t.test('an app in strict TypeScript, with every declaration checked', async (t) => {
+  await run(join(folder, 'node_modules', '.bin', 'tsc'), [], folder)
+  const child = new Child(t, process.execPath, ['app.js'], UNCOVERED, folder)
+  const url = `${await urlFrom(child)}/live`
+  t.match(await child.logged(/heard/), { msg: 'heard hello' })
+
+  const poll = await (await fetch(`${url}/poll?channel=news&cursor=earliest`)).json()
+  t.match(poll, { messages: [{ channel: 'news', data: { hello: 'world' } }] })
+  const { cursor } = poll as { cursor: string }
+  const held = fetch(`${url}/longpoll?channel=news&cursor=${cursor}`)
+  const stream = await openStream(t, `${url}/sse?channel=news&cursor=${cursor}`)
+  t.match(await stream.next(), { retry: /^[0-9]+$/ })
+  t.match(await stream.next(), { event: 'ready' })
+  const ws = await openSocket(t, `${url}/ws?channel=news&cursor=${cursor}`)
+  t.match(await ws.json(), { type: 'ready' })
+  t.equal((await post(`${url}/publish?channel=news`, 'to all')).status, 201)
+  t.match(await (await held).json(), { messages: [{ data: 'to all' }] })
+  t.match(JSON.parse((await stream.next()).data!), { data: 'to all' })
+  t.match(await ws.json(), { data: 'to all' })
+})
+
+t.test('from CommonJS by import()', async (t) => {
+  t.equal(await run(process.execPath, ['app.cjs'], folder), 'hello\n')
+})
+
+t.test('its command', async (t) => {
+  const command = join(folder, 'node_modules', '.bin', 'fastify-tidings')
+  const child = new Child(t, command, ['--port', '0'], UNCOVERED, folder)
+  const url = await urlFrom(child)
+  t.match(await (await fetch(url)).text(), /<title>fastify-tidings<\/title>/)
+  t.equal((await fetch(`${url}/transports.js`)).status, 200)
+  child.process.kill('SIGTERM')
+  t.same(await child.ended, { code: 0, signal: null })
+})

@@ -1,0 +1,191 @@
+import type { Test } from 'tap'
+import { type Built, build, until } from './helper.ts'
+
+/** A message as a client has it, whatever it came over. */
+export interface Received {
+  channel?: string
+  data: unknown
+  /** The raw form of a socket has none. */
+  cursor?: string
+}
+
+export interface Told {
+  gap: { reason: string; cursor: string }
+}
+
+/** A client of one transport. It follows its cursor, and stops without a word. */
+export interface Client {
+  /** What comes next: a message, or the telling of a hole. */
+  next(): Promise<Received | Told>
+  /** The cursor that it has come to. */
+  cursor(): Promise<string>
+  /** Stops, wherever it is. @returns what had come in by then, and the cursor behind it */
+  stop(): Promise<{ rest: (Received | Told)[]; cursor: string }>
+}
+
+/** @param channels of a raw form: one */
+export type MakeClient = (
+  t: Test,
+  url: string,
+  channels: readonly string[],
+  cursor: string | undefined,
+) => Promise<Client>
+
+export interface Made {
+  readonly name: string
+  readonly raw: boolean
+  readonly make: MakeClient
+}
+
+const dataOf = (received: Received | Told) => ('gap' in received ? received.gap : received.data)
+
+async function take(client: Client, count: number): Promise<unknown[]> {
+  const taken = []
+  for (let i = 0; i < count; i++) taken.push(dataOf(await client.next()))
+  return taken
+}
+
+/** What every transport holds to. @param others those that a client may switch to */
+export function transportSuite(t: Test, { name, raw, make }: Made, others: readonly Made[]): void {
+  const publishAll = async ({ app }: Built, channel: string, items: readonly string[]) => {
+    const cursors = []
+    for (const item of items) cursors.push((await app.tidings.publish(channel, item)).cursor)
+    return cursors
+  }
+
+  t.test(`${name}: what is kept, then what comes, in order and once each`, async (t) => {
+    const built = await build(t)
+    await publishAll(built, 'a', ['1', '2', '3'])
+    const client = await make(t, built.url, ['a'], 'earliest')
+    t.strictSame(await take(client, 3), ['1', '2', '3'])
+    // Several in one turn, and one by one.
+    for (const item of ['4', '5', '6']) void built.app.tidings.publish('a', item)
+    t.strictSame(await take(client, 3), ['4', '5', '6'])
+    for (const item of ['7', '8', '9']) {
+      await publishAll(built, 'a', [item])
+      t.strictSame(await take(client, 1), [item])
+    }
+  })
+
+  t.test(`${name}: text, JSON and bytes`, async (t) => {
+    const { app, url } = await build(t)
+    const client = await make(t, url, ['a'], 'earliest')
+    await app.tidings.publish('a', 'é\r\n"x"\n')
+    await app.tidings.publish('a', { n: [1, null] })
+    await app.tidings.publish('a', Uint8Array.of(0, 255, 10))
+    const expected = ['é\r\n"x"\n', raw ? '{"n":[1,null]}' : { n: [1, null] }, Buffer.of(0, 255, 10)]
+    if (name === 'sse raw') expected[0] = 'é\n"x"\n'
+    t.strictSame(await take(client, 3), expected)
+  })
+
+  t.test(`${name}: without a cursor only what comes next`, async (t) => {
+    const built = await build(t)
+    await publishAll(built, 'a', ['before'])
+    const client = await make(t, built.url, ['a'], undefined)
+    await publishAll(built, 'other', ['not asked for'])
+    await publishAll(built, 'a', ['after'])
+    t.strictSame(await take(client, 1), ['after'])
+  })
+
+  t.test(`${name}: from any cursor, with what came after it`, async (t) => {
+    const built = await build(t)
+    const items = Array.from({ length: 8 }, (_, i) => String(i))
+    const cursors = await publishAll(built, 'a', items)
+    for (const [i, cursor] of cursors.entries()) {
+      const client = await make(t, built.url, ['a'], cursor)
+      t.strictSame(await take(client, 7 - i), items.slice(i + 1))
+      await client.stop()
+    }
+  })
+
+  t.test(`${name}: a long replay, while more comes in`, async (t) => {
+    const built = await build(t)
+    const items = Array.from({ length: 3000 }, (_, i) => `${i} ${'x'.repeat(100)}`)
+    await publishAll(built, 'a', items.slice(0, 2000))
+    const client = await make(t, built.url, ['a'], 'earliest')
+    const first = await take(client, 500)
+    await publishAll(built, 'a', items.slice(2000))
+    t.strictSame([...first, ...(await take(client, 2500))], items)
+  })
+
+  t.test(`${name}: an idle client's cursor advances with the log`, async (t) => {
+    const built = await build(t)
+    const client = await make(t, built.url, ['quiet'], undefined)
+    const [, , last] = await publishAll(built, 'loud', ['1', '2', '3'])
+    if (name === 'ws raw') return
+    // A stream tells the place of its messages alone.
+    if (!name.startsWith('sse')) t.equal(await client.cursor(), last)
+    const [mine] = await publishAll(built, 'quiet', ['4'])
+    t.strictSame(await take(client, 1), ['4'])
+    t.equal(await client.cursor(), mine)
+  })
+
+  if (name !== 'ws raw') {
+    for (const reason of ['trimmed', 'epoch', 'ahead']) {
+      t.test(`${name}: a hole (${reason}) is told once, before anything later`, async (t) => {
+        const built = await build(t, { retention: { messages: 2 } })
+        const { log } = built.app.tidings.bus
+        await publishAll(built, 'a', ['1', '2', '3', '4'])
+        const cursor = { trimmed: log.cursor(1), epoch: 'another.1', ahead: log.cursor(99) }[reason]
+        const end = reason === 'ahead' ? log.cursor(4) : log.cursor(2)
+        const client = await make(t, built.url, ['a'], cursor)
+        t.strictSame(await take(client, 1), [{ reason, cursor: end }])
+        const again = await make(t, built.url, ['a'], end)
+        for (const each of [client, again]) {
+          if (reason !== 'ahead') t.strictSame(await take(each, 2), ['3', '4'])
+        }
+        await publishAll(built, 'a', ['5'])
+        for (const each of [client, again]) t.strictSame(await take(each, 1), ['5'])
+      })
+    }
+  }
+
+  if (!raw) {
+    t.test(`${name}: several channels, in log order`, async (t) => {
+      const built = await build(t)
+      for (let i = 0; i < 20; i++) await publishAll(built, ['b', 'a', 'other', 'c'][i % 4]!, [String(i)])
+      const client = await make(t, built.url, ['c', 'a', 'b'], 'earliest')
+      for (let i = 20; i < 40; i++) await publishAll(built, ['b', 'a', 'other', 'c'][i % 4]!, [String(i)])
+      const expected = Array.from({ length: 40 }, (_, i) => i).filter((i) => i % 4 !== 2)
+      for (const i of expected) {
+        const message = (await client.next()) as Received
+        const channel = ['b', 'a', 'other', 'c'][i % 4]
+        if (message.data !== String(i) || message.channel !== channel) {
+          t.match(message, { data: String(i), channel })
+        }
+      }
+      t.equal(await client.cursor(), built.app.tidings.bus.log.nothing.cursor)
+    })
+  }
+
+  for (const other of others) {
+    if (name === 'ws raw') break
+    t.test(`${name}, then ${other.name}: nothing lost, nothing twice`, async (t) => {
+      const built = await build(t)
+      const items = Array.from({ length: 300 }, (_, i) => String(i))
+      const publishing = (async () => {
+        for (const item of items) {
+          await built.app.tidings.publish('a', item)
+          await new Promise(setImmediate)
+        }
+      })()
+      const seen: unknown[] = []
+      const first = await make(t, built.url, ['a'], 'earliest')
+      seen.push(...(await take(first, 100)))
+      const { rest, cursor } = await first.stop()
+      seen.push(...rest.map(dataOf))
+      const second = await other.make(t, built.url, ['a'], cursor)
+      seen.push(...(await take(second, 300 - seen.length)))
+      await publishing
+      t.strictSame(seen, items)
+    })
+  }
+
+  t.test(`${name}: a client that has stopped is not held`, async (t) => {
+    const { app, url } = await build(t)
+    const clients = await Promise.all(Array.from({ length: 10 }, () => make(t, url, ['a'], undefined)))
+    for (const client of clients) await client.stop()
+    await until(() => app.tidings.bus.log.watching === 0)
+    t.pass()
+  })
+}
