@@ -1,0 +1,34 @@
+import { Link } from './link.ts'
+import type { SourceLike } from './types.ts'
+
+/** The longest `retry:` that the server gives one that it refuses. */
+const LONGEST_RETRY = 15_000
+
+/** A stream of server-sent events, read by an EventSource that was handed in. */
+export class SourceLink extends Link {
+  #source: SourceLike | undefined
+
+  run(): void {
+    const { EventSource, request, probe } = this.settings
+    const source = new EventSource!(this.url('sse', this.cursor), {
+      withCredentials: request.credentials === 'include',
+    })
+    this.#source = source
+    for (const type of ['ready', 'message', 'gap']) {
+      source.addEventListener(type, ({ data }: { data: string }) => {
+        if (type === 'ready') this.after(0, () => {})
+        this.take(type === 'message' ? undefined : type, JSON.parse(data))
+      })
+    }
+    source.onerror = () => {
+      // A 502 or a 503 ends it for good; else it comes back by itself when `retry:` is over.
+      if (source.readyState === 2) this.fail({ message: 'the EventSource ended' })
+      else if (this.since) this.within(LONGEST_RETRY + probe)
+    }
+  }
+
+  override close(): void {
+    super.close()
+    this.#source?.close()
+  }
+}

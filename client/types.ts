@@ -1,0 +1,205 @@
+/** A way to read the log. */
+export type Transport = 'ws' | 'sse' | 'longpoll' | 'poll'
+
+export interface Message<T = unknown> {
+  /** The message's place in the log: the feed can go on from here, on any transport. */
+  readonly cursor: string
+  readonly channel: string
+  /** When the server accepted it: milliseconds since 1970. */
+  readonly time: number
+  /** JSON and text as they were published; bytes as a Uint8Array. */
+  readonly data: T
+}
+
+/**
+ * `trimmed`: retention took messages that were not read yet. `epoch`: the log has started over. `ahead`: the cursor
+ * is past the log's end.
+ */
+export type GapReason = 'trimmed' | 'epoch' | 'ahead'
+
+/** A hole: what came between two places can't be had any more. */
+export interface Gap {
+  readonly reason: GapReason
+  /** After this place, all is there. */
+  readonly cursor: string
+  /** The last place up to which all had come. */
+  readonly from: string | undefined
+  /** What can be done about it. */
+  readonly advice: string
+}
+
+/** Why a transport failed, or a publish did. */
+export interface Fault {
+  readonly message: string
+  /** The close code of a socket, or the status of an answer. */
+  readonly code?: number | string
+  /** Whether to try again is of no use. */
+  readonly final?: boolean
+  /** Milliseconds to wait before another try, as the server asked for (`Retry-After`, `retry:`). */
+  readonly after?: number
+}
+
+export interface PublishOptions {
+  /**
+   * An idempotency key, up to 128 characters: with it a publish that got no answer is tried again until it has one,
+   * and counts once. Without it such a publish rejects, and nobody knows.
+   */
+  key?: string
+  /** Gives up, also between two tries. */
+  signal?: AbortSignal
+}
+
+/** As much of a WebSocket as the client uses; that of browsers, of undici and of ws have it. */
+export interface SocketLike {
+  readonly readyState: number
+  readonly bufferedAmount: number
+  onmessage: ((event: never) => void) | null
+  onclose: ((event: never) => void) | null
+  onerror: ((event: never) => void) | null
+  send(text: string): void
+  close(code?: number): void
+}
+
+/** As much of an EventSource as the client uses. */
+export interface SourceLike {
+  readonly readyState: number
+  onerror: ((event: never) => void) | null
+  addEventListener(type: string, listener: (event: { readonly data: string }) => void): void
+  close(): void
+}
+
+/** As much of a Storage as the client uses. */
+export interface StorageLike {
+  getItem(key: string): string | null
+  setItem(key: string, value: string): void
+}
+
+export interface ConnectOptions {
+  /** What to read, 32 at most. @default the channel `default` */
+  channels?: readonly string[]
+  /** Where to start: a cursor, `earliest`, or `now`. @default 'now' */
+  cursor?: string
+  /** In the order in which they are liked. @default ['ws', 'sse', 'longpoll', 'poll'] */
+  transports?: readonly Transport[]
+  /** Milliseconds in which a transport must carry something, or the next is tried. @default 5000 */
+  probe?: number
+  /** Milliseconds after which a better transport is tried again, about. @default 60000 */
+  upgradeAfter?: number
+  /** Milliseconds without a sign of life after which a socket or a stream is taken for dead. @default 40000 */
+  silence?: number
+  /** Milliseconds between two polls. @default 2000 */
+  pollInterval?: number
+  /** Seconds that a long poll may be held. @default 25 */
+  wait?: number
+  /** The wait before a reconnect is taken at random from 0 to `base` ms, doubled with each try up to `cap`. */
+  backoff?: {
+    /** @default 1000 */
+    base?: number
+    /** @default 30000 */
+    cap?: number
+  }
+  /** Messages that may wait for a slow `for await`; past it the feed stops, and reads on when they are taken. @default 1000 */
+  buffer?: number
+  /** Closes the feed. */
+  signal?: AbortSignal
+  /**
+   * Where to go on after a hole: a cursor, `earliest` or `now`; nothing: from the gap's own cursor. The feed waits for
+   * it, so this is the place to load what the messages have built up so far. A throw ends the feed with that error.
+   */
+  onGap?: (gap: Gap) => string | undefined | Promise<string | undefined>
+  /** Given to each fetch beside what the client sets: `headers`, `credentials`. */
+  request?: RequestInit
+  /** @default the global one */
+  fetch?: typeof fetch
+  /** Node 20 has none of its own: without one, `ws` is left out. @default the global one */
+  WebSocket?: new (
+    url: string,
+    protocols: string[],
+  ) => SocketLike
+  /**
+   * For `sse` instead of a reader on fetch. An EventSource shows neither heartbeats nor answers: a dead link shows
+   * later, and a refusal is no more than a failure. @default none
+   */
+  EventSource?: new (
+    url: string,
+    init: { withCredentials: boolean },
+  ) => SourceLike
+  /** Where it is remembered which transport worked. @default sessionStorage where there is one, and this program */
+  storage?: StorageLike
+}
+
+export interface MessageEvent<T> extends Event, Message<T> {
+  /** The cursor, by the name that EventSource gives it. */
+  readonly lastEventId: string
+}
+
+export interface GapEvent extends Event, Gap {}
+
+export interface StatusEvent extends Event {
+  readonly readyState: number
+  readonly transport: Transport
+  /** Milliseconds until the next try, where one is waited for. */
+  readonly wait: number | undefined
+}
+
+export interface FaultEvent extends Event {
+  readonly transport: Transport
+  readonly error: Error & Fault
+}
+
+export interface CloseEvent extends Event {
+  readonly code: number
+  readonly reason: string
+  readonly wasClean: boolean
+}
+
+export interface FeedEvents<T> {
+  open: Event
+  message: MessageEvent<T>
+  gap: GapEvent
+  status: StatusEvent
+  error: FaultEvent
+  close: CloseEvent
+}
+
+type Listener<E> = ((event: E) => void) | { handleEvent(event: E): void }
+
+/** One log, read over whatever carries it: an EventTarget with the names of WebSocket and EventSource. */
+export interface Feed<T = unknown> extends EventTarget, AsyncIterable<Message<T>> {
+  readonly url: string
+  /** 0 connecting, 1 open, 2 closing, 3 closed. */
+  readonly readyState: number
+  /** Bytes that wait in the socket; 0 where there is none. 0 is no proof that anything has arrived. */
+  readonly bufferedAmount: number
+  /** The place up to which all has been given to listeners; undefined until the server has named one. */
+  readonly cursor: string | undefined
+  /** The transport in use, or the one that is being tried. */
+  readonly transport: Transport
+  onopen: ((event: Event) => void) | null
+  onmessage: ((event: MessageEvent<T>) => void) | null
+  ongap: ((event: GapEvent) => void) | null
+  onstatus: ((event: StatusEvent) => void) | null
+  onerror: ((event: FaultEvent) => void) | null
+  onclose: ((event: CloseEvent) => void) | null
+  addEventListener<K extends keyof FeedEvents<T>>(
+    type: K,
+    listener: Listener<FeedEvents<T>[K]> | null,
+    options?: { capture?: boolean; once?: boolean; passive?: boolean; signal?: AbortSignal } | boolean,
+  ): void
+  removeEventListener<K extends keyof FeedEvents<T>>(
+    type: K,
+    listener: Listener<FeedEvents<T>[K]> | null,
+    options?: { capture?: boolean } | boolean,
+  ): void
+  /**
+   * Goes over to this transport, which from then on is liked best, without a hole.
+   * @returns whether it carries
+   */
+  switchTo(transport: Transport): Promise<boolean>
+  /**
+   * Over the socket where it is open, else by POST. A string goes as text, bytes as bytes, all else as JSON.
+   * @returns the message's cursor
+   */
+  publish(channel: string, data: unknown, options?: PublishOptions): Promise<{ cursor: string }>
+  close(code?: number, reason?: string): void
+}
