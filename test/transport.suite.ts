@@ -108,19 +108,18 @@ export function transportSuite(t: Test, { name, raw, make }: Made, others: reado
     t.strictSame([...first, ...(await take(client, 2500))], items)
   })
 
-  t.test(`${name}: an idle client's cursor advances with the log`, async (t) => {
-    const built = await build(t)
-    const client = await make(t, built.url, ['quiet'], undefined)
-    const [, , last] = await publishAll(built, 'loud', ['1', '2', '3'])
-    if (name === 'ws raw') return
-    // A stream tells the place of its messages alone.
-    if (!name.startsWith('sse')) t.equal(await client.cursor(), last)
-    const [mine] = await publishAll(built, 'quiet', ['4'])
-    t.strictSame(await take(client, 1), ['4'])
-    t.equal(await client.cursor(), mine)
-  })
-
   if (name !== 'ws raw') {
+    t.test(`${name}: an idle client's cursor advances with the log`, async (t) => {
+      const built = await build(t)
+      const client = await make(t, built.url, ['quiet'], undefined)
+      const [, , last] = await publishAll(built, 'loud', ['1', '2', '3'])
+      // A stream tells the place of its messages alone.
+      if (!name.startsWith('sse')) t.equal(await client.cursor(), last)
+      const [mine] = await publishAll(built, 'quiet', ['4'])
+      t.strictSame(await take(client, 1), ['4'])
+      t.equal(await client.cursor(), mine)
+    })
+
     for (const reason of ['trimmed', 'epoch', 'ahead']) {
       t.test(`${name}: a hole (${reason}) is told once, before anything later`, async (t) => {
         const built = await build(t, { retention: { messages: 2 } })
