@@ -292,6 +292,7 @@ export class CursorFeed extends EventTarget {
     const gap: Gap = { reason, cursor, from: this.cursor, advice: ADVICE[reason] }
     this.#cursor = cursor
     // It began before the hole, and would tell it again.
+    /* c8 ignore next -- whether a better transport is being tried when a hole is told is up to the network */
     if (this.#next) this.#climb(this.#nextIndex)
     if (onGap) this.#hold()
     this.#fire('gap', gap)
