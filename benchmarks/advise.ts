@@ -1,0 +1,151 @@
+import { readFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { type Candidate, type Coefficients, coefficientsOf, type Need, type Refusal, rank } from './advice.ts'
+import { FORMAT } from './json.ts'
+import { checked, number, oneOf, UsageError } from './options.ts'
+import { show, table } from './table.ts'
+
+const HELP = `fastify-tidings advise: which transport fits
+
+Usage: fastify-tidings advise [options]
+
+  --subscribers N       readers at once (1000)
+  --rate N              messages a second to each (0.1)
+  --payload BYTES       (200)
+  --latency-p99 MS      the delay that may be, for 99 of 100 messages (500)
+  --rtt MS              between clients and server (40)
+  --http 1.1|2          (1.1)
+  --tabs N              pages of one browser that are open at once (1)
+  --proxy-idle S        after which a proxy on the way cuts an idle connection (60)
+  --users N             with --price-per-gb: what the egress of a month costs
+  --price-per-gb P
+  --results FILE        of bench --json: what a delivery costs on your machine
+  --help                this text
+`
+
+/** The command `advise`. @returns the program's exit code @throws UsageError */
+export async function advise(args: string[]): Promise<number> {
+  const text = { type: 'string' } as const
+  const values = checked(() =>
+    parseArgs({
+      args,
+      options: {
+        subscribers: text,
+        rate: text,
+        payload: text,
+        'latency-p99': text,
+        rtt: text,
+        http: text,
+        tabs: text,
+        'proxy-idle': text,
+        users: text,
+        'price-per-gb': text,
+        results: text,
+        help: { type: 'boolean' },
+      },
+    }),
+  ).values
+  if (values.help) {
+    process.stdout.write(HELP)
+    return 0
+  }
+  const whole = true
+  const need: Need = {
+    subscribers: number('subscribers', values.subscribers ?? '1000', { least: 1, most: 1e9, whole }),
+    rate: number('rate', values.rate ?? '0.1', { least: 1e-6, most: 1e6 }),
+    payload: number('payload', values.payload ?? '200', { least: 1, most: 65_536, whole }),
+    latency: number('latency-p99', values['latency-p99'] ?? '500', { least: 1, most: 1e8 }) / 1e3,
+    rtt: number('rtt', values.rtt ?? '40', { least: 0, most: 1e5 }) / 1e3,
+    http: oneOf('http', values.http ?? '1.1', ['1.1', '2']),
+    tabs: number('tabs', values.tabs ?? '1', { least: 1, most: 1000, whole }),
+    proxyIdle: number('proxy-idle', values['proxy-idle'] ?? '60', { least: 1, most: 1e6 }),
+  }
+  const users =
+    values.users === undefined ? undefined : number('users', values.users, { least: 1, most: 1e10, whole })
+  const price =
+    values['price-per-gb'] === undefined
+      ? undefined
+      : number('price-per-gb', values['price-per-gb'], { least: 0, most: 1e6 })
+  const coefficients = values.results === undefined ? undefined : await readResults(values.results)
+  const { candidates, refused } = rank(need, coefficients)
+  process.stdout.write(adviceText(need, candidates, refused, coefficients, users, price))
+  return 0
+}
+
+/** @throws UsageError */
+async function readResults(file: string): Promise<Coefficients> {
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch {
+    throw new UsageError(`--results '${file}' can't be read`)
+  }
+  let results: { format?: unknown }
+  try {
+    results = JSON.parse(text)
+  } catch {
+    throw new UsageError(`--results '${file}' is no JSON`)
+  }
+  if (results?.format !== FORMAT)
+    throw new UsageError(`--results '${file}' must be of bench --json, format ${FORMAT}`)
+  return coefficientsOf(results as Parameters<typeof coefficientsOf>[0])
+}
+
+const MONTH = 30 * 24 * 3600
+
+function adviceText(
+  need: Need,
+  candidates: readonly Candidate[],
+  refused: readonly Refusal[],
+  coefficients: Coefficients | undefined,
+  users: number | undefined,
+  price: number | undefined,
+): string {
+  const lines: string[] = []
+  for (const { name, why } of refused) lines.push(`${name}: not here: ${why}`)
+  if (refused.length > 0) lines.push('')
+  if (candidates.length === 0)
+    return [...lines, 'No transport fits: the budget is below the way itself.', ''].join('\n')
+  const extrapolated =
+    coefficients !== undefined &&
+    (need.subscribers > 2 * coefficients.subscribers || need.rate > 4 * coefficients.rate)
+  lines.push(
+    table(
+      [
+        'Rank',
+        'p99 ms',
+        'bytes/s each',
+        'egress GB a month',
+        ...(price === undefined ? [] : ['price a month']),
+        `server CPU cores${extrapolated ? ' *' : ''}`,
+        'radio on %',
+        'bound by',
+        'changes',
+      ],
+      candidates.map((one, i) => {
+        const egress = (one.down * need.rate * (users ?? need.subscribers) * MONTH) / 1e9
+        const place = i > 0 && one.tie ? '= ' : `${i + 1} `
+        return [
+          place + one.name,
+          show(one.p99 * 1e3),
+          show(one.bytes * need.rate),
+          show(egress),
+          ...(price === undefined ? [] : [show(egress * price)]),
+          show(one.cores),
+          show(one.radio * 100),
+          one.binding,
+          one.changes,
+        ]
+      }),
+    ),
+    'Ranked by bytes over the network, TCP/IP headers included; "=" is within 5 % of the one above: a tie.',
+    'The radio’s share is a model with one tail of 10 s.',
+    coefficients === undefined
+      ? 'CPU is not told: give --results with a file of bench --json from your machine.'
+      : extrapolated
+        ? `* extrapolated: measured were ${coefficients.subscribers} subscribers at ${coefficients.rate} messages/s.`
+        : 'CPU by the coefficients of that file.',
+    '',
+  )
+  return lines.join('\n')
+}

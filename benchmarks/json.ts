@@ -1,0 +1,45 @@
+import { machine } from './machine.ts'
+import type { Outcome } from './run.ts'
+import { passed } from './run.ts'
+import { rankingOf, summariesOf } from './summary.ts'
+
+/** Grows with every change that a reader of the file would notice. */
+export const FORMAT = 1
+
+/** The outcome for programs, as `results.schema.json` beside this file describes it. */
+export function resultsOf(outcome: Outcome, date: Date) {
+  const { settings, rounds, failures, repeated, residuals, partial } = outcome
+  return {
+    format: FORMAT,
+    date: date.toISOString(),
+    machine: machine(),
+    passed: passed(outcome),
+    partial,
+    repeated,
+    settings: {
+      ...settings.workload,
+      variants: settings.variants.map(({ name }) => name),
+      rounds: settings.rounds,
+      warmup: settings.warmup,
+      duration: settings.duration,
+      seed: settings.seed,
+      quick: settings.quick,
+      url: settings.url?.href ?? null,
+    },
+    sections: outcome.sections.map(({ name, title, blocks }) => ({
+      name,
+      title,
+      rate: blocks[0]![0]!.workload.rate,
+      rtt: blocks[0]![0]!.workload.rtt,
+    })),
+    summaries: summariesOf(outcome),
+    ranking: rankingOf(outcome),
+    residuals,
+    memory: outcome.memory,
+    ceiling: outcome.ceiling,
+    failures,
+    rounds,
+  }
+}
+
+export type Results = ReturnType<typeof resultsOf>

@@ -1,0 +1,80 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { availableParallelism, cpus, totalmem } from 'node:os'
+
+/** What the machine tells, where it does: on Linux. Elsewhere these figures are left out. */
+
+export interface Machine {
+  readonly cpu: string
+  readonly cores: number
+  readonly memoryBytes: number
+  readonly platform: string
+  readonly node: string
+}
+
+export function machine(): Machine {
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+    platform: `${process.platform} ${process.arch}`,
+    node: process.version,
+  }
+}
+
+/** Runs a tool that may not be there. */
+function tool(name: string, args: readonly string[]): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    execFile(name, args, { maxBuffer: 64 * 1024 * 1024 }, (error, stdout) =>
+      resolve(error === null ? stdout : undefined),
+    )
+  })
+}
+
+/** Puts a process on cores of its own. @returns whether that could be done */
+export async function pin(pid: number, core: 'server' | 'load'): Promise<boolean> {
+  const last = availableParallelism() - 1
+  if (last === 0) return false
+  const list = core === 'server' ? '0' : `1-${last}`
+  return (await tool('taskset', ['-a', '-c', '-p', list, String(pid)])) !== undefined
+}
+
+/** Segments of the connections to a port, as the server's kernel has counted them. */
+export interface Segments {
+  readonly in: number
+  readonly out: number
+}
+
+/** @param without the other ends' ports that are left out */
+export async function segmentsOf(port: number, without: readonly number[]): Promise<Segments | undefined> {
+  const text = await tool('ss', ['-tinH', `( sport = :${port} )`])
+  if (text === undefined) return undefined
+  const total = { in: 0, out: 0 }
+  // Two lines for each connection: its addresses, then its figures, which begin with a space.
+  for (const one of text.split(/\n(?=\S)/)) {
+    const peer = Number(/:(\d+)\s*\n/.exec(one)?.[1])
+    if (without.includes(peer)) continue
+    total.in += Number(/segs_in:(\d+)/.exec(one)?.[1] ?? 0)
+    total.out += Number(/segs_out:(\d+)/.exec(one)?.[1] ?? 0)
+  }
+  return total
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+/** Of all CPU time up to now, in ticks: in all, and what the host took away. */
+export function steal(): { total: number; stolen: number } {
+  const ticks = (/^cpu +(.*)$/m.exec(read('/proc/stat'))?.[1] ?? '0').split(' ').map(Number)
+  return { total: ticks.reduce((sum, tick) => sum + tick, 0), stolen: ticks[7] ?? 0 }
+}
+
+/** Bytes that the kernel holds for TCP sockets. */
+export function kernelBytes(): number {
+  return 4096 * Number(/^TCP:.* mem (\d+)/m.exec(read('/proc/net/sockstat'))?.[1] ?? 0)
+}

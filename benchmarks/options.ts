@@ -1,0 +1,145 @@
+import { parseArgs } from 'node:util'
+import { LEAST_PAYLOAD } from './payload.ts'
+import { pollVariant, type Settings, type Variant, variantOf } from './plan.ts'
+import { PROFILES, type Profile } from './profiles.ts'
+
+/** What is wrong with how the program was called: said in one line, and the program ends with 2. */
+export class UsageError extends Error {
+  readonly exitCode = 2
+}
+
+export const BENCH_HELP = `fastify-tidings bench: what each transport costs
+
+Usage: fastify-tidings bench [options]
+
+  --quick                poll at 1 s, longpoll, sse, ws; within a minute, no ranking
+  --transports LIST      of poll, longpoll, sse, ws, with commas between (all)
+  --poll-interval MS     repeatable (100, 1000, 5000; quick: 1000)
+  --subscribers N        (100)
+  --channels HOW         shared: one for all, or each: one for each subscriber (shared)
+  --rate N               messages a second and channel (5)
+  --payload BYTES        (200)
+  --wait S               how long a long poll is held (25)
+  --session S            over how long a connection's cost is spread (600)
+  --duration S           what is measured of a round (5; quick: 3)
+  --rounds N             (8; quick: 3)
+  --warmup S             before it (1; quick: 0.5)
+  --header-profile NAME  minimal, fetch or browser: what clients send beside Host (minimal)
+  --rtt MS               a round trip's delay, by a proxy between clients and server (0)
+  --seed N               (1)
+  --url URL              an app of yours that runs, http alone; it must let clients publish
+  --json FILE            the figures, for programs
+  --html FILE            one page with plots
+  --help                 this text
+`
+
+export interface BenchOptions extends Settings {
+  readonly json: string | undefined
+  readonly html: string | undefined
+}
+
+/** What the benchmark can be told; each is a text. */
+function parse(args: string[]) {
+  const text = { type: 'string' } as const
+  return parseArgs({
+    args,
+    options: {
+      quick: { type: 'boolean' },
+      transports: text,
+      'poll-interval': { type: 'string', multiple: true },
+      subscribers: text,
+      channels: text,
+      rate: text,
+      payload: text,
+      wait: text,
+      session: text,
+      duration: text,
+      rounds: text,
+      warmup: text,
+      'header-profile': text,
+      rtt: text,
+      seed: text,
+      url: text,
+      json: text,
+      html: text,
+      help: { type: 'boolean' },
+    },
+  }).values
+}
+
+const KINDS = ['poll', 'longpoll', 'sse', 'ws'] as const
+
+/** @throws UsageError that names the flag */
+export function readBench(args: string[]): BenchOptions | 'help' {
+  const values = checked(() => parse(args))
+  if (values.help) return 'help'
+  const quick = values.quick ?? false
+  const kinds = (values.transports ?? KINDS.join(','))
+    .split(',')
+    .map((name) => oneOf('transports', name, KINDS))
+  const intervals = values['poll-interval'] ?? (quick ? ['1000'] : ['100', '1000', '5000'])
+  const polls = intervals.map((text) => number('poll-interval', text, { least: 10, most: 600_000 }) / 1000)
+  const variants = [...new Set(kinds)].flatMap((kind): Variant[] =>
+    kind === 'poll' ? [...new Set(polls)].map(pollVariant) : [variantOf(kind)],
+  )
+  const whole = true
+  return {
+    quick,
+    variants,
+    workload: {
+      subscribers: number('subscribers', values.subscribers ?? '100', { least: 1, most: 10_000, whole }),
+      channels: oneOf('channels', values.channels ?? 'shared', ['shared', 'each']),
+      rate: number('rate', values.rate ?? '5', { least: 0.01, most: 10_000 }),
+      payload: number('payload', values.payload ?? '200', { least: LEAST_PAYLOAD, most: 65_536, whole }),
+      wait: number('wait', values.wait ?? '25', { least: 1, most: 55, whole }),
+      session: number('session', values.session ?? '600', { least: 1, most: 1e7 }),
+      profile: oneOf<Profile>('header-profile', values['header-profile'] ?? 'minimal', PROFILES),
+      rtt: number('rtt', values.rtt ?? '0', { least: 0, most: 10_000 }),
+    },
+    rounds: number('rounds', values.rounds ?? (quick ? '3' : '8'), { least: 1, most: 1000, whole }),
+    warmup: number('warmup', values.warmup ?? (quick ? '0.5' : '1'), { least: 0.2, most: 600 }),
+    duration: number('duration', values.duration ?? (quick ? '3' : '5'), { least: 0.5, most: 3600 }),
+    seed: number('seed', values.seed ?? '1', { least: 0, most: 2 ** 32 - 1, whole }),
+    url: values.url === undefined ? undefined : urlOf(values.url),
+    json: values.json,
+    html: values.html,
+  }
+}
+
+/** @throws UsageError in the words of node:util, its first sentence */
+export function checked<T>(parsing: () => T): T {
+  try {
+    return parsing()
+  } catch (error) {
+    throw new UsageError((error as Error).message.split('. ', 1)[0]!.replace(/\n.*/s, ''))
+  }
+}
+
+interface Range {
+  readonly least: number
+  readonly most: number
+  readonly whole?: boolean
+}
+
+/** @throws UsageError */
+export function number(flag: string, text: string, { least, most, whole = false }: Range): number {
+  const value = Number(text)
+  const fits = /^[0-9.]+$/.test(text) && value >= least && value <= most
+  if (fits && (!whole || Number.isInteger(value))) return value
+  throw new UsageError(
+    `--${flag} '${text}' must be a ${whole ? 'whole ' : ''}number from ${least} to ${most}`,
+  )
+}
+
+/** @throws UsageError */
+export function oneOf<T extends string>(flag: string, text: string, known: readonly T[]): T {
+  const found = known.find((name) => name === text)
+  if (found !== undefined) return found
+  throw new UsageError(`--${flag} '${text}' must be one of ${known.join(', ')}`)
+}
+
+function urlOf(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol === 'http:') return url
+  throw new UsageError(`--url '${text}' must be such as http://127.0.0.1:3000`)
+}

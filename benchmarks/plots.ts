@@ -1,0 +1,195 @@
+import { LONG_POLL_LOAD, longPollBytes, longPollLoad, longPollQuantile } from '../model/longpoll.ts'
+import { pollBytes, pollQuantile } from '../model/poll.ts'
+import { joinedQuantile } from '../model/push.ts'
+import type { Variant, Workload } from './plan.ts'
+import { CURVE, type Measured } from './record.ts'
+import { exchangeBytes, publishingOf, pushBytes, spentOf } from './residual.ts'
+import type { Outcome } from './run.ts'
+import { meanOf, medianEstimate } from './statistics.ts'
+import { type Summary, summariesOf } from './summary.ts'
+
+/** What the page draws: pure, from the outcome. */
+
+export interface Series {
+  readonly label: string
+  readonly color: string
+  readonly x: readonly number[]
+  readonly y: readonly number[]
+  readonly line: boolean
+  readonly dash: boolean
+  readonly hollow: boolean
+}
+
+export interface Plot {
+  readonly id: string
+  readonly title: string
+  readonly note: string
+  readonly x: { readonly label: string }
+  readonly y: { readonly label: string }
+  readonly series: readonly Series[]
+}
+
+/** Of Okabe and Ito: apart for all kinds of colour vision, on light and on dark. */
+const COLORS = ['#e69f00', '#d55e00', '#cc79a7', '#009e73', '#0072b2', '#56b4e9']
+
+export function colorOf(variants: readonly Variant[], name: string): string {
+  const index = variants.findIndex((variant) => variant.name === name)
+  const kind = variants[index]?.kind
+  if (kind === 'longpoll') return COLORS[3]!
+  if (kind === 'sse') return COLORS[4]!
+  if (kind === 'ws') return COLORS[5]!
+  return COLORS[index % 3]!
+}
+
+export function plotsOf(outcome: Outcome): Plot[] {
+  return [latencyPlot(outcome), ...crossoverPlots(outcome)].filter(({ series }) => series.length > 0)
+}
+
+function roundsOf({ rounds }: Outcome, section: string, variant: string): Measured[] {
+  return rounds.filter((round) => round.section === section && round.variant === variant)
+}
+
+function latencyPlot(outcome: Outcome): Plot {
+  const { variants, workload } = outcome.settings
+  const series = variants.flatMap((variant) => {
+    const rounds = roundsOf(outcome, 'headline', variant.name).filter(({ latency }) => latency !== null)
+    if (rounds.length === 0) return []
+    const x = CURVE.map((p) => 1 / (1 - p))
+    const own = { color: colorOf(variants, variant.name), line: true, hollow: true }
+    const count = Math.min(...rounds.map(({ latency }) => latency!.curve.length))
+    const y = Array.from(
+      { length: count },
+      (_, i) => medianEstimate(rounds.map(({ latency }) => latency!.curve[i]!)).value,
+    )
+    const publishing = publishingOf(outcome.sections, outcome.rounds, workload)
+    const model = quantileOf(variant, workload, rounds, publishing)
+    return [
+      { ...own, label: variant.name, dash: false, x: x.slice(0, count), y },
+      ...(model === undefined
+        ? []
+        : [{ ...own, label: `${variant.name}, model`, dash: true, x, y: CURVE.map(model) }]),
+    ]
+  })
+  return {
+    id: 'latency',
+    title: 'Latency, from the planned time to delivery',
+    note: 'The median round’s percentiles: 2 is the median, 10 the 90th, 100 the 99th percentile. Dashed: the model, without the publisher’s own way in.',
+    x: { label: '1 / (1 − p)' },
+    y: { label: 'ms' },
+    series,
+  }
+}
+
+/** The model's quantiles, in milliseconds. */
+function quantileOf(
+  variant: Variant,
+  workload: Workload,
+  rounds: readonly Measured[],
+  publishing: number,
+): ((p: number) => number) | undefined {
+  const mean = (figure: (round: Measured) => number) => meanOf(rounds.map(figure))
+  const oneWay = mean(({ trips }) => (trips.echo ?? trips.http) / 2)
+  const { rate, wait, channels, subscribers } = workload
+  const readers = channels === 'shared' ? subscribers : 1
+  const spent = mean((round) => spentOf(round, publishing))
+  if (variant.kind === 'poll')
+    return (p) => pollQuantile({ rate, oneWay, cycles: [variant.interval] }, p) * 1e3
+  if (variant.kind === 'longpoll') {
+    const polling = {
+      rate,
+      oneWay,
+      gap: mean(({ trips }) => trips.http),
+      wait,
+      readers,
+      request: spent / 2,
+      write: spent / 2,
+    }
+    if (longPollLoad(polling) > LONG_POLL_LOAD) return undefined
+    return (p) => longPollQuantile(polling, p) * 1e3
+  }
+  if (spent === 0) return undefined
+  return (p) => joinedQuantile({ rate, oneWay, readers, write: spent }, p) * 1e3
+}
+
+/** Rates of the lines from model and fit. */
+const RATES = Array.from({ length: 33 }, (_, i) => 10 ** (-2 + i / 8))
+
+function crossoverPlots(outcome: Outcome): Plot[] {
+  const { variants, workload } = outcome.settings
+  const summaries = summariesOf(outcome).filter(({ section }) => /^(headline|rate )/.test(section))
+  const rateOf = (section: string) =>
+    outcome.sections.find(({ name }) => name === section)!.blocks[0]![0]!.workload.rate
+  const points = (variant: Variant, figure: (summary: Summary) => number | undefined): Series[] => {
+    const own = summaries.filter(
+      (summary) => summary.variant === variant.name && figure(summary) !== undefined,
+    )
+    const sorted = own.sort((a, b) => rateOf(a.section) - rateOf(b.section))
+    if (sorted.length === 0) return []
+    return [
+      {
+        label: variant.name,
+        color: colorOf(variants, variant.name),
+        line: false,
+        dash: false,
+        hollow: false,
+        x: sorted.map(({ section }) => rateOf(section)),
+        y: sorted.map((summary) => figure(summary)!),
+      },
+    ]
+  }
+  const line = (variant: Variant, label: string, of: (rate: number) => number): Series => ({
+    label: `${variant.name}, ${label}`,
+    color: colorOf(variants, variant.name),
+    line: true,
+    dash: true,
+    hollow: true,
+    x: RATES,
+    y: RATES.map(of),
+  })
+  const x = { label: 'messages/s to a subscriber' }
+  return [
+    {
+      id: 'bytes-rate',
+      title: 'Bytes a subscriber and second',
+      note: 'Points are measured, lines are the model. Where many messages share an answer, polling costs fewer bytes than a push a message.',
+      x,
+      y: { label: 'bytes/s' },
+      series: variants.flatMap((variant) => [
+        ...points(variant, ({ bytes, section }) =>
+          bytes === null ? undefined : (bytes.up!.value + bytes.down!.value) * rateOf(section),
+        ),
+        line(variant, 'model', (rate) => rate * bytesAt(variant, { ...workload, rate })),
+      ]),
+    },
+    {
+      id: 'cpu-rate',
+      title: 'Server CPU a subscriber and second',
+      note: 'Points are measured; the dashed lines are idle cost and slope fitted to them.',
+      x,
+      y: { label: 'µs/s' },
+      series: variants.flatMap((variant) => {
+        const fit = summaries.find((summary) => summary.variant === variant.name)?.cpu
+        return [
+          ...points(variant, ({ cpu }) =>
+            cpu.perSecond ? cpu.perSecond.value / workload.subscribers : undefined,
+          ),
+          ...(fit?.idle == null || fit.marginal === null
+            ? []
+            : [line(variant, 'fit', (rate) => fit.idle! + fit.marginal! * rate)]),
+        ]
+      }),
+    },
+  ]
+}
+
+/** The model's bytes a message, with no round behind it. */
+export function bytesAt(variant: Variant, workload: Workload): number {
+  const { rate, wait } = workload
+  if (variant.kind === 'poll') {
+    return pollBytes({ rate, oneWay: 0, cycles: [variant.interval] }, exchangeBytes('poll', workload))
+  }
+  if (variant.kind === 'longpoll') {
+    return longPollBytes({ rate, oneWay: 0, gap: 0, wait }, exchangeBytes('longpoll', workload))
+  }
+  return pushBytes(variant.kind === 'sse' ? 'sse' : 'ws', workload, rate)
+}

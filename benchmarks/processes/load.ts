@@ -1,0 +1,157 @@
+import type { Socket } from 'node:net'
+import { randomOf } from '../../model/random.ts'
+import type { Profile } from '../profiles.ts'
+import { pollReader } from '../readers/poll.ts'
+import type { Common, Kind, Reader, Tally, Target } from '../readers/reader.ts'
+import { sseReader } from '../readers/sse.ts'
+import { measureTrips } from '../readers/trip.ts'
+import { wsReader } from '../readers/ws.ts'
+import { answer } from './child.ts'
+import { type Usage, usageMeter } from './usage.ts'
+
+/** The subscribers of a round, as one process. */
+
+export interface LoadPlan {
+  readonly target: Target
+  readonly kind: Kind
+  readonly profile: Profile
+  readonly interval: number
+  readonly pause: boolean
+  readonly wait: number
+  readonly seed: number
+  /** One for each subscriber. */
+  readonly channels: readonly string[]
+  /** The messages that come to each subscriber. */
+  readonly messages: readonly number[]
+  /** For tests: what is done to the first subscriber's second message. */
+  readonly inject?: 'drop' | 'duplicate' | 'swap'
+}
+
+/** What has been counted up to a moment. */
+export interface Mark extends Tally {
+  readonly usage: Usage
+  /** How many cycles have been noted. */
+  readonly cycles: number
+}
+
+export interface Received {
+  /** For each subscriber, when each message came; NaN where it did not. */
+  readonly at: readonly Float64Array[]
+  readonly duplicates: number
+  readonly reordered: number
+  readonly faults: readonly string[]
+  /** Seconds from request to request. */
+  readonly cycles: Float64Array
+}
+
+const usage = usageMeter()
+const nothing = (): Tally => ({
+  requests: 0,
+  empty: 0,
+  connections: 0,
+  deliveries: 0,
+  envelopes: 0,
+  up: 0,
+  down: 0,
+})
+
+let readers: Reader[] = []
+let tally = nothing()
+let open = new Set<Socket>()
+let cycles: number[] = []
+let received: Float64Array[] = []
+let left = 0
+let duplicates = 0
+let reordered = 0
+let faults: string[] = []
+
+const api = {
+  trips: measureTrips,
+
+  /** Opens all subscribers. @returns once each has its place */
+  async open(plan: LoadPlan): Promise<void> {
+    tally = nothing()
+    open = new Set()
+    cycles = []
+    duplicates = 0
+    reordered = 0
+    faults = []
+    received = plan.messages.map((count) => new Float64Array(count).fill(Number.NaN))
+    left = plan.messages.reduce((sum, count) => sum + count, 0)
+    const last = plan.messages.map(() => -1)
+    let fault = (_text: string) => {}
+    const broken = new Promise<never>((_, reject) => {
+      fault = (text) => {
+        if (faults.length < 5) faults.push(text)
+        reject(new Error(text))
+      }
+    })
+    broken.catch(() => {})
+
+    const deliver = (reader: number, index: number, at: number) => {
+      const times = received[reader]!
+      if (!(index < times.length)) fault('A message came that was not sent')
+      else if (!Number.isNaN(times[index]!)) duplicates++
+      else {
+        times[index] = at
+        left--
+        if (index < last[reader]!) reordered++
+        last[reader] = index
+      }
+    }
+    const common: Common = {
+      ...plan,
+      tally,
+      cycles,
+      open,
+      fault,
+      deliver: plan.inject === undefined ? deliver : spoilt(plan.inject, deliver),
+    }
+    const random = randomOf(plan.seed)
+    readers = plan.channels.map((channel, reader) => {
+      if (plan.kind === 'sse') return sseReader(common, reader, channel)
+      if (plan.kind === 'ws') return wsReader(common, reader, channel)
+      return pollReader(plan.kind, common, reader, channel, random())
+    })
+    await Promise.race([broken, Promise.all(readers.map(({ ready }) => ready))])
+  },
+
+  mark(): Mark {
+    let { up, down } = tally
+    for (const socket of open) {
+      up += socket.bytesWritten - socket.writableLength
+      down += socket.bytesRead
+    }
+    return { ...tally, up, down, cycles: cycles.length, usage: usage() }
+  },
+
+  /** How many messages have still to come. */
+  left: () => left,
+
+  /** Ends the subscribers. */
+  close(): Received {
+    for (const reader of readers) reader.stop()
+    return { at: received, duplicates, reordered, faults, cycles: Float64Array.from(cycles) }
+  },
+}
+
+/** For tests: a wire that does what the real one never may. */
+function spoilt(inject: NonNullable<LoadPlan['inject']>, deliver: Common['deliver']): Common['deliver'] {
+  let held: number | undefined
+  return (reader, index, at) => {
+    if (reader !== 0 || index > 2) deliver(reader, index, at)
+    else if (inject === 'drop') {
+      if (index !== 1) deliver(reader, index, at)
+    } else if (inject === 'duplicate') {
+      deliver(reader, index, at)
+      if (index === 1) deliver(reader, index, at)
+    } else if (index === 1) held = at
+    else {
+      deliver(reader, index, at)
+      if (held !== undefined) deliver(reader, 1, held)
+    }
+  }
+}
+
+export type LoadApi = typeof api
+answer(api)

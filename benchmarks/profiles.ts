@@ -1,0 +1,57 @@
+/** The headers that a client sends beside `Host`. */
+export type Profile = 'minimal' | 'fetch' | 'browser'
+
+export const PROFILES: readonly Profile[] = ['minimal', 'fetch', 'browser']
+
+type Kind = 'poll' | 'longpoll' | 'sse' | 'ws'
+
+/** What fetch of Node 20 sends. */
+const FETCH = [
+  'connection: keep-alive',
+  'accept: */*',
+  'accept-language: *',
+  'sec-fetch-mode: cors',
+  'user-agent: node',
+  'accept-encoding: gzip, deflate',
+]
+
+/** As Chromium 150 on Linux sent them over HTTP/1.1 to a page of the same origin; ORIGIN is the page's. */
+const AGENT =
+  'User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/150.0.0.0 Safari/537.36'
+const BRANDS = 'sec-ch-ua: "Not;A=Brand";v="8", "Chromium";v="150"'
+const LAST = [
+  'Sec-Fetch-Site: same-origin',
+  'Sec-Fetch-Mode: cors',
+  'Sec-Fetch-Dest: empty',
+  'Referer: ORIGIN/',
+  'Accept-Encoding: gzip, deflate, br, zstd',
+  'Accept-Language: en-US,en;q=0.9',
+]
+const NO_CACHE = ['Pragma: no-cache', 'Cache-Control: no-cache']
+const PLATFORM = 'sec-ch-ua-platform: "Linux"'
+const MOBILE = 'sec-ch-ua-mobile: ?0'
+const BROWSER_FETCH = ['Connection: keep-alive', PLATFORM, AGENT, BRANDS, MOBILE, 'Accept: */*', ...LAST]
+const BROWSER: Record<Kind, readonly string[]> = {
+  poll: BROWSER_FETCH,
+  longpoll: BROWSER_FETCH,
+  sse: [
+    'Connection: keep-alive',
+    ...NO_CACHE,
+    PLATFORM,
+    AGENT,
+    'Accept: text/event-stream',
+    BRANDS,
+    MOBILE,
+    ...LAST,
+  ],
+  ws: [...NO_CACHE, AGENT, 'Origin: ORIGIN', ...LAST.slice(-2)],
+}
+
+/** The lines of a request's head after the first, without the empty one that ends it. */
+export function headersOf(profile: Profile, kind: Kind, authority: string): string {
+  const lines = profile === 'minimal' ? [] : profile === 'fetch' ? FETCH : BROWSER[kind]
+  const own = lines.filter((line) => kind !== 'ws' || !/^connection:/i.test(line))
+  return [`Host: ${authority}`, ...own]
+    .map((line) => `${line.replace('ORIGIN', `http://${authority}`)}\r\n`)
+    .join('')
+}

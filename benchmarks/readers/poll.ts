@@ -1,0 +1,86 @@
+import { now } from '../clock.ts'
+import { Answers, type HttpAnswer, headerOf } from './answers.ts'
+import { type Common, deliverAll, gate, Line, type Reader } from './reader.ts'
+
+const CURSOR = /^\{"cursor":"([^"]*)"/
+const OPEN = '"messages":['
+const MORE = '"more":true}'
+
+/**
+ * Asks again and again, each interval or at once, on one connection.
+ * @param phase the first poll, as a part of the interval
+ */
+export function pollReader(
+  kind: 'poll' | 'longpoll',
+  common: Common,
+  reader: number,
+  channel: string,
+  phase: number,
+): Reader {
+  const { interval, pause, wait, tally, cycles } = common
+  const { promise: ready, open } = gate()
+  let cursor = ''
+  let timer: NodeJS.Timeout | undefined
+  let seen = 0
+  /** When the last request of a cycle was sent, and when the next one is due. */
+  let asked = Number.NaN
+  let due = Number.NaN
+
+  const line = new Line(common, (part, at) => {
+    seen = at
+    answers.take(part.toString('latin1'))
+  })
+  const answers = new Answers((answer) => {
+    if (!line.stopped) take(answer)
+  })
+
+  const ask = () => line.request(kind, query())
+  const query = () => {
+    if (cursor === '') return `channel=${channel}`
+    return `channel=${channel}&cursor=${cursor}${kind === 'longpoll' ? `&wait=${wait}` : ''}`
+  }
+
+  const poll = () => {
+    const at = now()
+    if (!Number.isNaN(asked)) cycles.push((at - asked) / 1e6)
+    asked = at
+    ask()
+  }
+
+  const take = ({ status, head, body }: HttpAnswer) => {
+    const first = cursor === ''
+    const next = status === 204 ? headerOf(head, 'tidings-cursor') : CURSOR.exec(body)?.[1]
+    if ((status !== 200 && status !== 204) || next === undefined) {
+      line.fail(`/${kind} answered ${status} ${body.slice(0, 200)}`)
+      return
+    }
+    cursor = next
+    const messages = status === 200 ? body.indexOf(OPEN) + OPEN.length : 0
+    const count = status === 200 ? deliverAll(common, reader, body, seen) : 0
+    if (count > 0) tally.envelopes += body.lastIndexOf('],"more"') - messages - (count - 1)
+    else tally.empty++
+    if (first) {
+      open()
+      if (kind === 'longpoll') ask()
+      else {
+        due = now() + interval * 1e6 * phase
+        timer = setTimeout(poll, interval * 1e3 * phase)
+      }
+    } else if (kind === 'longpoll' || body.endsWith(MORE)) ask()
+    else if (pause) timer = setTimeout(poll, interval * 1e3)
+    else {
+      // On a grid, so that the rate is kept; an answer that is late moves the grid.
+      due = Math.max(due + interval * 1e6, now())
+      timer = setTimeout(poll, (due - now()) / 1e3)
+    }
+  }
+  ask()
+
+  return {
+    ready,
+    stop() {
+      clearTimeout(timer)
+      line.stop()
+    },
+  }
+}

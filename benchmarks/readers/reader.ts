@@ -1,0 +1,137 @@
+import { connect, type Socket } from 'node:net'
+import { now } from '../clock.ts'
+import { indexOf } from '../payload.ts'
+import { headersOf, type Profile } from '../profiles.ts'
+
+/** Where the routes are. */
+export interface Target {
+  readonly host: string
+  readonly port: number
+  /** In front of the routes, without a slash at its end. */
+  readonly path: string
+}
+
+export type Kind = 'poll' | 'longpoll' | 'sse' | 'ws'
+
+/** What all readers of a process have counted. */
+export interface Tally {
+  requests: number
+  /** Answers that carried no message. */
+  empty: number
+  connections: number
+  deliveries: number
+  /** Bytes of the envelopes that came. */
+  envelopes: number
+  /** Bytes of connections that are closed. */
+  up: number
+  down: number
+}
+
+/** What readers of a process share. */
+export interface Common {
+  readonly target: Target
+  readonly profile: Profile
+  /** Seconds. */
+  readonly interval: number
+  /** Whether a poll waits the interval after its answer, not after its request. */
+  readonly pause: boolean
+  /** Seconds. */
+  readonly wait: number
+  readonly tally: Tally
+  /** Seconds from request to request, for polls. */
+  readonly cycles: number[]
+  readonly open: Set<Socket>
+  /** What went wrong. */
+  readonly fault: (text: string) => void
+  /** A message has come. */
+  readonly deliver: (reader: number, index: number, at: number) => void
+}
+
+/** One subscriber. */
+export interface Reader {
+  /** It has its place: all that is published from here on comes to it. */
+  readonly ready: Promise<void>
+  /** Nothing of what comes from here on is a fault. */
+  stop(): void
+}
+
+/** A reader's connection: its bytes are counted, its end is a fault unless it was asked for. */
+export class Line {
+  readonly socket: Socket
+  readonly common: Common
+  #stopped = false
+
+  /** @param data what comes, and when its first byte was seen */
+  constructor(common: Common, data: (part: Buffer, at: number) => void) {
+    this.common = common
+    const { host, port } = common.target
+    const socket = connect({ host, port, noDelay: true })
+    this.socket = socket
+    common.tally.connections++
+    common.open.add(socket)
+    socket.on('data', (part) => {
+      if (this.#stopped) return
+      const at = now()
+      try {
+        data(part, at)
+      } catch (error) {
+        this.fail((error as Error).message)
+      }
+    })
+    socket.on('error', (error) => this.fail(error.message))
+    socket.on('close', () => {
+      common.tally.up += socket.bytesWritten - socket.writableLength
+      common.tally.down += socket.bytesRead
+      common.open.delete(socket)
+      this.fail('A connection was closed by the other side')
+    })
+  }
+
+  get stopped(): boolean {
+    return this.#stopped
+  }
+
+  request(kind: Kind, query: string, more = ''): void {
+    const { path, host, port } = this.common.target
+    this.common.tally.requests++
+    this.socket.write(
+      `GET ${path}/${kind}?${query} HTTP/1.1\r\n${headersOf(this.common.profile, kind, `${host}:${port}`)}${more}\r\n`,
+    )
+  }
+
+  fail(text: string): void {
+    if (this.#stopped) return
+    this.stop()
+    this.common.fault(text)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.socket.destroy()
+  }
+}
+
+const DATA = '"data":"'
+
+/**
+ * Hands on the numbers of all messages in a text of envelopes.
+ * @returns how many
+ */
+export function deliverAll(common: Common, reader: number, text: string, at: number): number {
+  let count = 0
+  for (let found = text.indexOf(DATA); found !== -1; found = text.indexOf(DATA, found + DATA.length)) {
+    common.deliver(reader, indexOf(text, found + DATA.length), at)
+    count++
+  }
+  common.tally.deliveries += count
+  return count
+}
+
+/** A promise, and what settles it. */
+export function gate(): { promise: Promise<void>; open: () => void } {
+  let open = () => {}
+  const promise = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { promise, open }
+}

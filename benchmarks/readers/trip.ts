@@ -1,0 +1,93 @@
+import { connect } from 'node:net'
+import { now } from '../clock.ts'
+import { Answers } from './answers.ts'
+import type { Target } from './reader.ts'
+import { clientFrame, Frames, handshake } from './ws.ts'
+
+/** Round trips, in seconds: the middle one of several. */
+export interface Trips {
+  /** A frame to /echo and back. Undefined where the app has no /echo. */
+  readonly echo: number | undefined
+  /** A request for nothing new, and its answer. */
+  readonly http: number
+}
+
+const TRIPS = 15
+
+/** Measures round trips with nothing else under way. */
+export async function measureTrips(target: Target): Promise<Trips> {
+  return { http: await httpTrip(target), echo: await echoTrip(target) }
+}
+
+function middle(times: readonly number[]): number {
+  return [...times].sort((a, b) => a - b)[times.length >> 1]!
+}
+
+/** @throws where the app does not answer /poll */
+function httpTrip({ host, port, path }: Target): Promise<number> {
+  const request = `GET ${path}/poll?channel=calibrate&cursor=now HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`
+  return repeat(host, port, (socket, trip) => {
+    const answers = new Answers(trip)
+    return { send: () => socket.write(request), take: (part) => answers.take(part.toString('latin1')) }
+  }) as Promise<number>
+}
+
+function echoTrip({ host, port, path }: Target): Promise<number | undefined> {
+  const { headers } = handshake()
+  return repeat(host, port, (socket, trip, fail) => {
+    const frames = new Frames(trip)
+    const frame = clientFrame(2, Buffer.alloc(16))
+    let upgraded = false
+    return {
+      send: () => {
+        if (upgraded) socket.write(frame)
+        else socket.write(`GET ${path}/echo HTTP/1.1\r\nHost: ${host}:${port}\r\n${headers}\r\n`)
+      },
+      take(part) {
+        if (upgraded) frames.take(part)
+        else if (part.toString('latin1', 0, 12) === 'HTTP/1.1 101') {
+          upgraded = true
+          trip()
+        } else fail()
+      },
+    }
+  })
+}
+
+interface Trip {
+  send(): void
+  take(part: Buffer): void
+}
+
+/** The first trip sets the connection up, and does not count. */
+function repeat(
+  host: string,
+  port: number,
+  trip: (socket: ReturnType<typeof connect>, done: () => void, fail: () => void) => Trip,
+): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const times: number[] = []
+    let begun = 0
+    const socket = connect({ host, port, noDelay: true })
+    const end = (value: number | undefined) => {
+      socket.destroy()
+      resolve(value)
+    }
+    const again = () => {
+      begun = now()
+      way.send()
+    }
+    const way = trip(
+      socket,
+      () => {
+        times.push((now() - begun) / 1e6)
+        if (times.length > TRIPS) end(middle(times.slice(1)))
+        else again()
+      },
+      () => end(undefined),
+    )
+    socket.on('connect', again)
+    socket.on('data', (part) => way.take(part))
+    socket.on('error', reject)
+  })
+}

@@ -1,0 +1,266 @@
+import { exchangeHeaders, pushHeaders, SEGMENT } from '../model/bytes.ts'
+import type { Histogram } from './peers.ts'
+import type { RoundPlan } from './plan.ts'
+import type { Trips } from './readers/trip.ts'
+import type { Raw } from './round.ts'
+
+/** The figures of one round. */
+
+/** Milliseconds. A percentile that too few publishes carry is null. */
+export interface Latency {
+  readonly mean: number
+  readonly p50: number
+  readonly p90: number
+  readonly p99: number | null
+  readonly p999: number | null
+  readonly max: number
+  /** At the percentiles of CURVE, as far as the publishes carry them. */
+  readonly curve: readonly number[]
+}
+
+/** Bytes a delivered message. */
+export interface Bytes {
+  readonly up: number
+  readonly down: number
+  /** What of both is payload, what envelope around it, and the rest: HTTP, lines, chunks, frames. */
+  readonly payload: number
+  readonly envelope: number
+  readonly overhead: number
+  /** Headers of TCP and IP: as counted on this machine, and as modelled where segments carry 1448. */
+  readonly tcpCounted: number | null
+  readonly tcpModelled: number
+}
+
+export interface Process {
+  /** The share of the time that its event loop worked. */
+  readonly utilisation: number
+  /** Its delay's 99th percentile, in milliseconds. */
+  readonly delayP99: number
+}
+
+export interface Measured {
+  readonly variant: string
+  readonly section: string
+  readonly block: number
+  /** Of the window. */
+  readonly seconds: number
+  readonly publishes: number
+  readonly deliveries: number
+  /** Of the whole round, its warm-up included. */
+  readonly missed: number
+  readonly duplicates: number
+  readonly reordered: number
+  readonly faults: readonly string[]
+  /** From the planned time to delivery; from the server's acceptance on; the publisher's own exchange. Null: nothing to measure. */
+  readonly latency: Latency | null
+  readonly accepted: Latency | null
+  readonly publish: Latency | null
+  readonly requests: number | null
+  readonly emptyShare: number | null
+  readonly connections: number
+  readonly bytes: Bytes | null
+  /** Of the server. Microseconds a second, and a delivery. */
+  readonly cpuPerSecond: number | null
+  readonly cpuPerDelivery: number | null
+  readonly serverRssBytes: number | null
+  readonly kernelBytes: number
+  readonly server: Process | null
+  readonly load: Process
+  /** Mean of the cycles of polls and of their squares, in seconds. */
+  readonly cycle: { readonly mean: number; readonly square: number } | null
+  readonly trips: Trips
+  readonly quality: Quality
+}
+
+/** What the gates look at. */
+export interface Quality {
+  /** Planned publishes of the window that were accepted in it, of all planned. */
+  readonly acceptedShare: number
+  /** Publishes before their time. */
+  readonly early: number
+  /** Milliseconds. */
+  readonly lagP99: number
+  readonly proxyLagP99: number
+  /** Load, publisher and proxy together, of one core. */
+  readonly loadCore: number
+  readonly steal: number
+}
+
+/** Publishes from which on a percentile is told. A thousand readers of one message are not a thousand samples. */
+export const ENOUGH = { p99: 1000, p999: 10_000 }
+
+/** Where the latency's curve is drawn. */
+export const CURVE = [0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999]
+
+export function measure(raw: Raw, histogram: () => Histogram): Measured {
+  const { plan, window, schedule, published, accepted, received, start } = raw
+  const { workload, variant } = plan
+  const [before, after] = raw.load
+  const seconds = (after.usage.at - before.usage.at) / 1e6
+  const planned = schedule.map((times) => times.map((time) => start + time))
+  const inside = (channel: number, index: number) => planned[channel]![index]! >= window.from
+
+  const total = new Sample(histogram)
+  const after201 = new Sample(histogram)
+  const leg = new Sample(histogram)
+  let missed = 0
+  for (const [reader, times] of received.at.entries()) {
+    const channel = reader % planned.length
+    for (const [index, at] of times.entries()) {
+      if (Number.isNaN(at)) missed++
+      else if (inside(channel, index)) {
+        total.add(at - planned[channel]![index]!)
+        const taken = (accepted ?? published.answered)[channel]![index]!
+        if (!Number.isNaN(taken)) after201.add(at - taken)
+      }
+    }
+  }
+
+  let publishes = 0
+  let inTime = 0
+  let early = 0
+  const lags: number[] = []
+  for (const [channel, times] of planned.entries()) {
+    for (const [index, at] of times.entries()) {
+      const sent = published.sent[channel]![index]!
+      if (sent < at) early++
+      if (!inside(channel, index)) continue
+      publishes++
+      lags.push(sent - at)
+      const answered = published.answered[channel]![index]!
+      // One planned for the window's last moments is answered after it, and no worse for that.
+      if (answered <= window.to + 10_000) inTime++
+      if (!Number.isNaN(answered)) leg.add(answered - at)
+    }
+  }
+  lags.sort((a, b) => a - b)
+
+  const deliveries = after.deliveries - before.deliveries
+  const cpu = raw.server && raw.server[1].cpu - raw.server[0].cpu
+  const cpuSeconds = raw.server && (raw.server[1].at - raw.server[0].at) / 1e6
+  const cost = <T>(value: T) => (deliveries > 0 ? value : null)
+  const cycles = received.cycles.subarray(before.cycles, after.cycles)
+  return {
+    variant: variant.name,
+    section: plan.section,
+    block: plan.block,
+    seconds,
+    publishes,
+    deliveries,
+    missed,
+    duplicates: received.duplicates,
+    reordered: received.reordered,
+    faults: received.faults,
+    latency: total.summary(publishes),
+    accepted: after201.summary(publishes),
+    publish: leg.summary(publishes),
+    requests: cost((after.requests - before.requests) / deliveries + perSession(deliveries, seconds)),
+    emptyShare:
+      after.requests > before.requests
+        ? (after.empty - before.empty) / (after.requests - before.requests)
+        : null,
+    connections: after.connections,
+    bytes: cost(bytesOf(raw, deliveries, seconds)),
+    cpuPerSecond: cpu === undefined ? null : cpu / cpuSeconds!,
+    cpuPerDelivery: cpu === undefined ? null : cost(cpu / deliveries),
+    serverRssBytes: raw.serverUsage?.[1].rssBytes ?? null,
+    kernelBytes: raw.kernelBytes,
+    server: raw.serverUsage === undefined ? null : processOf(raw.serverUsage),
+    load: processOf([before.usage, after.usage]),
+    cycle:
+      cycles.length === 0
+        ? null
+        : { mean: meanOf(cycles), square: meanOf(cycles.map((cycle) => cycle * cycle)) },
+    trips: raw.trips,
+    quality: {
+      acceptedShare: publishes === 0 ? 1 : inTime / publishes,
+      early,
+      lagP99: (lags[Math.floor(lags.length * 0.99)] ?? 0) / 1000,
+      proxyLagP99: raw.proxyLag / 1000,
+      loadCore: [
+        [before.usage, after.usage] as const,
+        raw.publisher,
+        ...(raw.proxy ? [raw.proxy] : []),
+      ].reduce((sum, [from, to]) => sum + (to.cpu - from.cpu) / (to.at - from.at), 0),
+      steal: raw.steal,
+    },
+  }
+
+  function meanOf(values: Float64Array): number {
+    return values.reduce((sum, value) => sum + value, 0) / values.length
+  }
+
+  function processOf([from, to]: Raw['publisher']): Process {
+    const active = to.loop.active - from.loop.active
+    return { utilisation: active / (active + to.loop.idle - from.loop.idle), delayP99: to.delayP99 }
+  }
+
+  /** A stream's one request, spread over its session: what comes of it to each message. */
+  function perSession(messages: number, time: number): number {
+    if (!isStream(plan)) return 0
+    return (workload.subscribers * time) / (messages * workload.session)
+  }
+}
+
+/** What goes over the sockets of the subscribers; a stream's opening is spread over its session. */
+function bytesOf({ plan, opened, segments, load }: Raw, deliveries: number, seconds: number): Bytes {
+  const { payload, session } = plan.workload
+  const [before, after] = load
+  const stream = isStream(plan)
+  const spread = stream ? seconds / (session * deliveries) : 0
+  const up = (after.up - before.up) / deliveries + opened.up * spread
+  const down = (after.down - before.down) / deliveries + opened.down * spread
+  const envelope = (after.envelopes - before.envelopes) / deliveries
+  const requests = (after.requests - before.requests) / deliveries
+  return {
+    up,
+    down,
+    payload,
+    envelope: envelope - payload,
+    overhead: up + down - envelope,
+    tcpCounted:
+      segments === undefined
+        ? null
+        : (SEGMENT * (segments[1].in + segments[1].out - segments[0].in - segments[0].out)) / deliveries,
+    tcpModelled: stream ? pushHeaders(down) : requests * exchangeHeaders(up / requests, down / requests),
+  }
+}
+
+function isStream({ variant: { kind } }: RoundPlan): boolean {
+  return kind === 'sse' || kind === 'ws'
+}
+
+/** Latencies of one kind. */
+class Sample {
+  readonly #histogram: Histogram
+  #count = 0
+  #sum = 0
+  #max = 0
+
+  constructor(histogram: () => Histogram) {
+    this.#histogram = histogram()
+  }
+
+  /** @param time microseconds */
+  add(time: number): void {
+    this.#count++
+    this.#sum += time
+    this.#max = Math.max(this.#max, time)
+    this.#histogram.recordValue(Math.max(0, Math.round(time)))
+  }
+
+  summary(publishes: number): Latency | null {
+    if (this.#count === 0) return null
+    const at = (percentile: number) => this.#histogram.getValueAtPercentile(percentile) / 1000
+    return {
+      mean: this.#sum / this.#count / 1000,
+      p50: at(50),
+      p90: at(90),
+      p99: publishes >= ENOUGH.p99 ? at(99) : null,
+      p999: publishes >= ENOUGH.p999 ? at(99.9) : null,
+      max: this.#max / 1000,
+      // Above the last one there must be a publish.
+      curve: CURVE.filter((p) => publishes * (1 - p) >= 1).map((p) => at(p * 100)),
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import { exchangeHeaders, pushHeaders, tlsRecords } from '../../model/bytes.ts'
+import { pollDelay } from '../../model/poll.ts'
+import { failuresOf } from '../gates.ts'
+import { histograms } from '../peers.ts'
+import { type Variant, variantOf, type Workload } from '../plan.ts'
+import { type Measured, measure } from '../record.ts'
+import { exchangeBytes } from '../residual.ts'
+import { Stage } from '../round.ts'
+import { show, table } from '../table.ts'
+
+/**
+ * Published tables, set up again: `npm run bench:reproductions`. Published figures stand beside those measured, with
+ * the reason where they differ.
+ */
+
+const BASE: Workload = {
+  subscribers: 10,
+  channels: 'shared',
+  rate: 4,
+  payload: 30,
+  wait: 25,
+  session: 600,
+  profile: 'minimal',
+  rtt: 0,
+}
+/** One way of Pimentel and Nickerson, in milliseconds. */
+const ONE_WAY = 40.3
+const PAUSE = 0.15
+/** Seconds that each is measured. */
+const DURATION = 20
+
+async function main(): Promise<void> {
+  const histogram = await histograms()
+  const stage = new Stage(undefined)
+  const round = async (variant: Variant, more: Partial<Workload>): Promise<Measured> => {
+    const plan = {
+      section: 'reproduction',
+      block: 0,
+      variant,
+      workload: { ...BASE, ...more },
+      warmup: 1,
+      duration: DURATION,
+      seed: 1,
+    }
+    const measured = measure(await stage.run(plan), histogram)
+    for (const { text } of failuresOf(measured)) {
+      process.stderr.write(`${text}\n`)
+      process.exitCode = 1
+    }
+    return measured
+  }
+  try {
+    await pimentel(round)
+    await appelqvist(round)
+    kaazing()
+  } finally {
+    await stage.end()
+  }
+}
+
+type Run = (variant: Variant, more: Partial<Workload>) => Promise<Measured>
+
+async function pimentel(run: Run): Promise<void> {
+  const rtt = 2 * ONE_WAY
+  const poll: Variant = { name: 'poll, 150 ms pause', kind: 'poll', interval: PAUSE, pause: true }
+  const ws = variantOf('ws')
+  const [polled, pushed] = [await run(poll, { rtt }), await run(ws, { rtt })]
+  const oneWay = ONE_WAY / 1e3
+  const model = pollDelay({ rate: 4, oneWay, cycles: [PAUSE + 2 * oneWay] }) * 1e3
+  process.stdout.write(
+    `Pimentel & Nickerson 2012: 4 messages/s, one way ${ONE_WAY} ms; ms from acceptance to delivery\n${table(
+      ['', 'published', 'measured', 'model'],
+      [
+        [poll.name, '151.3', show(polled.accepted?.mean), show(model)],
+        ['WebSocket', '40.3', show(pushed.accepted?.mean), show(ONE_WAY)],
+      ],
+    )}Sequential polling takes 2d + pause / 2, a little above what was published. Ours goes through a delay proxy whose\ntimers, with those of both processes, come on top.\n\n`,
+  )
+}
+
+async function appelqvist(run: Run): Promise<void> {
+  const rows: string[][] = []
+  for (const [payload, published] of [
+    [30, 'about 13'],
+    [5000, 'about 1.1'],
+  ] as const) {
+    const bytes = async (kind: 'longpoll' | 'sse') => {
+      const { up, down } = (await run(variantOf(kind), { payload })).bytes!
+      return up + down
+    }
+    const [held, streamed] = [await bytes('longpoll'), await bytes('sse')]
+    rows.push([`${payload} bytes`, show(held), show(streamed), show(held / streamed), published])
+  }
+  process.stdout.write(
+    `Appelqvist & Örnmyr 2017: bytes a message, long poll over SSE\n${table(['payload', 'long poll', 'SSE', 'ratio', 'published'], rows)}Their SSE counts 8 bytes beside a message; our id line and chunk make about 30, and the envelope, which long\npoll has too, makes both larger: so the ratio is smaller with small payloads.\n\n`,
+  )
+}
+
+/** Arithmetic, as theirs is: one update a second to each client. */
+function kaazing(): void {
+  const workload: Workload = { ...BASE, profile: 'browser' }
+  const { request, empty } = exchangeBytes('poll', workload)
+  const answer = empty - request
+  const rows = [1000, 10_000, 100_000].map((clients) => {
+    const megabits = (bytes: number) => show((clients * bytes * 8) / 1e6)
+    const poll = empty + exchangeHeaders(request, answer)
+    const frame = 2 + pushHeaders(2)
+    return [
+      clients.toLocaleString('en-US'),
+      megabits(871),
+      megabits(empty),
+      megabits(poll),
+      megabits(poll + tlsRecords(request) + tlsRecords(answer)),
+      megabits(2),
+      megabits(frame),
+      megabits(frame + tlsRecords(2)),
+    ]
+  })
+  process.stdout.write(
+    `Kaazing: megabits/s of headers alone, one update a second to each; theirs 871 bytes a poll, ours ${empty} (Chromium)\n${table(
+      ['clients', '871', 'ours', '+ TCP/IP', '+ TLS', 'frame of 2', '+ TCP/IP', '+ TLS'],
+      rows,
+    )}The 2 bytes of a frame are not 2 bytes on the wire: with TCP/IP they are ${2 + pushHeaders(2)}.\n`,
+  )
+}
+
+await main()

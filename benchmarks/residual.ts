@@ -1,0 +1,214 @@
+import {
+  envelopeOverhead,
+  eventOverhead,
+  frameHeader,
+  heartbeatBytes,
+  SSE_BEAT,
+  WS_BEAT,
+} from '../model/bytes.ts'
+import {
+  LONG_POLL_LOAD,
+  longPollBytes,
+  longPollDelay,
+  longPollLoad,
+  longPollRequests,
+} from '../model/longpoll.ts'
+import { type ExchangeBytes, pollBytes, pollDelay, pollRequests } from '../model/poll.ts'
+import { joinedDelay, pushRequests } from '../model/push.ts'
+import { randomOf } from '../model/random.ts'
+import { simulateLongPoll } from '../model/simulation.ts'
+import { failuresOf } from './gates.ts'
+import { PUBLISH_ONLY, type Section, type Variant, type Workload } from './plan.ts'
+import { headersOf } from './profiles.ts'
+import type { Measured } from './record.ts'
+import { errorOf, meanOf } from './statistics.ts'
+
+/** What the model says of a round, beside what was measured. */
+
+export interface Prediction {
+  /** Milliseconds, from acceptance on. */
+  readonly delay: number
+  readonly requests: number
+  /** Bytes a message, up and down. */
+  readonly bytes: number
+}
+
+/** @param publishing microseconds of the server's CPU that a publish takes with no reader */
+export type Model = (
+  variant: Variant,
+  workload: Workload,
+  measured: Measured,
+  publishing: number,
+) => Prediction | null
+
+export interface Residual {
+  readonly figure: keyof Prediction
+  readonly variant: string
+  readonly section: string
+  readonly measured: number
+  readonly model: number
+  /** How far they may be apart. */
+  readonly bound: number
+  /** Null: too few rounds to know how far they scatter; for a delay, too few that the machine left alone. */
+  readonly holds: boolean | null
+}
+
+/** A cursor: an epoch of eight, a point, and the digits of a number in the log. */
+const CURSOR = 11
+/** As the server's own address stands in a request. */
+const AUTHORITY = '127.0.0.1:40000'
+const DATE = 'Date: Sat, 21 Nov 2026 10:14:24 GMT\r\n'
+const CONNECTION = 'Connection: keep-alive\r\nKeep-Alive: timeout=72\r\n'
+const COMMON = `cache-control: no-store\r\n${DATE}${CONNECTION}\r\n`
+
+/**
+ * What an exchange of the server under test weighs. The header lines are those that the plugin and Node write; Node's
+ * keep-alive is Fastify's 72 s.
+ */
+export function exchangeBytes(
+  kind: 'poll' | 'longpoll',
+  workload: Workload,
+): ExchangeBytes & { readonly request: number } {
+  const { profile, wait, channels, subscribers } = workload
+  const channel = channelLength(channels, subscribers)
+  const query = `channel=&cursor=${kind === 'longpoll' ? `&wait=${wait}` : ''}`.length + channel + CURSOR
+  const request = `GET /${kind}? HTTP/1.1\r\n\r\n`.length + query + headersOf(profile, kind, AUTHORITY).length
+  const tag = kind === 'poll' ? 'etag: W/""\r\n'.length + CURSOR : 0
+  const empty = `HTTP/1.1 204 No Content\r\ntidings-cursor: \r\n${COMMON}`.length + CURSOR + tag
+  const head =
+    `HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: 300\r\n${COMMON}`
+      .length
+  const page = '{"cursor":"","messages":[],"more":false}'.length + CURSOR
+  const message = envelopeBytes(workload)
+  // The first message of a page has no comma before it.
+  return { request, empty: request + empty, full: request + head + tag + page - 1, message: message + 1 }
+}
+
+function channelLength(channels: Workload['channels'], subscribers: number): number {
+  return 'bench-'.length + (channels === 'shared' ? 1 : String(subscribers - 1).length)
+}
+
+function envelopeBytes({ payload, channels, subscribers }: Workload): number {
+  return envelopeOverhead(CURSOR, channelLength(channels, subscribers)) + payload + 2
+}
+
+/** A message on a stream: envelope, what stands around it, and its part of the signs of life. */
+export function pushBytes(kind: 'sse' | 'ws', workload: Workload, rate: number): number {
+  const envelope = envelopeBytes(workload)
+  const beat = kind === 'sse' ? SSE_BEAT : WS_BEAT
+  const around = kind === 'sse' ? eventOverhead(envelope, CURSOR) : frameHeader(envelope)
+  return envelope + around + heartbeatBytes(rate, beat.bytes, beat.every)
+}
+
+/**
+ * What a publish takes at this rate with no reader, in microseconds of the server's CPU: an idle process's own share
+ * is in it. 0 where that was not measured.
+ */
+export function publishingOf(
+  sections: readonly Section[],
+  rounds: readonly Measured[],
+  { rate }: Workload,
+): number {
+  const same = sections.filter(({ blocks }) => blocks[0]![0]!.workload.rate === rate).map(({ name }) => name)
+  const alone = rounds.filter(({ variant, section }) => variant === PUBLISH_ONLY && same.includes(section))
+  const cpu = alone.reduce((sum, { cpuPerSecond, seconds }) => sum + cpuPerSecond! * seconds, 0)
+  return (
+    cpu /
+    Math.max(
+      1,
+      alone.reduce((sum, { publishes }) => sum + publishes, 0),
+    )
+  )
+}
+
+/** Seconds of the server's CPU that a delivery takes, without what its publishing takes. */
+export function spentOf({ cpuPerDelivery, publishes, deliveries }: Measured, publishing: number): number {
+  return Math.max(0, (cpuPerDelivery ?? 0) - (publishing * publishes) / deliveries) / 1e6
+}
+
+/**
+ * λ, d, g and s come from the run: λ from the publishes, d and g from round trips before anything was published, s
+ * from the server's CPU, less what publishing takes. None of them is fitted from the latency under test.
+ */
+export const predict: Model = (variant, workload, measured, publishing) => {
+  const { trips, deliveries, cycle } = measured
+  const { subscribers, wait, session, channels } = workload
+  if (deliveries === 0 || variant.kind === undefined) return null
+  const echo = trips.echo ?? trips.http
+  const oneWay = echo / 2
+  const rate = measured.publishes / (measured.seconds * (channels === 'shared' ? 1 : subscribers))
+  const spent = spentOf(measured, publishing)
+  const readers = channels === 'shared' ? subscribers : 1
+
+  if (variant.kind === 'poll') {
+    if (cycle === null) return null
+    // Two lengths that have the measured mean and variance.
+    const spread = Math.sqrt(Math.max(0, cycle.square - cycle.mean ** 2))
+    const polling = { rate, oneWay, cycles: [cycle.mean - spread, cycle.mean + spread] }
+    return {
+      delay: pollDelay(polling) * 1e3,
+      requests: pollRequests(polling, 100),
+      bytes: pollBytes(polling, exchangeBytes('poll', workload)),
+    }
+  }
+  if (variant.kind === 'longpoll') {
+    const request = spent / 2
+    const write = spent / 2
+    const polling = { rate, oneWay, gap: trips.http, wait, readers, request, write }
+    const bytes = longPollBytes(polling, exchangeBytes('longpoll', workload))
+    if (longPollLoad(polling) <= LONG_POLL_LOAD) {
+      return { delay: longPollDelay(polling) * 1e3, requests: longPollRequests(polling), bytes }
+    }
+    const found = simulateLongPoll({ ...polling, messages: 500, random: randomOf(1) })
+    const { empty, full, message } = exchangeBytes('longpoll', workload)
+    const exchange = found.emptyShare * empty + (1 - found.emptyShare) * full
+    return { delay: found.delay * 1e3, requests: found.requests, bytes: found.requests * exchange + message }
+  }
+  return {
+    delay: joinedDelay({ rate, oneWay, readers, write: spent }) * 1e3,
+    requests: pushRequests(rate, session),
+    bytes: pushBytes(variant.kind, workload, rate),
+  }
+}
+
+/** Fewer do not tell how far the figures scatter. */
+const ENOUGH_ROUNDS = 3
+/** The part of the model, the milliseconds, and the standard errors by which they may differ. */
+const BOUND = { part: 0.1, delay: 0.3, errors: 3 }
+
+/** The residuals of one variant over its rounds. */
+export function residualsOf(
+  variant: Variant,
+  workload: Workload,
+  rounds: readonly Measured[],
+  model: Model,
+  publishing: number,
+): Residual[] {
+  const pairs = rounds.flatMap((measured) => {
+    const prediction = model(variant, workload, measured, publishing)
+    return prediction === null ? [] : [{ measured, prediction }]
+  })
+  const found: Record<keyof Prediction, (measured: Measured) => number | undefined> = {
+    delay: ({ accepted }) => accepted?.mean,
+    requests: ({ requests }) => requests ?? undefined,
+    bytes: ({ bytes }) => (bytes === null ? undefined : bytes.up + bytes.down),
+  }
+  return (Object.keys(found) as (keyof Prediction)[]).flatMap((figure) => {
+    const both = pairs.flatMap(({ measured, prediction }) => {
+      const value = found[figure](measured)
+      const disturbed = failuresOf(measured).some(({ kind }) => kind === 'outside')
+      return value === undefined ? [] : [{ value, model: prediction[figure], disturbed }]
+    })
+    if (both.length === 0) return []
+    // A delay that the machine has spoilt tells nothing of the model; bytes and requests it can't spoil.
+    const quiet = both.filter(({ disturbed }) => figure !== 'delay' || !disturbed)
+    const shown = quiet.length < ENOUGH_ROUNDS ? both : quiet
+    const predicted = meanOf(shown.map(({ model }) => model))
+    const seen = meanOf(shown.map(({ value }) => value))
+    const error = errorOf(shown.map(({ value, model }) => value - model))
+    const bound = Math.max(BOUND.part * predicted, BOUND.errors * error, figure === 'delay' ? BOUND.delay : 0)
+    const holds = quiet.length < ENOUGH_ROUNDS ? null : Math.abs(seen - predicted) <= bound
+    const { section } = rounds[0]!
+    return [{ figure, variant: variant.name, section, measured: seen, model: predicted, bound, holds }]
+  })
+}

@@ -1,0 +1,27 @@
+/** A table in box-drawing characters: the first column to the left, figures to the right. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((name, column) =>
+    Math.max(...[head, ...rows].map((row) => row[column]?.length ?? name.length)),
+  )
+  const bar = (left: string, middle: string, right: string) =>
+    left + widths.map((width) => '─'.repeat(width + 2)).join(middle) + right
+  const line = (row: readonly string[]) =>
+    `│${row.map((cell, column) => ` ${column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)} `).join('│')}│`
+  const between = bar('├', '┼', '┤')
+  return [
+    bar('┌', '┬', '┐'),
+    line(head),
+    ...rows.flatMap((row) => [between, line(row)]),
+    bar('└', '┴', '┘'),
+    '',
+  ].join('\n')
+}
+
+/** A number in three digits or more; what there is no figure for is a dash. */
+export function show(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return '–'
+  const size = Math.abs(value)
+  if (size === 0) return '0'
+  if (size < 0.001) return value.toExponential(1)
+  return size >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3)
+}

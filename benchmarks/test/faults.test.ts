@@ -1,0 +1,48 @@
+import t from 'tap'
+import { UNCOVERED } from '../../test/child.ts'
+import { build } from '../../test/helper.ts'
+import { report } from '../report.ts'
+import { predict } from '../residual.ts'
+import { passed } from '../run.ts'
+import { runs, small, wrong } from './small.ts'
+
+t.test('a message that is dropped, comes twice or out of order fails the run, and it says so', async (t) => {
+  const { url } = await build(t, { publish: true })
+  for (const [inject, why] of [
+    ['drop', /1 messages were missed/],
+    ['duplicate', /1 messages came twice/],
+    ['swap', /1 messages came out of order/],
+  ] as const) {
+    const outcome = await runs(small('--url', url, '--transports', 'sse'), { inject: { load: inject } })
+    t.match(wrong(outcome), [why])
+    t.notOk(passed(outcome))
+    t.match(report(outcome), /FAILED: sse, block 1: 1 messages/)
+  }
+})
+
+t.test('a publisher that is starved fails the run', async (t) => {
+  const { url } = await build(t, { publish: true })
+  const options = small('--url', url, '--transports', 'ws', '--rate', '40')
+  const outcome = await runs(options, { inject: { starve: 60 } })
+  t.match(
+    outcome.failures.filter(({ kind }) => kind === 'wrong').map(({ text }) => text),
+    [/only .* of the planned publishes were accepted in the window/],
+  )
+  t.notOk(passed(outcome))
+})
+
+t.test('a wrong model fails the run', async (t) => {
+  // Its processes do nothing that those of other tests don't: they need not tell what they covered.
+  Object.assign(process.env, UNCOVERED)
+  const model: typeof predict = (...args) => {
+    const prediction = predict(...args)
+    return prediction && { ...prediction, bytes: prediction.bytes * 1.2 }
+  }
+  const outcome = await runs(small('--transports', 'ws', '--rounds', '3'), { model })
+  t.match(
+    outcome.residuals.filter(({ figure, holds }) => figure === 'bytes' && holds === false),
+    [{ figure: 'bytes', variant: 'ws' }],
+  )
+  t.notOk(passed(outcome))
+  t.match(report(outcome), /FAILED/)
+})
