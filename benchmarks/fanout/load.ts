@@ -136,11 +136,9 @@ function stream(index: number, request: string): Promise<void> {
 function longpoll(index: number, channel: string): Promise<void> {
   return new Promise((resolve, reject) => {
     let pending = Buffer.alloc(0)
-    const ask = (cursor: string) => socket.write(head(`/longpoll?channel=${channel}&cursor=${cursor}`))
-    const socket: Socket = connect(start.port, '127.0.0.1', () => {
-      ask('now')
-      resolve()
-    })
+    const ask = (cursor: string) => socket.write(head(`/longpoll?channel=${channel}${cursor}`))
+    // Without a cursor it is given one at once: what is published from then on can't be missed.
+    const socket: Socket = connect(start.port, '127.0.0.1', () => ask(''))
     socket.setNoDelay(true)
     socket.on('error', reject)
     socket.on('data', (bytes) => {
@@ -155,7 +153,8 @@ function longpoll(index: number, channel: string): Promise<void> {
       )![1]!
       const count = marks(pending)
       pending = Buffer.alloc(0)
-      ask(cursor)
+      ask(`&cursor=${cursor}`)
+      resolve()
       deliver(index, count)
     })
   })

@@ -93,8 +93,12 @@ async function longpoll(): Promise<Side> {
   const server = createServer((request, response) => {
     const query = new URLSearchParams(request.url!.split('?')[1])
     const channel = query.get('channel') ?? 'default'
-    const cursor = query.get('cursor')!
-    const after = cursor === 'now' ? seq : Number(cursor.split('.')[1])
+    const cursor = query.get('cursor')
+    if (cursor === null) {
+      response.end(`{"cursor":"abcdefgh.${seq}","messages":[],"more":false}`)
+      return
+    }
+    const after = Number(cursor.split('.')[1])
     if (answer(response, channel, after)) return
     const waiting = { response, after }
     held.of(channel).add(waiting)
