@@ -1,7 +1,7 @@
 import type { Batch } from './batch.ts'
 import type { Start } from './cursor.ts'
-import type { Bound, Gap, Log } from './log.ts'
-import type { Member, View } from './view.ts'
+import type { Gap, Log } from './log.ts'
+import { type Member, STEP, type View } from './view.ts'
 
 /** What a transport is to the core: it takes batches and gaps in order, knows its socket and its form. */
 export interface Sink {
@@ -12,9 +12,6 @@ export interface Sink {
   /** Takes a hole. A hole in the replay of a channel that is being added comes with that channel's name. */
   gap(gap: Gap, channel?: string): void
 }
-
-/** How much goes to a sink in one write while it is behind. */
-const STEP: Bound = { limit: 1000, bytes: 64 * 1024 }
 
 /** A channel that is being added: its own messages are replayed up to the reader's place first. */
 interface Joining {
@@ -34,8 +31,8 @@ export class Reader implements Member {
   readonly #log: Log
   readonly #sink: Sink
   #channels: readonly string[]
-  /** The view it is a live member of. */
-  #live: View | undefined
+  view: View | undefined
+  seen = 0
   #at: number
   /** A hole at the start, not told yet. */
   #hole: Gap | undefined
@@ -61,32 +58,29 @@ export class Reader implements Member {
 
   /** All of its channels up to here has been handed to the sink. */
   get place(): number {
-    return this.#live?.placeOf(this) ?? this.#at
+    return this.view?.placeOf(this) ?? this.#at
   }
 
   /** Starts it, and goes on after the sink has drained. */
   resume(): void {
-    if (this.#live === undefined && !this.#ended) this.#pump()
+    if (this.view === undefined && !this.#ended) this.#pump()
   }
 
   deliver(after: number): void {
     this.#at = after
-    const view = this.#live!
-    let behind = this.#sink.full || view.gapAfter(after) !== undefined
-    if (!behind) {
-      const batch = view.read(after, STEP)
+    const batch = this.#sink.full ? undefined : this.view!.next(after)
+    if (batch !== undefined) {
       this.#at = batch.end
+      this.seen = batch.end
       this.#sink.batch(batch)
-      behind = batch.more || this.#sink.full
+      if (!batch.more && !this.#sink.full) return
     }
-    if (!behind) return
     this.#leave()
     this.#pump()
   }
 
   #leave(): void {
-    this.#live?.leave(this)
-    this.#live = undefined
+    this.view?.leave(this)
   }
 
   #pump(): void {
@@ -107,7 +101,6 @@ export class Reader implements Member {
       this.#at = batch.end
       if (batch.entries.length > 0) this.#sink.batch(batch)
       else if (this.#joining === undefined) {
-        this.#live = view
         view.join(this)
         return
       }

@@ -3,9 +3,16 @@ import type { Bound, Gap, Log } from './log.ts'
 
 /** A live reader: it has all that its view holds, and waits for what comes next. */
 export interface Member {
-  /** Something new stands after this place. Must not throw. */
+  /** The view that it is a live member of. Set by the view alone. */
+  view: View | undefined
+  /** All up to here has been handed to it: the log's head when it joined, and at each delivery. */
+  seen: number
+  /** Something new stands after this place. Must not throw. It may take less than all, and then sets `seen` back. */
   deliver(after: number): void
 }
+
+/** How much is handed out at once: in one write, where it is a stream. */
+export const STEP: Bound = { limit: 1000, bytes: 64 * 1024 }
 
 /**
  * A set of channels, as all its readers see it. Those of its live members that stand at the same place are handed what
@@ -15,8 +22,8 @@ export class View {
   readonly key: string
   readonly channels: readonly string[]
   readonly #log: Log
-  /** With the head when each joined, or when it was handed something last. */
-  readonly #members = new Map<Member, number>()
+  readonly #members = new Set<Member>()
+  #next: { readonly after: number; readonly batch: Batch | undefined } | undefined
   #dirty = false
   #flushing = false
   /** No member stands before it. */
@@ -41,8 +48,22 @@ export class View {
 
   /** A member's place: all up to here has been handed to it. */
   placeOf(member: Member): number {
-    const place = this.#members.get(member)!
-    return place < this.#last ? Math.max(place, this.#since) : this.#log.head
+    return member.seen < this.#last ? this.#after(member) : this.#log.head
+  }
+
+  /**
+   * What stands after a place, for a member to which it is being delivered: read once for all who stand there, and so
+   * perhaps without what was published since. Undefined where there is a gap.
+   */
+  next(after: number): Batch | undefined {
+    if (this.#next?.after !== after) {
+      this.#next = { after, batch: this.gapAfter(after) === undefined ? this.read(after, STEP) : undefined }
+    }
+    return this.#next.batch
+  }
+
+  #after({ seen }: Member): number {
+    return Math.max(seen, this.#since)
   }
 
   gapAfter(seq: number): Gap | undefined {
@@ -56,12 +77,17 @@ export class View {
   /** The member must have read up to the head in this turn of the event loop. */
   join(member: Member): void {
     if (this.#members.size === 0) this.#log.watch(this)
-    this.#members.set(member, this.#log.head)
+    this.#members.add(member)
+    member.view = this
+    member.seen = this.#log.head
   }
 
   /** Leaving twice is harmless. */
   leave(member: Member): void {
-    if (!this.#members.delete(member) || this.#members.size > 0) return
+    if (member.view !== this) return
+    member.view = undefined
+    this.#members.delete(member)
+    if (this.#members.size > 0) return
     this.#dirty = false
     this.#log.unwatch(this)
   }
@@ -78,14 +104,15 @@ export class View {
     if (!this.#dirty) return
     this.#dirty = false
     this.#flushing = true
-    // A copy, but the place as it is when its turn comes: a delivery may run a hook of the user's, which publishes or
-    // has others leave, and a member that has joined or read in between must not be handed the same again.
-    for (const member of [...this.#members.keys()]) {
-      const place = this.#members.get(member)
-      if (place === undefined || place >= this.#last) continue
-      this.#members.set(member, this.#log.head)
-      member.deliver(Math.max(place, this.#since))
+    // A copy, but each as it is when its turn comes: a delivery may run a hook of the user's, which publishes or has
+    // others leave, and a member that has joined or read in between must not be handed the same again.
+    for (const member of [...this.#members]) {
+      if (member.view !== this || member.seen >= this.#last) continue
+      const after = this.#after(member)
+      member.seen = this.#log.head
+      member.deliver(after)
     }
+    this.#next = undefined
     this.#flushing = false
   }
 }

@@ -1,6 +1,7 @@
 import type { Test } from 'tap'
 import type { Accepted, Bus } from '../bus/bus.ts'
 import { bytesPayload, jsonPayload, textPayload } from '../bus/payload.ts'
+import { memberOf } from './bus/fixture.ts'
 
 /** What the suite asks of a bus beside the defaults. */
 export interface BusLimits {
@@ -35,7 +36,7 @@ export function busSuite(t: Test, name: string, makeBus: MakeBus): void {
   const reached = (bus: Bus, channel: string, seq: number) =>
     new Promise<void>((resolve) => {
       const view = bus.log.view([channel])
-      const member = { deliver: () => look() }
+      const member = memberOf(() => look())
       const look = () => {
         if (bus.log.head < seq) return
         view.leave(member)
@@ -106,9 +107,9 @@ export function busSuite(t: Test, name: string, makeBus: MakeBus): void {
     const bus = await make()
     const heard: string[] = []
     const view = bus.log.view(['c'])
-    view.join({
-      deliver: (after) => heard.push(...view.read(after, ALL).entries.map(({ payload }) => `${payload}`)),
-    })
+    view.join(
+      memberOf((after) => heard.push(...view.read(after, ALL).entries.map(({ payload }) => `${payload}`))),
+    )
     await Promise.all(['1', '2', '3'].map((text) => bus.publish('c', textPayload(text))))
     await bus.publish('other', textPayload('no'))
     const { seq } = await bus.publish('c', textPayload('4'))

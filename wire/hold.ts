@@ -1,5 +1,5 @@
 import { ERR_FORBIDDEN, ERR_READERS } from '../bus/errors.ts'
-import type { Member } from '../bus/view.ts'
+import type { Member, View } from '../bus/view.ts'
 import type { Poll } from './poll.ts'
 import type { Held } from './readers.ts'
 import { retryAfter } from './retry.ts'
@@ -25,6 +25,8 @@ export function holdPoll(service: Service, poll: Poll, asked: number, wait: numb
 }
 
 class HeldPoll implements Member, Held {
+  view: View | undefined
+  seen = 0
   readonly #service: Service
   readonly #poll: Poll
   readonly #asked: number

@@ -6,7 +6,7 @@ import { Log } from '../../bus/log.ts'
 import type { Entry } from '../../bus/message.ts'
 import { bytesPayload, textPayload } from '../../bus/payload.ts'
 import { runChild } from './child.ts'
-import { makeLog, say, turn } from './fixture.ts'
+import { makeLog, memberOf, say, turn } from './fixture.ts'
 
 const ALL = { limit: 1000, bytes: 1e9 }
 
@@ -110,7 +110,7 @@ t.test('messages go when their time is over', async (t) => {
   say(log, 'b')
   const view = log.view(['b'])
   const heard: number[] = []
-  view.join({ deliver: (after) => heard.push(after) })
+  view.join(memberOf((after) => heard.push(after)))
   while (log.kept.messages > 0) await wait(5)
   t.strictSame([log.floor(['a']), log.floor(['b'])], [1, 2])
   say(log, 'b')
@@ -306,9 +306,7 @@ t.test('one turn’s messages reach a live member in one delivery', async (t) =>
   const log = makeLog(t)
   const heard: string[] = []
   const listen = (name: string, channels: string[]) =>
-    log
-      .view(channels)
-      .join({ deliver: (after) => heard.push(`${name} ${after} ${seqs(log, channels, after)}`) })
+    log.view(channels).join(memberOf((after) => heard.push(`${name} ${after} ${seqs(log, channels, after)}`)))
   say(log, 'a')
   listen('A', ['a'])
   listen('AB', ['a', 'b'])
@@ -330,13 +328,13 @@ t.test('a burst larger than the retention makes no gap for a live member', async
   const view = log.view(['a'])
   const heard: number[] = []
   const gaps: unknown[] = []
-  view.join({
-    deliver(after) {
+  view.join(
+    memberOf((after) => {
       const gap = view.gapAfter(after)
       if (gap) gaps.push(gap)
       heard.push(...seqs(log, ['a'], after))
-    },
-  })
+    }),
+  )
   for (let i = 0; i < 7; i++) say(log, 'a')
   await turn()
   t.strictSame(heard, [1, 2, 3, 4, 5, 6, 7])
@@ -348,12 +346,12 @@ t.test('close hands out what waits, also from within a delivery', async (t) => {
   const log = makeLog(t)
   const heard: number[] = []
   for (const name of ['a', 'b']) {
-    log.view([name]).join({
-      deliver(after) {
+    log.view([name]).join(
+      memberOf((after) => {
         heard.push(...seqs(log, [name], after))
         log.close()
-      },
-    })
+      }),
+    )
   }
   say(log, 'a')
   say(log, 'b')

@@ -7,6 +7,8 @@ const ALL = { limit: 1000, bytes: 1e9 }
 
 /** A live member that writes down what it is handed, and comes to stand behind it. */
 class Listener implements Member {
+  view: Member['view']
+  seen = 0
   readonly got: (number | string)[] = []
   readonly #log: Log
   readonly #channels: string[]
