@@ -12,6 +12,17 @@ import type { WebSocket } from 'ws'
 interface Handle {
   bytesWritten?: number
   writeQueueSize?: number
+  writeBuffer?: (request: WriteRequest, bytes: Buffer) => number
+}
+
+/** What libuv takes with a write, and calls where it could not do it at once. */
+interface WriteRequest {
+  oncomplete?: (status: number) => void
+  buffer?: Buffer
+}
+
+function handleOf(stream: Writable): Handle | null | undefined {
+  return (stream as { _handle?: Handle | null })._handle
 }
 
 /**
@@ -20,11 +31,63 @@ interface Handle {
  * living reader would look dead for as long as one large write takes. The fallback is what is left of the queue.
  */
 export function takenBytes(stream: Writable): number {
-  const handle = (stream as { _handle?: Handle | null })._handle
+  const handle = handleOf(stream)
   if (typeof handle?.bytesWritten === 'number' && typeof handle.writeQueueSize === 'number') {
     return handle.bytesWritten - handle.writeQueueSize
   }
   return -stream.writableLength
+}
+
+/** Bytes that were written to a stream, or past it, and that the kernel has not taken. */
+export function waitingBytes(stream: Writable): number {
+  return Math.max(stream.writableLength, handleOf(stream)?.writeQueueSize ?? 0)
+}
+
+/** Whether a stream is a TCP socket's own, with nothing between the two that would change the bytes, as TLS does. */
+export function isPlainSocket(stream: Writable): boolean {
+  const handle = handleOf(stream)
+  return handle?.constructor.name === 'TCP' && 'writeBuffer' in handle && 'writeQueueSize' in handle
+}
+
+let Request: (new () => WriteRequest) | undefined
+/** libuv keeps nothing of a write that it could do at once: one request serves until one has to wait. */
+let spare: WriteRequest | undefined
+
+/**
+ * Writes to a plain socket past its stream, for what the write itself costs: the stream's bookkeeping would come to a
+ * fifth of it. Only where nothing waits; what is written to the stream later goes out behind it.
+ * @param drained called when the kernel has taken it, if that was not at once
+ * @returns `waits`: it was not taken at once; `refused`: it is to be written to the stream instead
+ */
+export function writePast(
+  socket: Writable,
+  bytes: Buffer,
+  drained: () => void,
+): 'taken' | 'waits' | 'refused' {
+  const handle = handleOf(socket) as Required<Handle> | null
+  if (handle === null || socket.writableLength > 0 || handle.writeQueueSize > 0) return 'refused'
+  if (Request === undefined) {
+    learnRequest(handle)
+    return 'refused'
+  }
+  spare ??= new Request()
+  // The stream will meet the same error, and tells of it.
+  if (handle.writeBuffer(spare, bytes) !== 0) return 'refused'
+  if (handle.writeQueueSize === 0) return 'taken'
+  spare.buffer = bytes
+  spare.oncomplete = (status) => (status === 0 ? drained() : socket.destroy())
+  spare = undefined
+  return 'waits'
+}
+
+/** The class of the requests has no public name: the stream's own next write shows it. */
+function learnRequest(handle: Required<Handle>): void {
+  const { writeBuffer } = handle
+  handle.writeBuffer = (request, bytes) => {
+    Request = request.constructor as new () => WriteRequest
+    handle.writeBuffer = writeBuffer
+    return handle.writeBuffer(request, bytes)
+  }
 }
 
 /**

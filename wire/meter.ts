@@ -2,6 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { onRequestHookHandler } from 'fastify'
+import { waitingBytes } from './internals.ts'
 import type { Transport } from './options.ts'
 
 /** What one transport has cost. Bytes are those on the socket: headers and framing included, over TLS before it. */
@@ -24,7 +25,7 @@ const FINISH = 'http.server.response.finish'
 
 /** What has gone over a socket, without what is still queued. */
 function bytesOf(socket: Socket): { bytesIn: number; bytesOut: number } {
-  return { bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten - socket.writableLength }
+  return { bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten - waitingBytes(socket) }
 }
 
 const NOTHING = { bytesIn: 0, bytesOut: 0 }

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import { takenBytes } from './internals.ts'
+import { isPlainSocket, takenBytes, writePast } from './internals.ts'
 
 /** Whose bytes go out. */
 export interface Sender {
@@ -21,6 +21,7 @@ export class Outlet {
   readonly #slow: Slow
   readonly #sender: Sender
   readonly #onDrain: () => void
+  readonly #plain: boolean
   #full = false
   #timer: NodeJS.Timeout | undefined
   /** Unsent bytes when the stream became full: one batch, which one message may make larger than the bound. */
@@ -30,7 +31,9 @@ export class Outlet {
     this.#stream = stream
     this.#slow = slow
     this.#sender = sender
+    this.#plain = isPlainSocket(stream)
     this.#onDrain = () => {
+      if (!this.#full || stream.writableNeedDrain) return
       this.#full = false
       this.#settle()
       sender.drained()
@@ -44,7 +47,10 @@ export class Outlet {
   }
 
   write(bytes: Buffer | string): void {
-    if (!this.#stream.write(bytes)) this.#filled()
+    const went =
+      this.#plain && typeof bytes !== 'string' ? writePast(this.#stream, bytes, this.#onDrain) : 'refused'
+    if (went === 'taken') return
+    if (went === 'waits' || !this.#stream.write(bytes) || this.#full) this.#filled()
   }
 
   /** To be called after a write that went past this outlet. */
@@ -79,6 +85,7 @@ export class Outlet {
 
   /** Stops watching. The stream itself is the caller's. */
   close(): void {
+    this.#full = false
     this.#settle()
     this.#stream.off('drain', this.#onDrain)
   }

@@ -3,7 +3,15 @@ import { connect as connectHttp2, createServer as createHttp2 } from 'node:http2
 import { type AddressInfo, Socket } from 'node:net'
 import { PassThrough, type Writable } from 'node:stream'
 import t, { type Test } from 'tap'
-import { ownSocket, plainStream, receivedBytes, takenBytes } from '../../wire/internals.ts'
+import {
+  isPlainSocket,
+  ownSocket,
+  plainStream,
+  receivedBytes,
+  takenBytes,
+  waitingBytes,
+  writePast,
+} from '../../wire/internals.ts'
 import { openRaw } from '../helper.ts'
 
 /** A bare server of node:http whose requests are waited for. */
@@ -129,4 +137,87 @@ t.test('a stream without a handle: what is left of its queue', async (t) => {
   const destroyed = new Socket()
   destroyed.destroy()
   t.equal(takenBytes(destroyed as Writable) + 0, 0)
+})
+
+/** The server's side of a connection that nothing was written to, and a client that reads nothing yet. */
+async function pair(t: Test) {
+  const { port, next } = await serve(t)
+  const raw = await openRaw(t, port)
+  raw.socket.pause()
+  raw.socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+  const { request } = await next()
+  let text = ''
+  raw.socket.on('data', (part) => {
+    text += part
+  })
+  raw.socket.pause()
+  return { socket: request.socket, client: raw.socket, got: () => text }
+}
+
+// Where an upgrade of Node takes this inside away, all is refused and goes the public way: this test then fails.
+t.test('a write past the stream', async (t) => {
+  const { socket, client, got } = await pair(t)
+  const write = (text: string, drained = () => {}) => {
+    const went = writePast(socket, Buffer.from(text), drained)
+    if (went === 'refused') socket.write(text)
+    return went
+  }
+  t.ok(isPlainSocket(socket))
+  t.equal(write('a'), 'refused', 'the first write of a process shows how')
+  socket.write(Buffer.from('b'))
+  t.equal(waitingBytes(socket), 0)
+  t.equal(write('c'), 'taken')
+  const much = 'd'.repeat(24 * 1024 * 1024)
+  let drained = 0
+  t.equal(
+    write(much, () => drained++),
+    'waits',
+  )
+  const waiting = waitingBytes(socket)
+  t.ok(waiting > 0 && waiting < much.length)
+  t.equal(socket.writableLength, 0, 'the stream knows nothing of it')
+  t.equal(write('e'), 'refused', 'behind what waits')
+  t.equal(drained, 0)
+  client.resume()
+  const all = 4 + much.length
+  while (got().length < all) await new Promise((resolve) => client.once('data', resolve))
+  t.ok(got() === `abc${much}e`, 'in order')
+  while (drained === 0) await new Promise(setImmediate)
+  t.equal(drained, 1)
+  t.equal(waitingBytes(socket), 0)
+  t.equal(socket.bytesWritten, all)
+  t.equal(write('f'), 'taken')
+})
+
+t.test('a connection that fails while a write past its stream waits', async (t) => {
+  const { socket, client } = await pair(t)
+  const failed = new Promise((resolve) => socket.once('close', resolve))
+  let drained = 0
+  t.equal(
+    writePast(socket, Buffer.alloc(24 * 1024 * 1024), () => drained++),
+    'waits',
+  )
+  client.resetAndDestroy()
+  await failed
+  t.equal(drained, 0)
+  t.equal(
+    writePast(socket, Buffer.from('x'), () => {}),
+    'refused',
+  )
+})
+
+t.test('a write past the stream that fails at once is left to the stream', async (t) => {
+  const { socket } = await pair(t)
+  const ended = new Promise<void>((resolve) => socket.end(resolve))
+  await ended
+  t.equal(
+    writePast(socket, Buffer.from('x'), () => {}),
+    'refused',
+  )
+})
+
+t.test('what is no TCP socket is not written past', (t) => {
+  t.notOk(isPlainSocket(new PassThrough()))
+  t.notOk(isPlainSocket(new Socket()))
+  t.end()
 })
