@@ -68,7 +68,8 @@ async function windows(
 ): Promise<Result[]> {
   const pair = await Pair.start(kind, transport, readers, more)
   try {
-    await pair.run({ outstanding: 8, rate: 0, duration: duration / 2 })
+    // So long that it runs compiled code.
+    await pair.run({ outstanding: 8, rate: 0, duration: Math.max(duration, 1000) })
     const results = []
     for (const { outstanding = 0, rate = 0 } of loads) {
       const length = rate > 0 ? Math.max(duration, 30_000 / rate) : duration
