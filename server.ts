@@ -4,7 +4,6 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { type LevelWithSilent, pino } from 'pino'
 import { ERR_HOST } from './bus/errors.ts'
 import tidings, { type TidingsOptions } from './index.ts'
-import { page } from './plugins/page.ts'
 
 /** What the app is started with. */
 export interface ServerOptions {
@@ -73,10 +72,10 @@ export async function serve({
     publish: true,
     stats: true,
     echo: true,
+    page: true,
     logFrames: true,
     ...options,
   })
-  await app.register(page)
   try {
     // One address: Fastify would listen on all that localhost has, with servers that none of the above is set on.
     await app.listen({ host: (await lookup(host)).address, port })
