@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { type LevelWithSilent, pino } from 'pino'
 import { ERR_HOST } from './bus/errors.ts'
+import { handshake } from './demo/handshake.ts'
 import tidings, { type TidingsOptions } from './index.ts'
 
 /** What the app is started with. */
@@ -76,6 +77,8 @@ export async function serve({
     logFrames: true,
     ...options,
   })
+  const { prefix = '' } = options
+  await app.register(handshake, { prefix: `${prefix}/demo`, socket: `${prefix}/echo` })
   try {
     // One address: Fastify would listen on all that localhost has, with servers that none of the above is set on.
     await app.listen({ host: (await lookup(host)).address, port })
