@@ -78,7 +78,7 @@ export class Flood {
     const peak = Math.max(...samples.map(({ waiting }) => waiting))
     say(this.#result, 'socket-api.flood.result', {
       peak: (peak / 1e6).toFixed(1),
-      empty: samples.find(({ at, waiting }) => at > 0 && waiting === 0)?.at.toFixed(0) ?? '?',
+      empty: samples.find(({ waiting }, i) => i > PIECES && waiting === 0)?.at.toFixed(0) ?? '?',
       back: samples.at(-1).at.toFixed(0),
     })
   }
