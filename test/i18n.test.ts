@@ -45,6 +45,8 @@ t.test('the scripts name no other key', async (t) => {
     const keys = [
       ...script.matchAll(/\bt\(\s*'([^']+)'/g),
       ...script.matchAll(/data-i18n(?:-label)?="([^"$]+)"/g),
+      ...script.matchAll(/\bsay(?:\([^,()]+,| ?:) ?'([^']+)'/g),
+      ...script.matchAll(/\blabel: '([^']+)'/g),
       ...script.matchAll(/\bi18n(?:Label)? ?[:=] ?'([^']+)'/g),
     ]
     for (const [, key] of keys) t.ok(all.en[key!], `${key} in ${file}`)
