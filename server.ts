@@ -3,7 +3,9 @@ import { hostname } from 'node:os'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { type LevelWithSilent, pino } from 'pino'
 import { ERR_HOST } from './bus/errors.ts'
-import tidings, { type TidingsOptions } from './index.ts'
+import { RestartableBus } from './demo/bus.ts'
+import { demo } from './demo/index.ts'
+import tidings, { memoryBus, type TidingsOptions } from './index.ts'
 
 /** What the app is started with. */
 export interface ServerOptions {
@@ -68,6 +70,7 @@ export async function serve({
     done()
   })
   app.addHook('onRequest', hostCheck(host, allowHost))
+  const bus = options.bus ?? new RestartableBus(() => memoryBus(options.retention))
   await app.register(tidings, {
     publish: true,
     stats: true,
@@ -75,7 +78,10 @@ export async function serve({
     page: true,
     logFrames: true,
     ...options,
+    bus,
+    retention: options.bus && options.retention,
   })
+  await app.register(demo, { bus, prefix: options.prefix ?? '' })
   try {
     // One address: Fastify would listen on all that localhost has, with servers that none of the above is set on.
     await app.listen({ host: (await lookup(host)).address, port })

@@ -1,0 +1,8 @@
+import createError from '@fastify/error'
+
+export const ERR_LANES = createError<[number]>(
+  'TIDINGS_ERR_LANES',
+  "Parameter 'lane' must name 1 to %d lanes, each by 16 letters and digits",
+  400,
+)
+export const ERR_FULL = createError<[]>('TIDINGS_ERR_FULL', 'The demo has no room for more', 503)
