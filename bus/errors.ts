@@ -118,17 +118,6 @@ export const ERR_NOT_SUBSCRIBED = createError<[string]>(
   409,
 )
 
-export const ERR_DEMO_CASE = createError<[string]>(
-  'TIDINGS_ERR_DEMO_CASE',
-  'This case is not known: take one of %s',
-  404,
-)
-export const ERR_DEMO_BUSY = createError<[]>(
-  'TIDINGS_ERR_DEMO_BUSY',
-  'As many handshakes as may be are under way: try again in a second',
-  503,
-)
-
 /** Why a log can't give all that came after a cursor. */
 export type GapReason = 'trimmed' | 'epoch' | 'ahead'
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { ERR_DEMO_BUSY, ERR_DEMO_CASE } from '../bus/errors.ts'
 import { checkOrigin } from '../wire/origin.ts'
+import { ERR_BUSY, ERR_CASE } from './errors.ts'
 
 /** Where the handshakes go to. */
 export interface HandshakeOptions {
@@ -60,10 +60,10 @@ export async function handshake(app: FastifyInstance, { socket: path }: Handshak
     },
     async handler(request, reply) {
       const name = request.params.case
-      if (!Object.hasOwn(CASES, name)) throw new ERR_DEMO_CASE(CASE_NAMES.join(', '))
+      if (!Object.hasOwn(CASES, name)) throw new ERR_CASE(CASE_NAMES.join(', '))
       if (running.size >= LIMITS.running) {
         reply.header('retry-after', '1')
-        throw new ERR_DEMO_BUSY()
+        throw new ERR_BUSY()
       }
       const { host, port } = ownAddress(app)
       const sent = headOf(path, host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`, CASES[name]!)
