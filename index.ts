@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { setUpBus, type Tidings } from './plugins/bus.ts'
+import { page } from './plugins/page.ts'
 import { answerUpgradesPlainly, setUpSockets } from './plugins/websocket.ts'
 import { echo } from './routes/echo.ts'
 import { longpoll } from './routes/longpoll.ts'
@@ -76,6 +77,7 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
     },
     { prefix: settings.prefix, ...(settings.logLevel && { logLevel: settings.logLevel }) },
   )
+  if (settings.page) await app.register(page, { prefix: settings.prefix })
 }
 
 export default fp(tidings, { fastify: '5.x', name: 'fastify-tidings' })

@@ -3,8 +3,10 @@ import { hostname } from 'node:os'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { type LevelWithSilent, pino } from 'pino'
 import { ERR_HOST } from './bus/errors.ts'
-import tidings, { type TidingsOptions } from './index.ts'
-import { page } from './plugins/page.ts'
+import { RestartableBus } from './demo/bus.ts'
+import { handshake } from './demo/handshake.ts'
+import { demo } from './demo/index.ts'
+import tidings, { memoryBus, type TidingsOptions } from './index.ts'
 
 /** What the app is started with. */
 export interface ServerOptions {
@@ -69,14 +71,20 @@ export async function serve({
     done()
   })
   app.addHook('onRequest', hostCheck(host, allowHost))
+  const bus = options.bus ?? new RestartableBus(() => memoryBus(options.retention))
   await app.register(tidings, {
     publish: true,
     stats: true,
     echo: true,
+    page: true,
     logFrames: true,
     ...options,
+    bus,
+    retention: options.bus && options.retention,
   })
-  await app.register(page)
+  const { prefix = '' } = options
+  await app.register(demo, { bus, prefix })
+  await app.register(handshake, { prefix: `${prefix}/demo`, socket: `${prefix}/echo` })
   try {
     // One address: Fastify would listen on all that localhost has, with servers that none of the above is set on.
     await app.listen({ host: (await lookup(host)).address, port })

@@ -37,7 +37,14 @@ await run(
 
 t.test('the package holds what is run, and no more', async (t) => {
   const files = await readdir(join(folder, 'node_modules', 'fastify-tidings'), { recursive: true })
-  for (const file of ['dist/index.js', 'dist/index.d.ts', 'dist/cli.js', 'dist/public/page.js', 'LICENSE']) {
+  for (const file of [
+    'dist/index.js',
+    'dist/index.d.ts',
+    'dist/cli.js',
+    'dist/public/page.js',
+    'dist/public/lib/uplot/LICENSE',
+    'LICENSE',
+  ]) {
     t.ok(files.includes(file), file)
   }
   t.notOk(files.some((file) => /(^|\/)(test|benchmarks|node_modules)(\/|$)/.test(file)))
@@ -80,7 +87,7 @@ t.test('its command', async (t) => {
   const child = new Child(t, command, ['--port', '0'], UNCOVERED, folder)
   const url = await urlFrom(child)
   t.match(await (await fetch(url)).text(), /<title>fastify-tidings<\/title>/)
-  t.equal((await fetch(`${url}/transports.js`)).status, 200)
+  t.equal((await fetch(`${url}/lib/client/index.js`)).status, 200)
   child.process.kill('SIGTERM')
   t.same(await child.ended, { code: 0, signal: null })
 })

@@ -14,10 +14,11 @@ const KEY = /^[A-Za-z0-9+/]{22}==$/
  * @throws TIDINGS_ERR_UPGRADE, TIDINGS_ERR_WS_VERSION, TIDINGS_ERR_WS_KEY
  * @see RFC 6455 section 4.2
  */
-function checkHandshake(request: FastifyRequest, reply: FastifyReply): void {
+export function checkHandshake(request: FastifyRequest, reply: FastifyReply): void {
   if (!request.ws) {
-    // RFC 9110 sections 7.8 and 15.5.22
-    reply.header('upgrade', 'websocket').header('connection', 'upgrade')
+    // RFC 9110 sections 7.8 and 15.5.22; who asks for the connection's end gets it (RFC 9112 section 9.6)
+    const last = /\bclose\b/i.test(request.headers.connection ?? '')
+    reply.header('upgrade', 'websocket').header('connection', last ? 'upgrade, close' : 'upgrade')
     throw new ERR_UPGRADE()
   }
   const { headers } = request

@@ -69,6 +69,8 @@ export interface TidingsOptions {
   stats?: boolean
   /** Whether `GET /echo` is there. @default false */
   echo?: boolean
+  /** Whether the page that shows the four transports is served under `prefix`. @default false */
+  page?: boolean
   /** Long polls, streams and sockets that are held open at once. @default 10000 */
   maxReaders?: number
   /** When a reader that does not keep up is ended. */
@@ -101,6 +103,7 @@ export interface Settings {
   readonly publish: boolean
   readonly stats: boolean
   readonly echo: boolean
+  readonly page: boolean
   readonly maxReaders: number
   readonly slowConsumer: { readonly bytes: number; readonly timeout: number }
   readonly decorator: string
@@ -124,6 +127,7 @@ const KNOWN: readonly (keyof TidingsOptions)[] = [
   'publish',
   'stats',
   'echo',
+  'page',
   'maxReaders',
   'slowConsumer',
   'decorator',
@@ -183,6 +187,7 @@ export function settle(given: TidingsOptions): Settings {
     publish: checkFlag('publish', options.publish, authorize !== undefined),
     stats: checkFlag('stats', options.stats, false),
     echo: checkFlag('echo', options.echo, false),
+    page: checkFlag('page', options.page, false),
     maxReaders: checkNumber('maxReaders', maxReaders, { unit: 'readers' }),
     slowConsumer: numbers('slowConsumer', options.slowConsumer, {
       bytes: [1024 * 1024, 1, 'bytes'],

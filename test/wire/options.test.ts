@@ -19,6 +19,7 @@ t.test('the defaults', async (t) => {
     publish: false,
     stats: false,
     echo: false,
+    page: false,
     maxReaders: 10_000,
     slowConsumer: { bytes: 1_048_576, timeout: 30_000 },
     logLevel: undefined,

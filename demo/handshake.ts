@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto'
+import { connect, type Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { checkOrigin } from '../wire/origin.ts'
+import { ERR_BUSY, ERR_CASE } from './errors.ts'
+
+/** Where the handshakes go to. */
+export interface HandshakeOptions {
+  /** The path of a WebSocket route of this app. */
+  socket: string
+}
+
+/** Milliseconds that one exchange may take, those under way at once, and the bytes that are read of an answer. */
+const LIMITS = { time: 2_000, running: 4, bytes: 16_384 }
+
+/** What each case changes in the handshake of a browser; undefined leaves the header out. */
+const CASES: Readonly<Record<string, Readonly<Record<string, string | undefined>>>> = {
+  'version-13': {},
+  'version-17': { 'Sec-WebSocket-Version': '17' },
+  'version-8': { 'Sec-WebSocket-Version': '8' },
+  'no-key': { 'Sec-WebSocket-Key': undefined },
+  'malformed-key': { 'Sec-WebSocket-Key': 'not-sixteen-bytes' },
+  'foreign-origin': { Origin: 'https://elsewhere.example' },
+  'protocol-chat': { 'Sec-WebSocket-Protocol': 'chat' },
+  'protocol-tidings': { 'Sec-WebSocket-Protocol': 'tidings' },
+  'protocol-both': { 'Sec-WebSocket-Protocol': 'chat, tidings' },
+  'plain-get': {
+    Connection: 'close',
+    Upgrade: undefined,
+    'Sec-WebSocket-Version': undefined,
+    'Sec-WebSocket-Key': undefined,
+    'Sec-WebSocket-Extensions': undefined,
+  },
+}
+
+export const CASE_NAMES: readonly string[] = Object.keys(CASES)
+
+/**
+ * Page code can't set the headers of a handshake: this sends a fixed list of them to the server itself, over a bare
+ * socket, and tells what both sides said, byte for byte. Nothing of the request's gets into them, neither host nor
+ * header.
+ */
+export async function handshake(app: FastifyInstance, { socket: path }: HandshakeOptions): Promise<void> {
+  const running = new Set<Socket>()
+  // A close waits for the requests under way: they are answered with what has come in.
+  app.addHook('preClose', (done) => {
+    for (const socket of running) socket.destroy()
+    done()
+  })
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('cache-control', 'no-store')
+  })
+
+  app.get('/handshake', { exposeHeadRoute: false }, () => ({ cases: CASE_NAMES }))
+
+  app.post<{ Params: { case: string } }>('/handshake/:case', {
+    onRequest(request, _reply, done) {
+      checkOrigin(request, [])
+      done()
+    },
+    async handler(request, reply) {
+      const name = request.params.case
+      if (!Object.hasOwn(CASES, name)) throw new ERR_CASE(CASE_NAMES.join(', '))
+      if (running.size >= LIMITS.running) {
+        reply.header('retry-after', '1')
+        throw new ERR_BUSY()
+      }
+      const { host, port } = ownAddress(app)
+      const sent = headOf(path, host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`, CASES[name]!)
+      const socket = connect(port, host)
+      running.add(socket)
+      try {
+        return { case: name, request: shown(sent), response: shown(await exchange(socket, sent)) }
+      } finally {
+        running.delete(socket)
+      }
+    },
+  })
+}
+
+/** Where this server hears itself; an address for all of them is none to connect to. */
+function ownAddress(app: FastifyInstance): { host: string; port: number } {
+  const { address, port } = app.server.address() as { address: string; port: number }
+  return { host: address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address, port }
+}
+
+function headOf(path: string, host: string, changes: Readonly<Record<string, string | undefined>>): Buffer {
+  const headers: Record<string, string | undefined> = {
+    Host: host,
+    Connection: 'Upgrade',
+    Upgrade: 'websocket',
+    Origin: `http://${host}`,
+    'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': randomBytes(16).toString('base64'),
+    'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits',
+    ...changes,
+  }
+  const lines = Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}: ${value}\r\n`],
+  )
+  return Buffer.from(`GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`, 'latin1')
+}
+
+/** What comes back: until the answer is there, or the socket or the time has ended. It never fails. */
+function exchange(socket: Socket, sent: Buffer): Promise<Buffer> {
+  return new Promise((resolve) => {
+    let got = Buffer.alloc(0)
+    const timer = setTimeout(() => socket.destroy(), LIMITS.time)
+    socket.on('data', (part) => {
+      got = Buffer.concat([got, part]).subarray(0, LIMITS.bytes)
+      if (got.length >= Math.min(sizeOf(got), LIMITS.bytes)) socket.destroy()
+    })
+    // Its 'close' follows.
+    socket.on('error', () => {})
+    socket.once('close', () => {
+      clearTimeout(timer)
+      resolve(got)
+    })
+    socket.write(sent)
+  })
+}
+
+/** Bytes of the whole answer, as far as it tells: what comes after a 101 is no HTTP any more. */
+function sizeOf(got: Buffer): number {
+  const end = got.indexOf('\r\n\r\n')
+  if (end === -1) return Number.POSITIVE_INFINITY
+  const [, length] = /^content-length: *([0-9]+)/im.exec(got.toString('latin1', 0, end)) ?? []
+  return end + 4 + Number(length ?? 0)
+}
+
+function shown(bytes: Buffer): { text: string; base64: string } {
+  return { text: bytes.toString('latin1'), base64: bytes.toString('base64') }
+}

@@ -1,0 +1,51 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { checkChannel, DEFAULT_CHANNEL } from '../bus/channel.ts'
+import { setUpSockets } from '../plugins/websocket.ts'
+import { checkHandshake } from '../wire/handshake.ts'
+import { checkOrigin } from '../wire/origin.ts'
+import { unchecked } from '../wire/schemas.ts'
+import { ERR_FULL, ERR_LANES } from './errors.ts'
+import { LANE } from './lanes.ts'
+import type { Stage } from './stage.ts'
+import { Watch } from './watch.ts'
+
+/** Pages at once, and lanes of one. */
+const MOST = { pages: 16, lanes: 8 }
+
+/** `/demo/tap?lane=ID`: what goes over these lanes, and the controls of the page. They are there while it is open. */
+export async function tap(app: FastifyInstance, stage: Stage): Promise<void> {
+  // Controls are small: a larger frame gets 1009.
+  await setUpSockets(app, 0)
+  app.route({
+    method: 'GET',
+    url: '/demo/tap',
+    exposeHeadRoute: false,
+    schema: { hide: true } as object,
+    validatorCompiler: unchecked,
+    onRequest(request, reply, done) {
+      checkHandshake(request, reply)
+      checkOrigin(request, [])
+      const { lanes } = parse(request)
+      if (stage.watches.size >= MOST.pages || stage.lanes.fullWith(lanes.length)) throw new ERR_FULL()
+      done()
+    },
+    /* c8 ignore next -- Fastify wants one; a request that does not ask for an upgrade has got its 426 */
+    handler() {},
+    wsHandler(socket, request) {
+      const { localAddress, localPort } = request.socket
+      const host = localAddress!.includes(':') ? `[${localAddress}]` : localAddress
+      stage.spare(request.socket)
+      new Watch(stage, socket, { ...parse(request), url: `http://${host}:${localPort}${app.prefix}` })
+    },
+  })
+}
+
+/** @throws TIDINGS_ERR_LANES, TIDINGS_ERR_CHANNEL */
+function parse({ query }: FastifyRequest): { lanes: readonly string[]; channel: string } {
+  const { lane = [], channel = DEFAULT_CHANNEL } = query as { lane?: string | string[]; channel?: unknown }
+  const lanes = [...new Set([lane].flat())]
+  if (lanes.length === 0 || lanes.length > MOST.lanes || !lanes.every((id) => LANE.test(id))) {
+    throw new ERR_LANES(MOST.lanes)
+  }
+  return { lanes, channel: checkChannel(channel) }
+}

@@ -1,0 +1,135 @@
+import type { WebSocket } from 'ws'
+import type { Control } from './control.ts'
+import { parseControl } from './control.ts'
+import { Crowd } from './crowd.ts'
+import { Flow } from './flow.ts'
+import type { Lane, Told, Watcher } from './lane.ts'
+import type { Lanes } from './lanes.ts'
+import type { Stage } from './stage.ts'
+
+/** Bytes that may wait for a page: past it pieces are left out, and it is told how many. */
+const MOST = 512 * 1024
+
+/** Subscribers beside the server, of all pages together. */
+const CROWD = 800
+
+/** One page that watches its lanes, and what it has asked for: all of it ends with its socket. */
+export class Watch implements Watcher {
+  readonly #stage: Stage
+  readonly #lanes: Lanes
+  readonly #socket: WebSocket
+  readonly #watched: readonly Lane[]
+  readonly #flow: Flow
+  readonly #crowd: Crowd
+  #told: Told[] = []
+  #left = 0
+  #flush: NodeJS.Immediate | undefined
+
+  constructor(
+    stage: Stage,
+    socket: WebSocket,
+    { lanes, channel, url }: { lanes: readonly string[]; channel: string; url: string },
+  ) {
+    this.#stage = stage
+    this.#lanes = stage.lanes
+    this.#socket = socket
+    this.#watched = lanes.map((id) => stage.lanes.watch(id, this))
+    this.#flow = new Flow(stage.bus, channel)
+    this.#crowd = new Crowd(url, channel)
+    stage.watches.add(this)
+    socket.on('message', (data, binary) => {
+      if (binary) socket.close(1003)
+      else this.#hear(data.toString())
+    })
+    socket.once('close', () => this.#release())
+    this.#send({ type: 'ready', epoch: stage.bus.log.epoch })
+  }
+
+  get crowd(): number {
+    return this.#crowd.size
+  }
+
+  told(what: Told): void {
+    if (this.#socket.bufferedAmount > MOST) this.#left++
+    else this.#told.push(what)
+    this.#flush ??= setImmediate(() => this.flush())
+  }
+
+  /** Sends what has gathered in this turn. */
+  flush(): void {
+    this.#flush = undefined
+    const totals = Object.fromEntries(this.#watched.map(({ id, totals }) => [id, totals]))
+    this.#send({ type: 'pieces', pieces: this.#told, left: this.#left, totals })
+    this.#told = []
+    this.#left = 0
+  }
+
+  #send(what: object): void {
+    this.#socket.send(JSON.stringify(what))
+  }
+
+  #hear(text: string): void {
+    try {
+      this.#obey(parseControl(text))
+    } catch (error) {
+      this.#send({ type: 'error', message: (error as Error).message })
+    }
+  }
+
+  #obey(control: Control): void {
+    switch (control.type) {
+      case 'ping':
+        this.#send({ type: 'pong', id: control.id, now: Date.now() })
+        return
+      case 'delay':
+        for (const lane of this.#watched) lane.delay = control.ms
+        break
+      case 'cut':
+        this.#mine(control.lane).cut()
+        break
+      case 'restore':
+        this.#mine(control.lane).restore()
+        break
+      case 'rate':
+        this.#flow.set(control.rate, control.size)
+        break
+      case 'crowd': {
+        const all = [...this.#stage.watches].reduce((sum, { crowd }) => sum + crowd, 0)
+        if (all - this.#crowd.of(control.transport) + control.count > CROWD) {
+          throw new Error(`there are no more than ${CROWD} for all pages together`)
+        }
+        this.#crowd.set(control.transport, control.count)
+        break
+      }
+      case 'restart':
+        this.#stage.restart()
+    }
+    this.#send({ ...control, type: 'done', what: control.type })
+  }
+
+  #mine(id: string): Lane {
+    const lane = this.#watched.find((each) => each.id === id)
+    if (lane === undefined) throw new Error('not your lane')
+    return lane
+  }
+
+  /** The app goes away. */
+  close(): void {
+    this.#flow.close()
+    this.#crowd.close()
+    this.#socket.close(1001)
+  }
+
+  /** A page that does not answer the close is not waited for. */
+  terminate(): void {
+    this.#socket.terminate()
+  }
+
+  #release(): void {
+    clearImmediate(this.#flush)
+    this.#flow.close()
+    this.#crowd.close()
+    this.#stage.watches.delete(this)
+    for (const lane of this.#watched) this.#lanes.unwatch(lane, this)
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Texts in two languages. An element with `data-i18n="key"` shows that text, one with `data-i18n-label="key"` bears it
+ * as its accessible name; what scripts say comes from `t`.
+ *
+ * @typedef {'en' | 'zh'} Language
+ * @typedef {Record<Language, Record<string, string>>} Texts
+ */
+
+const STORED = 'tidings language'
+
+/** @type {Texts} */
+const texts = { en: {}, zh: {} }
+const listeners = new Set()
+/** @type {Language} */
+let language = preferred()
+
+/** @param {Texts} more */
+export function addTexts(more) {
+  Object.assign(texts.en, more.en)
+  Object.assign(texts.zh, more.zh)
+}
+
+/**
+ * @param {string} key
+ * @param {Record<string, string | number>} [values] what stands in the text in braces
+ */
+export function t(key, values = {}) {
+  const text = texts[language][key] ?? texts.en[key] ?? key
+  return text.replace(/\{(\w+)\}/g, (whole, name) => `${values[name] ?? whole}`)
+}
+
+/** @returns {Language} */
+export function currentLanguage() {
+  return language
+}
+
+/**
+ * Called on each change of the language, after the elements have been translated.
+ * @param {(language: Language) => void} callback
+ * @returns {() => void} what ends it
+ */
+export function onLanguage(callback) {
+  listeners.add(callback)
+  return () => listeners.delete(callback)
+}
+
+/** @param {Language} next */
+export function setLanguage(next) {
+  language = next
+  try {
+    localStorage.setItem(STORED, next)
+  } catch {
+    // A browser that stores nothing asks anew the next time.
+  }
+  translate(document)
+  for (const listener of listeners) listener(next)
+}
+
+/**
+ * Translates what is under an element; for what was added to the page later.
+ * @param {Document | DocumentFragment | Element} root
+ */
+export function translate(root) {
+  if (root === document) document.documentElement.lang = language === 'zh' ? 'zh-Hans' : 'en'
+  for (const element of root.querySelectorAll('[data-i18n]')) element.textContent = t(element.dataset.i18n)
+  for (const element of root.querySelectorAll('[data-i18n-label]')) {
+    element.setAttribute('aria-label', t(element.dataset.i18nLabel))
+  }
+}
+
+/** @returns {Language} */
+function preferred() {
+  let stored
+  try {
+    stored = localStorage.getItem(STORED)
+  } catch {
+    // As if nothing were stored.
+  }
+  if (stored === 'en' || stored === 'zh') return stored
+  return /^zh\b/i.test(globalThis.navigator?.language ?? '') ? 'zh' : 'en'
+}

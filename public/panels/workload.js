@@ -1,0 +1,211 @@
+import { addTexts, currentLanguage, onLanguage, t } from '../i18n.js'
+import { rank, turnsOf } from '../lib/model/advice.js'
+import texts from '../texts/workload.js'
+import { make, say } from './parts.js'
+
+addTexts(texts)
+
+const MONTH = 30 * 24 * 3600
+
+/** What is asked: from least to most, by powers of ten where `log` says so; `unit` is how it is shown. */
+const FIELDS = [
+  { name: 'rate', least: 0.001, most: 1000, value: 0.1, log: true, unit: 'rate' },
+  { name: 'subscribers', least: 1, most: 1e6, value: 1000, log: true, unit: 'count', whole: true },
+  { name: 'payload', least: 1, most: 65_536, value: 200, log: true, unit: 'bytes', whole: true },
+  { name: 'latency', least: 10, most: 60_000, value: 500, log: true, unit: 'milliseconds', whole: true },
+  { name: 'rtt', least: 0, most: 500, value: 40, unit: 'milliseconds', whole: true },
+  { name: 'headers', least: 50, most: 4000, value: 469, log: true, unit: 'bytes', whole: true },
+  { name: 'tabs', least: 1, most: 120, value: 1, unit: 'count', whole: true },
+  { name: 'proxyIdle', least: 5, most: 600, value: 60, log: true, unit: 'seconds', whole: true },
+]
+/** Positions of a slider. */
+const STEPS = 240
+
+/** @param {HTMLElement} element */
+export function mount(element) {
+  const result = make('div', { class: 'advice' })
+  const fields = FIELDS.map((field) => new Field(field, () => show()))
+  const http = make(
+    'select',
+    { id: 'workload-http' },
+    ...['1.1', '2'].map((value) => make('option', { value }, value)),
+  )
+  http.addEventListener('change', () => show())
+
+  const show = () => {
+    const values = Object.fromEntries(fields.map(({ name, value }) => [name, value]))
+    const { headers, latency, rtt, ...others } = values
+    const need = { ...others, latency: latency / 1e3, rtt: rtt / 1e3, http: http.value }
+    for (const field of fields) field.show()
+    result.replaceChildren(...adviceOf(need, { poll: headers, longpoll: headers }))
+  }
+  element.replaceChildren(
+    make('p', { class: 'lead', say: 'workload.lead' }),
+    make(
+      'form',
+      { class: 'need' },
+      ...fields.map(({ element }) => element),
+      make('div', { class: 'field' }, make('label', { for: 'workload-http', say: 'workload.http' }), http),
+    ),
+    result,
+    make('h3', { say: 'workload.basis' }),
+    make(
+      'ul',
+      { class: 'basis' },
+      ...['theory', 'bytes', 'assumed', 'cpu', 'month'].map((name) =>
+        make('li', { say: `workload.basis.${name}` }),
+      ),
+    ),
+  )
+  onLanguage(show)
+  show()
+}
+
+/** A slider with its value. */
+class Field {
+  #field
+  #input
+  #output
+
+  constructor(field, changed) {
+    const { name, least, most, value, log } = field
+    this.#field = field
+    this.name = name
+    const id = `workload-${name}`
+    const share = log ? Math.log(value / least) / Math.log(most / least) : (value - least) / (most - least)
+    this.#output = make('output', { htmlFor: id })
+    this.#input = make('input', { type: 'range', id, min: '0', max: `${STEPS}`, step: 'any' })
+    this.#input.value = `${share * STEPS}`
+    this.#input.addEventListener('input', changed)
+    // The arrow keys go by steps of a whole number, wherever the slider stood.
+    this.#input.addEventListener('keydown', () => {
+      this.#input.step = '1'
+    })
+    this.#input.addEventListener('pointerdown', () => {
+      this.#input.step = 'any'
+    })
+    this.element = make(
+      'div',
+      { class: 'field' },
+      make('div', {}, make('label', { for: id, say: `workload.${name}` }), this.#output),
+      this.#input,
+    )
+  }
+
+  get value() {
+    const { least, most, log, whole } = this.#field
+    const share = Number(this.#input.value) / STEPS
+    const value = log ? least * (most / least) ** share : least + (most - least) * share
+    // Two digits are what a slider can tell, but for what it starts with.
+    const rounded = Number(value.toPrecision(value < 1000 ? 3 : 2))
+    return whole ? Math.round(rounded) : rounded
+  }
+
+  show() {
+    const text = unit(this.#field.unit, this.value)
+    this.#output.textContent = text
+    this.#input.setAttribute('aria-valuetext', text)
+  }
+}
+
+function adviceOf(need, headers) {
+  const { candidates, refused } = rank(need, headers)
+  const best = make('p', { class: 'verdict', role: 'status' })
+  if (candidates.length === 0) say(best, 'workload.none')
+  else {
+    const ties = candidates.slice(1, candidates.findIndex(({ tie }, i) => i > 0 && !tie) >>> 0)
+    const name = nameOf(candidates[0])
+    if (ties.length === 0) say(best, 'workload.best', { name })
+    else say(best, 'workload.best.tie', { name, others: ties.map(nameOf).join(', ') })
+  }
+  const parts = [best]
+  if (candidates.length > 0) parts.push(table(candidates, need))
+  if (refused.length > 0) {
+    parts.push(
+      make('h3', { say: 'workload.refused' }),
+      make('ul', { class: 'refused' }, ...refused.map(refusal)),
+    )
+  }
+  if (candidates.length > 0) parts.push(make('h3', { say: 'workload.turns' }), ...turns(need, headers))
+  return parts
+}
+
+function table(candidates, need) {
+  const columns = ['rank', 'delay', 'bytes', 'egress', 'binding']
+  const most = Math.max(...candidates.map(({ bytes }) => bytes))
+  let place = 0
+  const rows = candidates.map((one, i) => {
+    if (!one.tie) place = i + 1
+    const bar = make('div', { class: 'bar' })
+    bar.style.width = `${(100 * one.bytes) / most}%`
+    const cell = (column, name, ...children) => {
+      const td = make('td', { class: name, 'data-name': t(`workload.column.${column}`) }, ...children)
+      return td
+    }
+    const egress = (one.down * need.rate * need.subscribers * MONTH) / 1e9
+    return make(
+      'tr',
+      { 'data-way': one.way },
+      make('th', { scope: 'row' }, `${one.tie ? '= ' : ''}${place}. ${nameOf(one)}`),
+      cell('delay', 'figure', unit('milliseconds', one.p99 * 1e3)),
+      cell('bytes', 'figure', unit('bytesRate', one.bytes * need.rate), bar),
+      cell('egress', 'figure', unit('gigabytes', egress)),
+      cell('binding', '', bindingOf(one.binding)),
+    )
+  })
+  const heads = columns.map((column) => make('th', { scope: 'col', say: `workload.column.${column}` }))
+  return make(
+    'table',
+    { class: 'ranking', label: 'workload.ranking' },
+    make('thead', {}, make('tr', {}, ...heads)),
+    make('tbody', {}, ...rows),
+  )
+}
+
+function bindingOf(binding) {
+  const key = binding.what === 'second connection' ? 'second' : binding.what
+  return t(`workload.binding.${key}`, { ...binding, oneWay: number((binding.oneWay ?? 0) * 1e3) })
+}
+
+function refusal({ way, why }) {
+  const item = make('li')
+  say(item, `workload.refused.${why.what}`, {
+    ...why,
+    name: way === 'poll' ? t('lane.poll') : t(`workload.way.${way}`),
+    budget: number((why.budget ?? 0) * 1e3),
+    least: number((why.least ?? 0) * 1e3),
+    p99: number((why.p99 ?? 0) * 1e3),
+  })
+  return item
+}
+
+function turns(need, headers) {
+  const { above, below } = turnsOf(need, headers)
+  const line = (key, turn) => {
+    const element = make('p')
+    say(element, key, { rate: number(turn.rate), name: nameOf(turn) })
+    return element
+  }
+  if (above === null && below === null) return [make('p', { say: 'workload.same' })]
+  return [
+    ...(below ? [line('workload.below', below)] : []),
+    ...(above ? [line('workload.above', above)] : []),
+  ]
+}
+
+/** In words; the model's names are `poll 250 ms`, `longpoll`, `sse` and `ws`. */
+function nameOf({ name }) {
+  const [way, ...interval] = name.split(' ')
+  if (way !== 'poll') return t(`workload.way.${way}`)
+  const [value, of] = interval
+  return t('workload.way.poll', { interval: unit(of === 'ms' ? 'milliseconds' : 'seconds', Number(value)) })
+}
+
+function unit(name, value) {
+  return t(`workload.unit.${name}`, { value: number(value) })
+}
+
+/** Three digits, without powers of ten. */
+function number(value) {
+  return value.toLocaleString(currentLanguage(), { maximumSignificantDigits: value < 1000 ? 3 : 4 })
+}

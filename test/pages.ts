@@ -1,0 +1,41 @@
+/// <reference lib="dom" />
+import type { Browser } from 'playwright-core'
+import type { Test } from 'tap'
+import { type ServerOptions, serve, urlOf } from '../server.ts'
+
+/** The app, which closes with the test. */
+export async function startPage(t: Test, options: ServerOptions = {}) {
+  const app = await serve({ port: 0, logLevel: 'silent', ...options })
+  t.teardown(() => app.close())
+  return { app, url: urlOf(app) }
+}
+
+/** The page in a browser of its own storage; what goes wrong in it is collected in `faults`. */
+export async function openPage(t: Test, browser: Browser, url: string, width = 1280) {
+  const context = await browser.newContext({ viewport: { width, height: 900 }, locale: 'en' })
+  t.teardown(() => context.close())
+  const page = await context.newPage()
+  const faults: string[] = []
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) faults.push(message.text())
+  })
+  page.on('pageerror', (error) => faults.push(String(error)))
+  page.on('request', (request) => {
+    if (!['data:', 'blob:'].includes(new URL(request.url()).protocol)) {
+      if (new URL(request.url()).host !== new URL(url).host) faults.push(request.url())
+    }
+  })
+  page.on('websocket', (socket) => {
+    if (new URL(socket.url()).host !== new URL(url).host) faults.push(socket.url())
+  })
+  page.on('response', (response) => {
+    if (response.status() >= 400) faults.push(`${response.status()} ${response.url()}`)
+  })
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
+      console.error(`CSP: ${violatedDirective} ${blockedURI}`)
+    })
+  })
+  await page.goto(url)
+  return { page, faults, context }
+}

@@ -1,0 +1,33 @@
+import t from 'tap'
+import { build } from '../helper.ts'
+
+t.test('stands under the prefix, where it is asked for', async (t) => {
+  const { url } = await build(t, { prefix: '/live', page: true, publish: true, transports: ['poll', 'ws'] })
+  const moved = await fetch(`${url}/live`, { redirect: 'manual' })
+  t.match({ status: moved.status, to: moved.headers.get('location') }, { status: 302, to: '/live/' })
+  const page = await fetch(`${url}/live/`)
+  t.match(await page.text(), /<title>fastify-tidings<\/title>/)
+  t.match(page.headers.get('content-security-policy'), /default-src 'self'/)
+  t.equal((await fetch(`${url}/live/lib/client/index.js`)).status, 200)
+  t.equal((await fetch(`${url}/live/page.js`)).headers.get('cache-control'), 'no-cache')
+})
+
+t.test('is told which of its parts are there', async (t) => {
+  const { url } = await build(t, { page: true, publish: true, transports: ['poll', 'ws'] })
+  t.same(await (await fetch(`${url}/page.json`)).json(), {
+    publish: true,
+    poll: true,
+    longpoll: false,
+    sse: false,
+    ws: true,
+    echo: false,
+    stats: false,
+    demo: false,
+  })
+})
+
+t.test('is not there unless it is asked for', async (t) => {
+  const { url } = await build(t)
+  t.equal((await fetch(`${url}/`)).status, 404)
+  t.equal((await fetch(`${url}/page.json`)).status, 404)
+})
