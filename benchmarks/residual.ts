@@ -33,12 +33,11 @@ export interface Prediction {
   readonly bytes: number
 }
 
-/** @param publishing microseconds of the server's CPU that a publish takes with no reader */
 export type Model = (
   variant: Variant,
   workload: Workload,
   measured: Measured,
-  publishing: number,
+  publishing: Publishing,
 ) => Prediction | null
 
 export interface Residual {
@@ -100,35 +99,66 @@ export function pushBytes(kind: 'sse' | 'ws', workload: Workload, rate: number):
   return envelope + around + heartbeatBytes(rate, beat.bytes, beat.every)
 }
 
-/**
- * What a publish takes at this rate with no reader, in microseconds of the server's CPU: an idle process's own share
- * is in it. 0 where that was not measured.
- */
+/** What a message takes of the server where nobody reads, in seconds. */
+export interface Publishing {
+  /** At work, what it does for itself included. */
+  readonly active: number
+  /** From taking it until it would be handed to readers: p. */
+  readonly turn: number
+}
+
+/** By the rounds at this rate that had no reader; zeros where there were none. */
 export function publishingOf(
   sections: readonly Section[],
   rounds: readonly Measured[],
   { rate }: Workload,
-): number {
+): Publishing {
   const same = sections.filter(({ blocks }) => blocks[0]![0]!.workload.rate === rate).map(({ name }) => name)
   const alone = rounds.filter(({ variant, section }) => variant === PUBLISH_ONLY && same.includes(section))
-  const cpu = alone.reduce((sum, { cpuPerSecond, seconds }) => sum + cpuPerSecond! * seconds, 0)
-  return (
-    cpu /
-    Math.max(
-      1,
-      alone.reduce((sum, { publishes }) => sum + publishes, 0),
-    )
-  )
+  const sum = (figure: (round: Measured) => number) => alone.reduce((all, round) => all + figure(round), 0)
+  return {
+    active:
+      sum(({ work }) => work!.active) /
+      Math.max(
+        1,
+        sum(({ publishes }) => publishes),
+      ),
+    turn: sum(({ work }) => work!.turn) / Math.max(1, alone.length),
+  }
 }
 
-/** Seconds of the server's CPU that a delivery takes, without what its publishing takes. */
-export function spentOf({ cpuPerDelivery, publishes, deliveries }: Measured, publishing: number): number {
-  return Math.max(0, (cpuPerDelivery ?? 0) - (publishing * publishes) / deliveries) / 1e6
+/** The server's times, as the models take them. */
+export interface Times {
+  /** From taking a message until its first write can begin. */
+  readonly turn: number
+  /** s */
+  readonly write: number
+  /** s_r */
+  readonly request: number
+}
+
+/**
+ * s is read off the server's clock; s_r is what remains of the time at work when writing and publishing are taken
+ * off. Neither is looked for in the latency. A stream of events is written at the end of the tick, one chunk after
+ * the other; all others while they are handed the message.
+ */
+export function timesOf(
+  kind: Variant['kind'],
+  { work, requests, deliveries, publishes }: Measured,
+  publishing: Publishing,
+): Times {
+  const { writes, handed, ended, active } = work!
+  const asked = requests! * deliveries
+  const rest = active - handed - publishing.active * publishes
+  const each = (time: number) => time / Math.max(1, writes)
+  const request = kind === 'longpoll' && asked >= 1 ? Math.max(0, rest) / asked : 0
+  if (kind !== 'sse') return { turn: publishing.turn, write: each(handed), request }
+  return { turn: publishing.turn + handed / Math.max(1, publishes), write: each(ended), request }
 }
 
 /**
  * λ, d, g and s come from the run: λ from the publishes, d and g from round trips before anything was published, s
- * from the server's CPU, less what publishing takes. None of them is fitted from the latency under test.
+ * from the server's clock. None of them is fitted from the latency under test.
  */
 export const predict: Model = (variant, workload, measured, publishing) => {
   const { trips, deliveries, cycle } = measured
@@ -137,7 +167,7 @@ export const predict: Model = (variant, workload, measured, publishing) => {
   const echo = trips.echo ?? trips.http
   const oneWay = echo / 2
   const rate = measured.publishes / (measured.seconds * (channels === 'shared' ? 1 : subscribers))
-  const spent = spentOf(measured, publishing)
+  const times = timesOf(variant.kind, measured, publishing)
   const readers = channels === 'shared' ? subscribers : 1
 
   if (variant.kind === 'poll') {
@@ -152,20 +182,26 @@ export const predict: Model = (variant, workload, measured, publishing) => {
     }
   }
   if (variant.kind === 'longpoll') {
-    const request = spent / 2
-    const write = spent / 2
-    const polling = { rate, oneWay, gap: trips.http, wait, readers, request, write }
+    const polling = { rate, oneWay, gap: trips.http, wait, readers, ...times }
     const bytes = longPollBytes(polling, exchangeBytes('longpoll', workload))
     if (longPollLoad(polling) <= LONG_POLL_LOAD) {
-      return { delay: longPollDelay(polling) * 1e3, requests: longPollRequests(polling), bytes }
+      return {
+        delay: (longPollDelay(polling) + times.turn) * 1e3,
+        requests: longPollRequests(polling),
+        bytes,
+      }
     }
     const found = simulateLongPoll({ ...polling, messages: 500, random: randomOf(1) })
     const { empty, full, message } = exchangeBytes('longpoll', workload)
     const exchange = found.emptyShare * empty + (1 - found.emptyShare) * full
-    return { delay: found.delay * 1e3, requests: found.requests, bytes: found.requests * exchange + message }
+    return {
+      delay: (found.delay + times.turn) * 1e3,
+      requests: found.requests,
+      bytes: found.requests * exchange + message,
+    }
   }
   return {
-    delay: joinedDelay({ rate, oneWay, readers, write: spent }) * 1e3,
+    delay: (joinedDelay({ rate, oneWay, readers, write: times.write }) + times.turn) * 1e3,
     requests: pushRequests(rate, session),
     bytes: pushBytes(variant.kind, workload, rate),
   }
@@ -182,7 +218,7 @@ export function residualsOf(
   workload: Workload,
   rounds: readonly Measured[],
   model: Model,
-  publishing: number,
+  publishing: Publishing,
 ): Residual[] {
   const pairs = rounds.flatMap((measured) => {
     const prediction = model(variant, workload, measured, publishing)

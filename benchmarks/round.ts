@@ -1,11 +1,11 @@
 import { now, until } from './clock.ts'
-import { kernelBytes, pin, type Segments, segmentsOf, steal } from './machine.ts'
+import { kernelBytes, pin, prefer, type Segments, segmentsOf, steal } from './machine.ts'
 import { channelsOf, type RoundPlan, scheduleOf, warmupOf } from './plan.ts'
 import { type Api, Child } from './processes/child.ts'
 import type { LoadApi, LoadPlan, Mark, Received } from './processes/load.ts'
 import type { ProxyApi } from './processes/proxy.ts'
 import type { Published, PublisherApi } from './processes/publisher.ts'
-import type { ServerApi } from './processes/server.ts'
+import type { ServerApi, Work } from './processes/server.ts'
 import type { Usage } from './processes/usage.ts'
 import type { Kind, Target } from './readers/reader.ts'
 import type { Trips } from './readers/trip.ts'
@@ -25,6 +25,7 @@ export interface Raw {
   /** At the window's ends. */
   readonly server: readonly [Pick<Usage, 'at' | 'cpu'>, Pick<Usage, 'at' | 'cpu'>] | undefined
   readonly serverUsage: readonly [Usage, Usage] | undefined
+  readonly work: readonly [Work, Work] | undefined
   /** Before anything is published, and at the window's ends. */
   readonly opened: Mark
   readonly load: readonly [Mark, Mark]
@@ -149,6 +150,8 @@ export class Stage {
       ...[load, publisher, proxy].map((child) => child && pin(child.pid, 'load')),
     ])
 
+    for (const clock of [publisher, proxy]) if (clock !== undefined) prefer(clock.pid, load.pid)
+
     const schedule = scheduleOf(plan)
     const { names, of } = channelsOf(workload)
     const trips = await load.call('trips', far ?? target)
@@ -185,6 +188,7 @@ export class Stage {
         publisher.call('usage', undefined),
         proxy?.call('usage', undefined),
         server === undefined ? statsOf(target) : undefined,
+        server?.call('work', undefined),
       ])
     const segments = () => segmentsOf(target.port, [port])
 
@@ -220,6 +224,7 @@ export class Stage {
       trips,
       server: pair(before[0] ?? before[4], after[0] ?? after[4]),
       serverUsage: pair(before[0], after[0]),
+      work: pair(before[5], after[5]),
       opened,
       load: [before[1], after[1]],
       publisher: [before[2], after[2]],
