@@ -1,3 +1,4 @@
+import { pollName } from '../model/advice.ts'
 import { poissonTimes, randomOf, seedOf, shuffled } from '../model/random.ts'
 import type { Profile } from './profiles.ts'
 import type { Kind } from './readers/reader.ts'
@@ -73,8 +74,7 @@ const RTT = { rtt: 40, rounds: 3 }
 const RATES = [0.2, 4]
 
 export function pollVariant(interval: number): Variant {
-  const name = interval < 1 ? `poll ${Math.round(interval * 1000)} ms` : `poll ${interval} s`
-  return { name, kind: 'poll', interval, pause: false }
+  return { name: pollName(interval), kind: 'poll', interval, pause: false }
 }
 
 export function variantOf(kind: Kind | undefined, name: string = kind ?? PUBLISH_ONLY): Variant {

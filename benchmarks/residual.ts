@@ -1,11 +1,4 @@
-import {
-  envelopeOverhead,
-  eventOverhead,
-  frameHeader,
-  heartbeatBytes,
-  SSE_BEAT,
-  WS_BEAT,
-} from '../model/bytes.ts'
+import { exchangeOf, pushOf, type Shape } from '../model/exchange.ts'
 import {
   LONG_POLL_LOAD,
   longPollBytes,
@@ -52,51 +45,25 @@ export interface Residual {
   readonly holds: boolean | null
 }
 
-/** A cursor: an epoch of eight, a point, and the digits of a number in the log. */
-const CURSOR = 11
 /** As the server's own address stands in a request. */
 const AUTHORITY = '127.0.0.1:40000'
-const DATE = 'Date: Sat, 21 Nov 2026 10:14:24 GMT\r\n'
-const CONNECTION = 'Connection: keep-alive\r\nKeep-Alive: timeout=72\r\n'
-const COMMON = `cache-control: no-store\r\n${DATE}${CONNECTION}\r\n`
 
-/**
- * What an exchange of the server under test weighs. The header lines are those that the plugin and Node write; Node's
- * keep-alive is Fastify's 72 s.
- */
+/** What an exchange of the server under test weighs. */
 export function exchangeBytes(
   kind: 'poll' | 'longpoll',
   workload: Workload,
 ): ExchangeBytes & { readonly request: number } {
-  const { profile, wait, channels, subscribers } = workload
-  const channel = channelLength(channels, subscribers)
-  const query = `channel=&cursor=${kind === 'longpoll' ? `&wait=${wait}` : ''}`.length + channel + CURSOR
-  const request = `GET /${kind}? HTTP/1.1\r\n\r\n`.length + query + headersOf(profile, kind, AUTHORITY).length
-  const tag = kind === 'poll' ? 'etag: W/""\r\n'.length + CURSOR : 0
-  const empty = `HTTP/1.1 204 No Content\r\ntidings-cursor: \r\n${COMMON}`.length + CURSOR + tag
-  const head =
-    `HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: 300\r\n${COMMON}`
-      .length
-  const page = '{"cursor":"","messages":[],"more":false}'.length + CURSOR
-  const message = envelopeBytes(workload)
-  // The first message of a page has no comma before it.
-  return { request, empty: request + empty, full: request + head + tag + page - 1, message: message + 1 }
-}
-
-function channelLength(channels: Workload['channels'], subscribers: number): number {
-  return 'bench-'.length + (channels === 'shared' ? 1 : String(subscribers - 1).length)
-}
-
-function envelopeBytes({ payload, channels, subscribers }: Workload): number {
-  return envelopeOverhead(CURSOR, channelLength(channels, subscribers)) + payload + 2
+  return exchangeOf(kind, shapeOf(workload, headersOf(workload.profile, kind, AUTHORITY).length))
 }
 
 /** A message on a stream: envelope, what stands around it, and its part of the signs of life. */
 export function pushBytes(kind: 'sse' | 'ws', workload: Workload, rate: number): number {
-  const envelope = envelopeBytes(workload)
-  const beat = kind === 'sse' ? SSE_BEAT : WS_BEAT
-  const around = kind === 'sse' ? eventOverhead(envelope, CURSOR) : frameHeader(envelope)
-  return envelope + around + heartbeatBytes(rate, beat.bytes, beat.every)
+  return pushOf(kind, shapeOf(workload, 0), rate)
+}
+
+function shapeOf({ payload, wait, channels, subscribers }: Workload, headers: number): Shape {
+  const channel = 'bench-'.length + (channels === 'shared' ? 1 : String(subscribers - 1).length)
+  return { payload, wait, channel, headers }
 }
 
 /** What a message takes of the server where nobody reads, in seconds. */

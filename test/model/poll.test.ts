@@ -64,3 +64,15 @@ t.test('bytes: one message a cycle costs an exchange, a rare one many empty ones
   near(t, pollBytes({ rate: 0.001, oneWay: 0, cycles: [1] }, bytes), 300 / 0.001, 0.01, 'rare')
   near(t, pollBytes({ rate: 1000, oneWay: 0, cycles: [1] }, bytes), 150.4, 0.001, 'often')
 })
+
+t.test('further pages: where they are many, they are reckoned at once', async (t) => {
+  // The last one that is summed up, and the first one that is not.
+  for (const [limit, edge] of [
+    [100, 10_000],
+    [2, 50],
+  ] as const) {
+    const at = (rate: number) => pollRequests({ rate, oneWay: 0, cycles: [1] }, limit) * rate
+    near(t, at(edge + 1e-6), at(edge), 1e-7, `pages of ${limit}`)
+  }
+  near(t, pollRequests({ rate: 1e7, oneWay: 0, cycles: [60] }, 100), 0.01, 1e-6, 'full pages')
+})

@@ -1,0 +1,134 @@
+import t from 'tap'
+import { type Coefficients, type Need, rank, turnsOf } from '../../model/advice.ts'
+
+const NEED: Need = {
+  subscribers: 20_000,
+  rate: 0.1,
+  payload: 200,
+  latency: 0.5,
+  rtt: 0.04,
+  http: '1.1',
+  tabs: 1,
+  proxyIdle: 60,
+}
+const HEADERS = { poll: 500, longpoll: 500 }
+const of = (need: Partial<Need>, coefficients?: Coefficients) =>
+  rank({ ...NEED, ...need }, HEADERS, coefficients)
+const names = (need: Partial<Need>) => of(need).candidates.map(({ name }) => name)
+
+t.test('few messages and little time: a push, and all that fits in order', async (t) => {
+  const { candidates, refused } = of({})
+  t.same(refused, [])
+  t.same(
+    candidates.map(({ way }) => way),
+    ['ws', 'sse', 'longpoll', 'poll'],
+  )
+  t.same(
+    candidates.map(({ binding }) => binding.what),
+    ['nothing', 'connections', 'requests', 'interval'],
+  )
+  t.ok(candidates.every(({ p99, radio }) => p99 <= NEED.latency && radio > 0 && radio <= 1))
+  t.ok(candidates.every(({ bytes, down }) => down > NEED.payload && down < bytes))
+  t.equal(candidates.at(-1)!.name, 'poll 250 ms', 'the longest that keeps the budget')
+  t.equal(candidates[0]!.cores, null, 'no theory of that')
+})
+
+t.test('many messages share an answer: polling is cheapest, and where that ends', async (t) => {
+  const many = { rate: 20, latency: 6 }
+  const { candidates } = of(many)
+  t.equal(candidates[0]!.name, 'poll 5 s')
+  const { other, rate } = candidates[0]!.change!
+  t.equal(other, candidates[1]!.name)
+  t.ok(rate < 20)
+  const swapped = names({ ...many, rate })
+  t.ok(swapped.indexOf('poll 5 s') > swapped.indexOf(other), 'there they have changed places')
+
+  const { above, below } = turnsOf({ ...NEED, ...many }, HEADERS)
+  t.equal(above, null)
+  t.equal(names({ ...many, rate: below!.rate })[0], below!.name)
+  const before = of({ ...many, rate: below!.rate * 1.06 }).candidates
+  t.ok(
+    before.findIndex(({ way }) => way === 'poll') <= before.findLastIndex(({ tie }) => tie) + 1,
+    'not before',
+  )
+  const back = turnsOf({ ...NEED, latency: 6 }, HEADERS)
+  t.equal(back.below, null)
+  t.equal(back.above!.name, 'poll 5 s')
+})
+
+t.test('pages of an answer count, as many as there are', async (t) => {
+  const [poll] = of({ rate: 1000, latency: 60 }).candidates.filter(({ way }) => way === 'poll')
+  t.equal(poll!.name, 'poll 60 s')
+  // 600 answers of 100 in 60 s, each with its head: more than one hundredth of a head a message, TCP apart.
+  t.ok(poll!.bytes > 200 + HEADERS.poll / 100)
+})
+
+t.test('what does not fit is dropped, with the reason', async (t) => {
+  const refused = (need: Partial<Need>) => of(need).refused.map(({ way, why }) => [way, why])
+  t.same(refused({ latency: 0.1 }), [['poll', { what: 'interval', least: 0.1, budget: 0.1 }]])
+  const connections = { what: 'connections', tabs: 6, most: 6 }
+  t.same(refused({ tabs: 6 }), [
+    ['longpoll', connections],
+    ['sse', connections],
+  ])
+  t.same(refused({ tabs: 6, http: '2' }), [])
+  const streams = { what: 'streams', tabs: 100, most: 100 }
+  t.same(refused({ tabs: 100, http: '2' }), [
+    ['longpoll', streams],
+    ['sse', streams],
+  ])
+  t.same(refused({ proxyIdle: 20 }), [
+    ['longpoll', { what: 'proxy', idle: 20, beat: 25 }],
+    ['ws', { what: 'proxy', idle: 20, beat: 25 }],
+  ])
+  const far = of({ rtt: 3 })
+  t.same(far.candidates, [], 'the way alone is longer')
+  t.match(far.refused[3], { way: 'ws', why: { what: 'delay', p99: 1.5, budget: 0.5 } })
+  t.same(turnsOf({ ...NEED, rtt: 3 }, HEADERS), { above: null, below: null }, 'at any rate')
+  t.same(
+    of({ http: '2' }).candidates.map(({ binding }) => binding.what),
+    ['second connection', 'streams', 'requests', 'interval'],
+  )
+})
+
+t.test('one that fits alone has nothing to change places with', async (t) => {
+  t.same(
+    of({}).candidates.map(({ way, change }) => [way, change?.other]),
+    [
+      ['ws', undefined],
+      ['sse', undefined],
+      ['longpoll', 'sse'],
+      ['poll', 'longpoll'],
+    ],
+    'heartbeats and frames are always less on a socket',
+  )
+  t.match(of({ latency: 0.021, tabs: 6 }).candidates, [{ way: 'ws', change: null, tie: false }])
+})
+
+t.test('a tie is within five parts of a hundred', async (t) => {
+  t.same(
+    of({ payload: 5000 })
+      .candidates.slice(0, 2)
+      .map(({ name, tie }) => [name, tie]),
+    [
+      ['ws', false],
+      ['sse', true],
+    ],
+  )
+})
+
+t.test('CPU by the coefficients that were measured', async (t) => {
+  const perDelivery = new Map([
+    ['ws', 40],
+    ['poll 250 ms', 400],
+  ])
+  const cores = (perRequest: number | undefined) =>
+    Object.fromEntries(of({}, { perDelivery, perRequest }).candidates.map(({ name, cores }) => [name, cores]))
+  t.same(cores(100), {
+    ws: (20_000 * 0.1 * 40) / 1e6,
+    sse: null,
+    longpoll: null,
+    'poll 250 ms': (20_000 * 4 * 100) / 1e6,
+  })
+  t.equal(cores(undefined)['poll 250 ms'], (20_000 * 0.1 * 400) / 1e6)
+})
