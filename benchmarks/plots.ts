@@ -91,7 +91,7 @@ function quantileOf(
   const oneWay = mean(({ trips }) => (trips.echo ?? trips.http) / 2)
   const { rate, wait, channels, subscribers } = workload
   const readers = channels === 'shared' ? subscribers : 1
-  const times = rounds.map((round) => timesOf(variant.kind, round, publishing))
+  const times = rounds.map((round) => timesOf(round, publishing))
   const [turn, write, request] = (['turn', 'write', 'request'] as const).map((name) =>
     meanOf(times.map((one) => one[name])),
   ) as [number, number, number]

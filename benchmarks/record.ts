@@ -80,9 +80,8 @@ export interface Work {
   readonly turn: number
   /** Readers that waited for a message, each time counted. */
   readonly writes: number
-  /** In which messages were handed to them, and from then on until the end of the tick. */
+  /** In which messages were written to them. */
   readonly handed: number
-  readonly ended: number
   /** In which its event loop was not idle. */
   readonly active: number
 }
@@ -191,7 +190,8 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
     quality: {
       acceptedShare: publishes === 0 ? 1 : inTime / publishes,
       early,
-      lagP99: (lags[Math.floor(lags.length * 0.99)] ?? 0) / 1000,
+      // The worst hundredth is left out, and one at least: a short round has no hundred publishes.
+      lagP99: (lags.at(-1 - Math.ceil(lags.length / 100)) ?? lags[0] ?? 0) / 1000,
       proxyLagP99: raw.proxyLag / 1000,
       loadCore: [
         [before.usage, after.usage] as const,
@@ -252,7 +252,6 @@ function workOf({ work, serverUsage }: Raw, seconds: number): Work | null {
     turn: (to.turn - from.turn) / Math.max(1, to.messages - from.messages) / 1e6,
     writes: to.writes - from.writes,
     handed: (to.handed - from.handed) / 1e6,
-    ended: (to.ended - from.ended) / 1e6,
     active: (seconds * active) / (active + idle),
   }
 }

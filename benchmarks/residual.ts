@@ -7,7 +7,7 @@ import {
   longPollRequests,
 } from '../model/longpoll.ts'
 import { type ExchangeBytes, pollBytes, pollDelay, pollRequests } from '../model/poll.ts'
-import { joinedDelay, pushRequests } from '../model/push.ts'
+import { pushRequests, takenDelay } from '../model/push.ts'
 import { randomOf } from '../model/random.ts'
 import { simulateLongPoll } from '../model/simulation.ts'
 import { failuresOf } from './gates.ts'
@@ -74,23 +74,27 @@ export interface Publishing {
   readonly turn: number
 }
 
-/** By the rounds at this rate that had no reader; zeros where there were none. */
+/**
+ * By the rounds at this rate that had no reader; where there were none, by those of streams, whose writing is taken
+ * off; else zeros.
+ */
 export function publishingOf(
   sections: readonly Section[],
   rounds: readonly Measured[],
   { rate }: Workload,
 ): Publishing {
   const same = sections.filter(({ blocks }) => blocks[0]![0]!.workload.rate === rate).map(({ name }) => name)
-  const alone = rounds.filter(({ variant, section }) => variant === PUBLISH_ONLY && same.includes(section))
+  const own = rounds.filter(({ section, work }) => work !== null && same.includes(section))
+  const of = (...names: string[]) => own.filter(({ variant }) => names.includes(variant))
+  const alone = of(PUBLISH_ONLY).length > 0 ? of(PUBLISH_ONLY) : of('sse', 'ws')
   const sum = (figure: (round: Measured) => number) => alone.reduce((all, round) => all + figure(round), 0)
+  const publishes = Math.max(
+    1,
+    sum((round) => round.publishes),
+  )
   return {
-    active:
-      sum(({ work }) => work!.active) /
-      Math.max(
-        1,
-        sum(({ publishes }) => publishes),
-      ),
-    turn: sum(({ work }) => work!.turn) / Math.max(1, alone.length),
+    active: sum(({ work }) => work!.active - work!.handed) / publishes,
+    turn: sum((round) => round.work!.turn * round.publishes) / publishes,
   }
 }
 
@@ -105,22 +109,17 @@ export interface Times {
 }
 
 /**
- * s is read off the server's clock; s_r is what remains of the time at work when writing and publishing are taken
- * off. Neither is looked for in the latency. A stream of events is written at the end of the tick, one chunk after
- * the other; all others while they are handed the message.
+ * s is read off the server's clock; s_r is what remains of a long poll's time at work when writing and publishing are
+ * taken off. Neither is looked for in the latency.
  */
-export function timesOf(
-  kind: Variant['kind'],
-  { work, requests, deliveries, publishes }: Measured,
-  publishing: Publishing,
-): Times {
-  const { writes, handed, ended, active } = work!
-  const asked = requests! * deliveries
+export function timesOf({ work, requests, deliveries, publishes }: Measured, publishing: Publishing): Times {
+  const { writes, handed, active } = work!
   const rest = active - handed - publishing.active * publishes
-  const each = (time: number) => time / Math.max(1, writes)
-  const request = kind === 'longpoll' && asked >= 1 ? Math.max(0, rest) / asked : 0
-  if (kind !== 'sse') return { turn: publishing.turn, write: each(handed), request }
-  return { turn: publishing.turn + handed / Math.max(1, publishes), write: each(ended), request }
+  return {
+    turn: publishing.turn,
+    write: handed / Math.max(1, writes),
+    request: Math.max(0, rest) / Math.max(1, requests! * deliveries),
+  }
 }
 
 /**
@@ -134,7 +133,7 @@ export const predict: Model = (variant, workload, measured, publishing) => {
   const echo = trips.echo ?? trips.http
   const oneWay = echo / 2
   const rate = measured.publishes / (measured.seconds * (channels === 'shared' ? 1 : subscribers))
-  const times = timesOf(variant.kind, measured, publishing)
+  const times = timesOf(measured, publishing)
   const readers = channels === 'shared' ? subscribers : 1
 
   if (variant.kind === 'poll') {
@@ -168,7 +167,7 @@ export const predict: Model = (variant, workload, measured, publishing) => {
     }
   }
   return {
-    delay: (joinedDelay({ rate, oneWay, readers, write: times.write }) + times.turn) * 1e3,
+    delay: (takenDelay({ rate, oneWay, readers, write: times.write }) + times.turn) * 1e3,
     requests: pushRequests(rate, session),
     bytes: pushBytes(variant.kind, workload, rate),
   }
