@@ -14,6 +14,9 @@ Usage: fastify-tidings [serve] [options]
   --help              this text
 
 LOG_LEVEL sets the log's level: trace, debug, info, warn, error, fatal, silent (info).
+
+  fastify-tidings bench --help    measures what each transport costs
+  fastify-tidings advise --help   says which transport fits
 `
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
@@ -78,7 +81,19 @@ function reason(error: unknown, { host, port }: ServerOptions): string {
     : message
 }
 
+/** Commands that do their work and end. @returns the program's exit code */
+const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
+  bench: async (args) => (await import('./benchmarks/bench.ts')).bench(args),
+  advise: async (args) => (await import('./benchmarks/advise.ts')).advise(args),
+}
+
 async function main(): Promise<void> {
+  const [name = '', ...args] = process.argv.slice(2)
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (command !== undefined) {
+    process.exitCode = await command(args)
+    return
+  }
   const options = readOptions(process.argv.slice(2), process.env)
   if (options === 'help') {
     process.stdout.write(HELP)
@@ -105,7 +120,7 @@ async function main(): Promise<void> {
   }
 }
 
-main().catch((error: Error) => {
-  process.stderr.write(`fastify-tidings: ${error.message}\n`)
-  process.exitCode = 1
+main().catch(({ message, exitCode = 1 }: Error & { exitCode?: number }) => {
+  process.stderr.write(`fastify-tidings: ${message}\n`)
+  process.exitCode = exitCode
 })

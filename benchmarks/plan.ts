@@ -91,7 +91,7 @@ export function planOf(settings: Settings): Section[] {
       ]
   const headline = section('headline', 'Headline', settings, [...variants, ...controls], workload, rounds)
   if (url !== undefined) return [headline]
-  if (quick) return [{ ...headline, blocks: withPublishing(headline.blocks) }]
+  if (quick) return [headline]
 
   const idle = section('idle', 'Idle: nothing is published', settings, variants, { ...workload, rate: 0 }, 1)
   const rates = RATES.map((part) => {
@@ -115,13 +115,6 @@ export function planOf(settings: Settings): Section[] {
     ...rates,
     idle,
   ]
-}
-
-/** Blocks of a quick run: the model needs to know what publishing takes, and one short round has to do. */
-function withPublishing([first, ...others]: Section['blocks']): Section['blocks'] {
-  const round = first![0]!
-  const short = { warmup: 0.2, duration: Math.min(round.duration, 1.5) }
-  return [[...first!, { ...round, ...short, variant: variantOf(undefined) }], ...others]
 }
 
 function section(

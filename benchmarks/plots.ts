@@ -3,7 +3,7 @@ import { pollBytes, pollQuantile } from '../model/poll.ts'
 import { joinedQuantile } from '../model/push.ts'
 import type { Variant, Workload } from './plan.ts'
 import { CURVE, type Measured } from './record.ts'
-import { exchangeBytes, publishingOf, pushBytes, spentOf } from './residual.ts'
+import { exchangeBytes, type Publishing, publishingOf, pushBytes, timesOf } from './residual.ts'
 import type { Outcome } from './run.ts'
 import { meanOf, medianEstimate } from './statistics.ts'
 import { type Summary, summariesOf } from './summary.ts'
@@ -85,13 +85,16 @@ function quantileOf(
   variant: Variant,
   workload: Workload,
   rounds: readonly Measured[],
-  publishing: number,
+  publishing: Publishing,
 ): ((p: number) => number) | undefined {
   const mean = (figure: (round: Measured) => number) => meanOf(rounds.map(figure))
   const oneWay = mean(({ trips }) => (trips.echo ?? trips.http) / 2)
   const { rate, wait, channels, subscribers } = workload
   const readers = channels === 'shared' ? subscribers : 1
-  const spent = mean((round) => spentOf(round, publishing))
+  const times = rounds.map((round) => timesOf(round, publishing))
+  const [turn, write, request] = (['turn', 'write', 'request'] as const).map((name) =>
+    meanOf(times.map((one) => one[name])),
+  ) as [number, number, number]
   if (variant.kind === 'poll')
     return (p) => pollQuantile({ rate, oneWay, cycles: [variant.interval] }, p) * 1e3
   if (variant.kind === 'longpoll') {
@@ -101,14 +104,13 @@ function quantileOf(
       gap: mean(({ trips }) => trips.http),
       wait,
       readers,
-      request: spent / 2,
-      write: spent / 2,
+      request,
+      write,
     }
     if (longPollLoad(polling) > LONG_POLL_LOAD) return undefined
-    return (p) => longPollQuantile(polling, p) * 1e3
+    return (p) => (turn + longPollQuantile(polling, p)) * 1e3
   }
-  if (spent === 0) return undefined
-  return (p) => joinedQuantile({ rate, oneWay, readers, write: spent }, p) * 1e3
+  return (p) => (turn + joinedQuantile({ rate, oneWay, readers, write }, p)) * 1e3
 }
 
 /** Rates of the lines from model and fit. */

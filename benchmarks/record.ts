@@ -69,7 +69,21 @@ export interface Measured {
   /** Mean of the cycles of polls and of their squares, in seconds. */
   readonly cycle: { readonly mean: number; readonly square: number } | null
   readonly trips: Trips
+  /** How long the server took; null for an app that is not ours. */
+  readonly work: Work | null
   readonly quality: Quality
+}
+
+/** The server's own clock in the window, in seconds. */
+export interface Work {
+  /** From taking a message until it is handed to those that wait, on average. */
+  readonly turn: number
+  /** Readers that waited for a message, each time counted. */
+  readonly writes: number
+  /** In which messages were written to them. */
+  readonly handed: number
+  /** In which its event loop was not idle. */
+  readonly active: number
 }
 
 /** What the gates look at. */
@@ -172,10 +186,12 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
         ? null
         : { mean: meanOf(cycles), square: meanOf(cycles.map((cycle) => cycle * cycle)) },
     trips: raw.trips,
+    work: workOf(raw, seconds),
     quality: {
       acceptedShare: publishes === 0 ? 1 : inTime / publishes,
       early,
-      lagP99: (lags[Math.floor(lags.length * 0.99)] ?? 0) / 1000,
+      // The worst hundredth is left out, and one at least: a short round has no hundred publishes.
+      lagP99: (lags.at(-1 - Math.ceil(lags.length / 100)) ?? lags[0] ?? 0) / 1000,
       proxyLagP99: raw.proxyLag / 1000,
       loadCore: [
         [before.usage, after.usage] as const,
@@ -223,6 +239,20 @@ function bytesOf({ plan, opened, segments, load }: Raw, deliveries: number, seco
         ? null
         : (SEGMENT * (segments[1].in + segments[1].out - segments[0].in - segments[0].out)) / deliveries,
     tcpModelled: stream ? pushHeaders(down) : requests * exchangeHeaders(up / requests, down / requests),
+  }
+}
+
+function workOf({ work, serverUsage }: Raw, seconds: number): Work | null {
+  if (work === undefined || serverUsage === undefined) return null
+  const [from, to] = work
+  const [before, after] = serverUsage
+  const active = after.loop.active - before.loop.active
+  const idle = after.loop.idle - before.loop.idle
+  return {
+    turn: (to.turn - from.turn) / Math.max(1, to.messages - from.messages) / 1e6,
+    writes: to.writes - from.writes,
+    handed: (to.handed - from.handed) / 1e6,
+    active: (seconds * active) / (active + idle),
   }
 }
 

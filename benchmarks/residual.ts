@@ -7,7 +7,7 @@ import {
   longPollRequests,
 } from '../model/longpoll.ts'
 import { type ExchangeBytes, pollBytes, pollDelay, pollRequests } from '../model/poll.ts'
-import { joinedDelay, pushRequests } from '../model/push.ts'
+import { pushRequests, takenDelay } from '../model/push.ts'
 import { randomOf } from '../model/random.ts'
 import { simulateLongPoll } from '../model/simulation.ts'
 import { failuresOf } from './gates.ts'
@@ -26,12 +26,11 @@ export interface Prediction {
   readonly bytes: number
 }
 
-/** @param publishing microseconds of the server's CPU that a publish takes with no reader */
 export type Model = (
   variant: Variant,
   workload: Workload,
   measured: Measured,
-  publishing: number,
+  publishing: Publishing,
 ) => Prediction | null
 
 export interface Residual {
@@ -67,35 +66,65 @@ function shapeOf({ payload, wait, channels, subscribers }: Workload, headers: nu
   return { payload, wait, channel, headers }
 }
 
+/** What a message takes of the server where nobody reads, in seconds. */
+export interface Publishing {
+  /** At work, what it does for itself included. */
+  readonly active: number
+  /** From taking it until it would be handed to readers: p. */
+  readonly turn: number
+}
+
 /**
- * What a publish takes at this rate with no reader, in microseconds of the server's CPU: an idle process's own share
- * is in it. 0 where that was not measured.
+ * By the rounds at this rate that had no reader; where there were none, by those of streams, whose writing is taken
+ * off; else zeros.
  */
 export function publishingOf(
   sections: readonly Section[],
   rounds: readonly Measured[],
   { rate }: Workload,
-): number {
+): Publishing {
   const same = sections.filter(({ blocks }) => blocks[0]![0]!.workload.rate === rate).map(({ name }) => name)
-  const alone = rounds.filter(({ variant, section }) => variant === PUBLISH_ONLY && same.includes(section))
-  const cpu = alone.reduce((sum, { cpuPerSecond, seconds }) => sum + cpuPerSecond! * seconds, 0)
-  return (
-    cpu /
-    Math.max(
-      1,
-      alone.reduce((sum, { publishes }) => sum + publishes, 0),
-    )
+  const own = rounds.filter(({ section, work }) => work !== null && same.includes(section))
+  const of = (...names: string[]) => own.filter(({ variant }) => names.includes(variant))
+  const alone = of(PUBLISH_ONLY).length > 0 ? of(PUBLISH_ONLY) : of('sse', 'ws')
+  const sum = (figure: (round: Measured) => number) => alone.reduce((all, round) => all + figure(round), 0)
+  const publishes = Math.max(
+    1,
+    sum((round) => round.publishes),
   )
+  return {
+    active: sum(({ work }) => work!.active - work!.handed) / publishes,
+    turn: sum((round) => round.work!.turn * round.publishes) / publishes,
+  }
 }
 
-/** Seconds of the server's CPU that a delivery takes, without what its publishing takes. */
-export function spentOf({ cpuPerDelivery, publishes, deliveries }: Measured, publishing: number): number {
-  return Math.max(0, (cpuPerDelivery ?? 0) - (publishing * publishes) / deliveries) / 1e6
+/** The server's times, as the models take them. */
+export interface Times {
+  /** From taking a message until its first write can begin. */
+  readonly turn: number
+  /** s */
+  readonly write: number
+  /** s_r */
+  readonly request: number
+}
+
+/**
+ * s is read off the server's clock; s_r is what remains of a long poll's time at work when writing and publishing are
+ * taken off. Neither is looked for in the latency.
+ */
+export function timesOf({ work, requests, deliveries, publishes }: Measured, publishing: Publishing): Times {
+  const { writes, handed, active } = work!
+  const rest = active - handed - publishing.active * publishes
+  return {
+    turn: publishing.turn,
+    write: handed / Math.max(1, writes),
+    request: Math.max(0, rest) / Math.max(1, requests! * deliveries),
+  }
 }
 
 /**
  * λ, d, g and s come from the run: λ from the publishes, d and g from round trips before anything was published, s
- * from the server's CPU, less what publishing takes. None of them is fitted from the latency under test.
+ * from the server's clock. None of them is fitted from the latency under test.
  */
 export const predict: Model = (variant, workload, measured, publishing) => {
   const { trips, deliveries, cycle } = measured
@@ -104,7 +133,7 @@ export const predict: Model = (variant, workload, measured, publishing) => {
   const echo = trips.echo ?? trips.http
   const oneWay = echo / 2
   const rate = measured.publishes / (measured.seconds * (channels === 'shared' ? 1 : subscribers))
-  const spent = spentOf(measured, publishing)
+  const times = timesOf(measured, publishing)
   const readers = channels === 'shared' ? subscribers : 1
 
   if (variant.kind === 'poll') {
@@ -119,20 +148,26 @@ export const predict: Model = (variant, workload, measured, publishing) => {
     }
   }
   if (variant.kind === 'longpoll') {
-    const request = spent / 2
-    const write = spent / 2
-    const polling = { rate, oneWay, gap: trips.http, wait, readers, request, write }
+    const polling = { rate, oneWay, gap: trips.http, wait, readers, ...times }
     const bytes = longPollBytes(polling, exchangeBytes('longpoll', workload))
     if (longPollLoad(polling) <= LONG_POLL_LOAD) {
-      return { delay: longPollDelay(polling) * 1e3, requests: longPollRequests(polling), bytes }
+      return {
+        delay: (longPollDelay(polling) + times.turn) * 1e3,
+        requests: longPollRequests(polling),
+        bytes,
+      }
     }
     const found = simulateLongPoll({ ...polling, messages: 500, random: randomOf(1) })
     const { empty, full, message } = exchangeBytes('longpoll', workload)
     const exchange = found.emptyShare * empty + (1 - found.emptyShare) * full
-    return { delay: found.delay * 1e3, requests: found.requests, bytes: found.requests * exchange + message }
+    return {
+      delay: (found.delay + times.turn) * 1e3,
+      requests: found.requests,
+      bytes: found.requests * exchange + message,
+    }
   }
   return {
-    delay: joinedDelay({ rate, oneWay, readers, write: spent }) * 1e3,
+    delay: (takenDelay({ rate, oneWay, readers, write: times.write }) + times.turn) * 1e3,
     requests: pushRequests(rate, session),
     bytes: pushBytes(variant.kind, workload, rate),
   }
@@ -149,7 +184,7 @@ export function residualsOf(
   workload: Workload,
   rounds: readonly Measured[],
   model: Model,
-  publishing: number,
+  publishing: Publishing,
 ): Residual[] {
   const pairs = rounds.flatMap((measured) => {
     const prediction = model(variant, workload, measured, publishing)

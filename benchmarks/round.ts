@@ -1,11 +1,11 @@
 import { now, until } from './clock.ts'
-import { kernelBytes, pin, type Segments, segmentsOf, steal } from './machine.ts'
+import { kernelBytes, pin, prefer, type Segments, segmentsOf, steal } from './machine.ts'
 import { channelsOf, type RoundPlan, scheduleOf, warmupOf } from './plan.ts'
 import { type Api, Child } from './processes/child.ts'
 import type { LoadApi, LoadPlan, Mark, Received } from './processes/load.ts'
 import type { ProxyApi } from './processes/proxy.ts'
 import type { Published, PublisherApi } from './processes/publisher.ts'
-import type { ServerApi } from './processes/server.ts'
+import type { ServerApi, Work } from './processes/server.ts'
 import type { Usage } from './processes/usage.ts'
 import type { Kind, Target } from './readers/reader.ts'
 import type { Trips } from './readers/trip.ts'
@@ -25,6 +25,7 @@ export interface Raw {
   /** At the window's ends. */
   readonly server: readonly [Pick<Usage, 'at' | 'cpu'>, Pick<Usage, 'at' | 'cpu'>] | undefined
   readonly serverUsage: readonly [Usage, Usage] | undefined
+  readonly work: readonly [Work, Work] | undefined
   /** Before anything is published, and at the window's ends. */
   readonly opened: Mark
   readonly load: readonly [Mark, Mark]
@@ -49,6 +50,11 @@ interface Stoppable {
   stop(): Promise<void>
 }
 
+/** Servers that are started ahead, so that a round need not wait for its own. */
+const SPARE = 5
+/** Seconds of a drain in which there is time to start them. */
+const LONG = 0.5
+
 /** The processes that stay from round to round, and those of a round. */
 export class Stage {
   readonly #url: URL | undefined
@@ -56,6 +62,7 @@ export class Stage {
   readonly #children = new Set<Stoppable>()
   readonly #load: Child<LoadApi>
   readonly #publisher: Child<PublisherApi>
+  #spare: Child<ServerApi>[] = []
   #ended = false
 
   constructor(url: URL | undefined, inject: Inject = {}) {
@@ -78,6 +85,19 @@ export class Stage {
     this.#children.delete(child)
   }
 
+  /** A server that nobody has used; while it is measured nothing else is being started. */
+  async #server(): Promise<Child<ServerApi>> {
+    if (this.#spare.length === 0) this.prepare(1)
+    await Promise.all(this.#spare.map((server) => server.call('ready', undefined)))
+    return this.#spare.shift()!
+  }
+
+  /** Starts servers ahead. @param rounds that are still to come */
+  prepare(rounds: number): void {
+    if (this.#url !== undefined) return
+    while (this.#spare.length < Math.min(SPARE, rounds)) this.#spare.push(this.#child<ServerApi>('server'))
+  }
+
   /** Ends all processes. What runs fails. */
   async end(): Promise<void> {
     this.#ended = true
@@ -86,7 +106,7 @@ export class Stage {
 
   /** Runs something against a server of its own. */
   async serve<T>(use: (url: string, server: Child<ServerApi>) => Promise<T>): Promise<T> {
-    const server = this.#child<ServerApi>('server')
+    const server = await this.#server()
     try {
       const port = await server.call('start', undefined)
       await pin(server.pid, 'server')
@@ -117,12 +137,12 @@ export class Stage {
     })
   }
 
-  /** @throws where a process can't do its part */
-  async run(plan: RoundPlan): Promise<Raw> {
-    const server = this.#url === undefined ? this.#child<ServerApi>('server') : undefined
+  /** @param left rounds after this one @throws where a process can't do its part */
+  async run(plan: RoundPlan, left = 0): Promise<Raw> {
     const proxy = plan.workload.rtt > 0 ? this.#child<ProxyApi>('proxy') : undefined
+    const server = this.#url === undefined ? await this.#server() : undefined
     try {
-      return await this.#measure(plan, server, proxy)
+      return await this.#measure(plan, server, proxy, left)
     } finally {
       for (const child of [proxy, server]) await this.#stop(child)
     }
@@ -132,6 +152,7 @@ export class Stage {
     plan: RoundPlan,
     server: Child<ServerApi> | undefined,
     proxy: Child<ProxyApi> | undefined,
+    left: number,
   ): Promise<Raw> {
     const { workload, variant, duration } = plan
     const warmup = warmupOf(plan)
@@ -148,6 +169,8 @@ export class Stage {
       server && pin(server.pid, 'server'),
       ...[load, publisher, proxy].map((child) => child && pin(child.pid, 'load')),
     ])
+
+    for (const clock of [publisher, proxy]) if (clock !== undefined) prefer(clock.pid, load.pid)
 
     const schedule = scheduleOf(plan)
     const { names, of } = channelsOf(workload)
@@ -185,6 +208,7 @@ export class Stage {
         publisher.call('usage', undefined),
         proxy?.call('usage', undefined),
         server === undefined ? statsOf(target) : undefined,
+        server?.call('work', undefined),
       ])
     const segments = () => segmentsOf(target.port, [port])
 
@@ -200,6 +224,7 @@ export class Stage {
     const proxyLag = (await proxy?.call('lag', undefined)) ?? 0
     const segmentsAfter = await segments()
     const kernel = kernelBytes()
+    if (variant.interval >= LONG || this.#spare.length === 0) this.prepare(left)
 
     const published = await publisher.call('finish', undefined)
     const drained = now() + (variant.interval + 2 + (workload.rtt * 4) / 1000) * 1e6
@@ -220,6 +245,7 @@ export class Stage {
       trips,
       server: pair(before[0] ?? before[4], after[0] ?? after[4]),
       serverUsage: pair(before[0], after[0]),
+      work: pair(before[5], after[5]),
       opened,
       load: [before[1], after[1]],
       publisher: [before[2], after[2]],

@@ -53,7 +53,10 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
   let memory: Memory[] = []
   let ceiling: Ceiling[] = []
   try {
-    let left = sections.flatMap(({ blocks }) => blocks.flat()).reduce((sum, plan) => sum + secondsOf(plan), 0)
+    const plans = sections.flatMap(({ blocks }) => blocks.flat())
+    let left = plans.reduce((sum, plan) => sum + secondsOf(plan), 0)
+    let count = plans.length
+    stage.prepare(count)
     for (const { title, blocks } of sections) {
       for (const [index, block] of blocks.entries()) {
         for (let attempt = 0; ; attempt++) {
@@ -64,8 +67,11 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
             progress(
               `${title}, block ${index + 1} of ${blocks.length}${again}: ${plan.variant.name}; ${clock(left)} left`,
             )
-            rounds.push(await one(stage, plan, histogram))
-            if (attempt === 0) left -= secondsOf(plan)
+            if (attempt === 0) {
+              left -= secondsOf(plan)
+              count--
+            }
+            rounds.push(measure(await stage.run(plan, count), histogram))
           }
           const found = rounds.flatMap(failuresOf)
           const disturbed = found.some(({ kind }) => kind === 'outside')
@@ -107,14 +113,6 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
     residuals: settings.url === undefined ? residuals(sections, kept, model) : [],
     partial: signal?.aborted ?? false,
   }
-}
-
-async function one(
-  stage: Stage,
-  plan: Section['blocks'][0][0],
-  histogram: () => Histogram,
-): Promise<Measured> {
-  return measure(await stage.run(plan), histogram)
 }
 
 function residuals(sections: readonly Section[], rounds: readonly Measured[], model: Model): Residual[] {

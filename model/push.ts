@@ -53,7 +53,15 @@ export function joinedDelay(push: Push): number {
 }
 
 /**
- * A quantile of that delay: the place in the row is k s with k = 1 … N, each as likely, and the wait is 0 or U(0, D).
+ * Delay from the moment at which the server takes the message, which is later than its arrival where it finds the
+ * server busy: a server of one thread takes nothing while it writes a row, so from then on nothing is waited for.
+ */
+export function takenDelay({ oneWay, readers, write }: Push): number {
+  return oneWay + ((readers + 1) * write) / 2
+}
+
+/**
+ * A quantile of the delay from arrival on: the place in the row is k s with k = 1 … N, each as likely, and the wait is 0 or U(0, D).
  * Their sum has no closed inverse; its distribution grows, so it is halved down to a part in 10^12.
  * @param q from 0 to 1
  */

@@ -2,7 +2,14 @@ import type { Socket } from 'node:net'
 import { randomOf } from '../../model/random.ts'
 import type { Profile } from '../profiles.ts'
 import { pollReader } from '../readers/poll.ts'
-import type { Common, Kind, Reader, Tally, Target } from '../readers/reader.ts'
+import {
+  type Common,
+  type Kind,
+  lookAtParts,
+  type Reader,
+  type Tally,
+  type Target,
+} from '../readers/reader.ts'
 import { sseReader } from '../readers/sse.ts'
 import { measureTrips } from '../readers/trip.ts'
 import { wsReader } from '../readers/ws.ts'
@@ -117,6 +124,7 @@ const api = {
   },
 
   mark(): Mark {
+    lookAtParts()
     let { up, down } = tally
     for (const socket of open) {
       up += socket.bytesWritten - socket.writableLength

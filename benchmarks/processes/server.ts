@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import { memoryBus, tidings } from '../../index.ts'
+import { type Bus, memoryBus, tidings } from '../../index.ts'
 import { now } from '../clock.ts'
 import { indexOf } from '../payload.ts'
 import { answer } from './child.ts'
@@ -7,32 +7,69 @@ import { usageMeter } from './usage.ts'
 
 /** The server under test: the plugin in an app that has nothing else, and notes when it took each message. */
 
-const usage = usageMeter()
 const accepted = new Map<string, number[]>()
+const work = { messages: 0, turn: 0, writes: 0, handed: 0 }
 let app: FastifyInstance | undefined
+let meter: ReturnType<typeof usageMeter>
+
+/** What the server has done so far; times in microseconds. */
+export type Work = Readonly<typeof work>
+
+/** Notes when each message is taken, how long its turn goes on before the readers get it, and how long they take. */
+function watch(bus: Bus): void {
+  const { log } = bus
+  const publish = bus.publish.bind(bus)
+  const flush = log.flush.bind(log)
+  let taken: number[] = []
+  let channels = new Set<string>()
+
+  const begin = (at: number) => {
+    for (const time of taken) work.turn += at - time
+    work.messages += taken.length
+    taken = []
+  }
+  bus.publish = (channel, payload, key) => {
+    const at = now()
+    // Ahead of the log's own, which hands out.
+    if (taken.length === 0) setImmediate(() => begin(now()))
+    taken.push(at)
+    channels.add(channel)
+    let times = accepted.get(channel)
+    if (times === undefined) {
+      times = []
+      accepted.set(channel, times)
+    }
+    times[indexOf(payload.json, 1)] = at
+    return publish(channel, payload, key)
+  }
+  log.flush = () => {
+    const at = now()
+    begin(at)
+    for (const channel of channels) work.writes += log.view([channel]).size
+    channels = new Set()
+    flush()
+    work.handed += now() - at
+  }
+}
 
 const api = {
+  /** It has been loaded. */
+  ready() {},
+
   /** @returns the port */
   async start(): Promise<number> {
+    meter = usageMeter()
     const bus = memoryBus()
-    const publish = bus.publish.bind(bus)
-    bus.publish = (channel, payload, key) => {
-      const accepting = publish(channel, payload, key)
-      let times = accepted.get(channel)
-      if (times === undefined) {
-        times = []
-        accepted.set(channel, times)
-      }
-      times[indexOf(payload.json, 1)] = now()
-      return accepting
-    }
+    watch(bus)
     app = Fastify()
     await app.register(tidings, { bus, publish: true, echo: true })
     await app.listen({ host: '127.0.0.1', port: 0 })
     return (app.server.address() as { port: number }).port
   },
 
-  usage,
+  usage: () => meter(),
+
+  work: (): Work => ({ ...work }),
 
   /** When each message was taken, by channel and number. */
   accepted: () => new Map([...accepted].map(([channel, times]) => [channel, Float64Array.from(times)])),

@@ -16,7 +16,7 @@ export interface Usage {
 
 const RESOLUTION = 10
 
-/** Watches this process. */
+/** Watches this process from now on. */
 export function usageMeter(): () => Usage {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION })
   delay.enable()

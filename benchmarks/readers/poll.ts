@@ -26,10 +26,14 @@ export function pollReader(
   let asked = Number.NaN
   let due = Number.NaN
 
-  const line = new Line(common, (part, at) => {
-    seen = at
-    answers.take(part.toString('latin1'))
-  })
+  const line = new Line(
+    common,
+    (part, at) => {
+      seen = at
+      answers.take(part.toString('latin1'))
+    },
+    true,
+  )
   const answers = new Answers((answer) => {
     if (!line.stopped) take(answer)
   })

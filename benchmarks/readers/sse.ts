@@ -12,24 +12,28 @@ export function sseReader(common: Common, reader: number, channel: string): Read
   let headed = false
   let received = 0
 
-  const line = new Line(common, (part, at) => {
-    raw += part.toString('latin1')
-    if (!headed) {
-      const end = raw.indexOf(BREAK + BREAK)
-      if (end === -1) return
-      const head = raw.slice(0, end)
-      if (!head.startsWith('HTTP/1.1 200') || !/\r\ntransfer-encoding: chunked/i.test(head)) {
-        throw new Error(`/sse answered ${head.split(BREAK, 1)[0]}, or no chunks`)
+  const line = new Line(
+    common,
+    (part, at) => {
+      raw += part.toString('latin1')
+      if (!headed) {
+        const end = raw.indexOf(BREAK + BREAK)
+        if (end === -1) return
+        const head = raw.slice(0, end)
+        if (!head.startsWith('HTTP/1.1 200') || !/\r\ntransfer-encoding: chunked/i.test(head)) {
+          throw new Error(`/sse answered ${head.split(BREAK, 1)[0]}, or no chunks`)
+        }
+        headed = true
+        raw = raw.slice(end + 4)
       }
-      headed = true
-      raw = raw.slice(end + 4)
-    }
-    decode()
-    const end = text.lastIndexOf('\n\n')
-    if (end === -1) return
-    for (const event of text.slice(0, end).split('\n\n')) take(event, at)
-    text = text.slice(end + 2)
-  })
+      decode()
+      const end = text.lastIndexOf('\n\n')
+      if (end === -1) return
+      for (const event of text.slice(0, end).split('\n\n')) take(event, at)
+      text = text.slice(end + 2)
+    },
+    false,
+  )
 
   const decode = () => {
     for (;;) {

@@ -63,21 +63,25 @@ export function wsReader(common: Common, reader: number, channel: string): Reade
       else throw new Error(`/ws sent ${text}`)
     } else throw new Error(`/ws sent a frame of opcode ${opcode}: ${payload.subarray(2)}`)
   })
-  const line = new Line(common, (part, at) => {
-    seen = at
-    if (upgraded) {
-      frames.take(part)
-      return
-    }
-    head += part.toString('latin1')
-    const end = head.indexOf(END)
-    if (end === -1) return
-    if (!head.startsWith('HTTP/1.1 101') || !head.includes(accept)) {
-      throw new Error(`/ws answered ${head.split('\r\n', 1)[0]}`)
-    }
-    upgraded = true
-    frames.take(Buffer.from(head.slice(end + END.length), 'latin1'))
-  })
+  const line = new Line(
+    common,
+    (part, at) => {
+      seen = at
+      if (upgraded) {
+        frames.take(part)
+        return
+      }
+      head += part.toString('latin1')
+      const end = head.indexOf(END)
+      if (end === -1) return
+      if (!head.startsWith('HTTP/1.1 101') || !head.includes(accept)) {
+        throw new Error(`/ws answered ${head.split('\r\n', 1)[0]}`)
+      }
+      upgraded = true
+      frames.take(Buffer.from(head.slice(end + END.length), 'latin1'))
+    },
+    false,
+  )
   line.request('ws', `channel=${channel}`, headers)
 
   return { ready, stop: () => line.stop() }

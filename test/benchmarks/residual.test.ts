@@ -1,11 +1,12 @@
 import t from 'tap'
-import { type BenchOptions, readBench } from '../options.ts'
-import { PUBLISH_ONLY, planOf, variantOf } from '../plan.ts'
-import type { Measured } from '../record.ts'
-import { predict, publishingOf, residualsOf, spentOf } from '../residual.ts'
+import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
+import { PUBLISH_ONLY, planOf, variantOf } from '../../benchmarks/plan.ts'
+import type { Measured } from '../../benchmarks/record.ts'
+import { predict, publishingOf, residualsOf, timesOf } from '../../benchmarks/residual.ts'
 
 const { workload, ...settings } = readBench(['--quick']) as BenchOptions
 const ws = variantOf('ws')
+const NONE = { active: 0, turn: 0 }
 
 /** Ten seconds at five messages a second to a hundred, of which only this is looked at. */
 function round(more: Partial<Measured> = {}, lagP99 = 0): Measured {
@@ -21,8 +22,7 @@ function round(more: Partial<Measured> = {}, lagP99 = 0): Measured {
     reordered: 0,
     faults: [],
     accepted: { mean: 5 },
-    cpuPerSecond: 12_000,
-    cpuPerDelivery: 24,
+    work: { turn: 0, writes: 5000, handed: 0, active: 0 },
     trips: { echo: 0.0002, http: 0.0004 },
     requests: 1,
     bytes: { up: 0, down: 300 },
@@ -31,26 +31,28 @@ function round(more: Partial<Measured> = {}, lagP99 = 0): Measured {
   } as Measured
 }
 
-t.test('what publishing takes is no part of a write', async (t) => {
+t.test('what publishing takes is no part of a request', async (t) => {
   const sections = planOf({ ...settings, workload })
-  const alone = round({ variant: PUBLISH_ONLY, publishes: 20, seconds: 4, cpuPerSecond: 2000 })
-  t.equal(publishingOf(sections, [alone, round()], workload), 400, '8,000 µs for 20')
-  t.equal(publishingOf(sections, [alone], { ...workload, rate: 1 }), 0, 'not at this rate')
-  t.equal(publishingOf(sections, [], workload), 0)
-  t.equal(spentOf(round(), 0), 24e-6)
-  t.equal(spentOf(round(), 400), 20e-6, '4 µs of 24 were publishing')
-  t.equal(spentOf(round(), 1e6), 0)
-  t.equal(spentOf(round({ cpuPerDelivery: null }), 0), 0, 'unknown')
-  // d + (N + 1)s / 2 + bNs / 2 with Ns = 2 ms at 5 messages/s.
-  const busy = 0.002 / (0.002 + Math.exp(-0.01) / 5)
-  const delay = 0.1 + (101 * 0.02) / 2 + (busy * 2) / 2
-  t.ok(Math.abs(predict(ws, workload, round(), 400)!.delay - delay) < 1e-9)
+  const work = (active: number, handed = 0, turn = 0) => ({ turn, writes: 5000, handed, active })
+  const alone = round({ variant: PUBLISH_ONLY, publishes: 20, work: work(0.02, 0, 0.0003) })
+  const stream = round({ work: work(0.25, 0.1, 0.0005) })
+  t.same(publishingOf(sections, [alone, stream], workload), { active: 0.001, turn: 0.0003 })
+  t.same(publishingOf(sections, [stream], workload), { active: 0.003, turn: 0.0005 }, 'where none was alone')
+  t.same(publishingOf(sections, [alone], { ...workload, rate: 1 }), NONE, 'not at this rate')
+  t.same(publishingOf(sections, [], workload), NONE)
+
+  const held = round({ work: work(0.65, 0.1) })
+  t.same(timesOf(held, { active: 0.001, turn: 0.0003 }), { turn: 0.0003, write: 20e-6, request: 100e-6 })
+  t.same(timesOf(round({ work: work(0.01, 0.1) }), NONE).request, 0, 'not below nothing')
+  // d + p + (N + 1)s / 2 with s = 20 µs.
+  const { delay } = predict(ws, workload, stream, { active: 0, turn: 0.0003 })!
+  t.ok(Math.abs(delay - (0.1 + 0.3 + (101 * 0.02) / 2)) < 1e-9)
 })
 
 t.test('a residual fails where the model is wrong, a delay only where the machine was quiet', async (t) => {
   const model = (delay: number, bytes: number) => () => ({ delay, bytes, requests: 1 })
   const holds = (rounds: Measured[], delay: number, bytes = 300) =>
-    residualsOf(ws, workload, rounds, model(delay, bytes), 0).map((one) => [one.figure, one.holds])
+    residualsOf(ws, workload, rounds, model(delay, bytes), NONE).map((one) => [one.figure, one.holds])
   const quiet = [round(), round(), round()]
   const all = (delay: boolean | null, bytes: boolean | null) => [
     ['delay', delay],
@@ -66,7 +68,7 @@ t.test('a residual fails where the model is wrong, a delay only where the machin
   const spoilt = round({ accepted: { mean: 500 } as Measured['accepted'] }, 30)
   t.same(holds([...quiet, spoilt], 5), all(true, true), 'the others are enough')
   t.same(
-    residualsOf(ws, workload, quiet, () => null, 0),
+    residualsOf(ws, workload, quiet, () => null, NONE),
     [],
   )
 })

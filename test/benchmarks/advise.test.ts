@@ -1,5 +1,5 @@
 import t from 'tap'
-import { cli } from '../../test/child.ts'
+import { cli } from '../child.ts'
 
 t.test('advise: help, nothing that fits, and the CPU of a run', async (t) => {
   const results = (subscribers: number) =>

@@ -1,5 +1,5 @@
-import { type BenchOptions, readBench } from '../options.ts'
-import { type Outcome, type RunOptions, run } from '../run.ts'
+import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
+import { type Outcome, type RunOptions, run } from '../../benchmarks/run.ts'
 
 /** Small: two subscribers, half a second. What it says of time is looked at by no test. */
 export const SMALL = [

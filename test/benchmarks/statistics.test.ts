@@ -1,6 +1,13 @@
 import t from 'tap'
+import {
+  compare,
+  errorOf,
+  meanEstimate,
+  medianEstimate,
+  slopeOf,
+  studentT,
+} from '../../benchmarks/statistics.ts'
 import { exponential, randomOf } from '../../model/random.ts'
-import { compare, errorOf, meanEstimate, medianEstimate, slopeOf, studentT } from '../statistics.ts'
 
 t.test('Student’s t as in the tables', async (t) => {
   t.equal(studentT(1), 12.706)

@@ -1,12 +1,12 @@
 import t from 'tap'
+import { atFloor, failuresOf } from '../../benchmarks/gates.ts'
+import { indexOf, payloadOf } from '../../benchmarks/payload.ts'
+import { headersOf } from '../../benchmarks/profiles.ts'
+import { Answers, type HttpAnswer } from '../../benchmarks/readers/answers.ts'
+import { clientFrame, Frames } from '../../benchmarks/readers/ws.ts'
+import type { Measured, Quality } from '../../benchmarks/record.ts'
+import { show, table } from '../../benchmarks/table.ts'
 import { textFrame } from '../../bus/forms.ts'
-import { atFloor, failuresOf } from '../gates.ts'
-import { indexOf, payloadOf } from '../payload.ts'
-import { headersOf } from '../profiles.ts'
-import { Answers, type HttpAnswer } from '../readers/answers.ts'
-import { clientFrame, Frames } from '../readers/ws.ts'
-import type { Measured, Quality } from '../record.ts'
-import { show, table } from '../table.ts'
 
 const GOOD: Quality = { acceptedShare: 1, early: 0, lagP99: 0.2, proxyLagP99: 0, loadCore: 0.1, steal: 0 }
 

@@ -1,9 +1,9 @@
 import t from 'tap'
-import { UNCOVERED } from '../../test/child.ts'
-import { build } from '../../test/helper.ts'
-import { report } from '../report.ts'
-import { predict } from '../residual.ts'
-import { passed } from '../run.ts'
+import { report } from '../../benchmarks/report.ts'
+import { predict } from '../../benchmarks/residual.ts'
+import { passed } from '../../benchmarks/run.ts'
+import { UNCOVERED } from '../child.ts'
+import { build } from '../helper.ts'
 import { runs, small, wrong } from './small.ts'
 
 t.test('a message that is dropped, comes twice or out of order fails the run, and it says so', async (t) => {

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { cli } from '../../test/child.ts'
-import { coefficientsOf, type Need, rank } from '../advice.ts'
-import { advise } from '../advise.ts'
+import { coefficientsOf, type Need, rank } from '../../benchmarks/advice.ts'
+import { advise } from '../../benchmarks/advise.ts'
+import { cli } from '../child.ts'
 
 const NEED: Need = {
   subscribers: 20_000,

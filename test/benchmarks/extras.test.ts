@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
 import t from 'tap'
-import { measureCeiling, measureMemory } from '../extras.ts'
-import { load, MissingPeer } from '../peers.ts'
-import { Stage } from '../round.ts'
+import { measureCeiling, measureMemory } from '../../benchmarks/extras.ts'
+import { load, MissingPeer } from '../../benchmarks/peers.ts'
+import { Stage } from '../../benchmarks/round.ts'
 import { small } from './small.ts'
 
 t.test('what is measured beside the rounds', async (t) => {
