@@ -7,7 +7,7 @@ const MOST = 200
 export class Journal {
   /** @param {string} label the key of its name */
   constructor(label) {
-    this.element = make('ol', { class: 'journal', label, tabIndex: 0, role: 'log' })
+    this.element = make('ol', { class: 'journal', label, tabIndex: 0, 'aria-live': 'polite' })
   }
 
   add(text, milliseconds) {

@@ -69,6 +69,8 @@ export default {
     'handshake.response.content-type': 'The refusal’s body: here an error that says what to mend.',
     'handshake.response.content-length': 'Bytes of the body.',
     'handshake.response.cache-control': 'Nobody keeps this answer.',
+    'handshake.response.access-control-expose-headers':
+      'Which headers a page of another origin may read, where CORS lets it ask at all.',
     'handshake.response.date': 'The server’s clock.',
     'handshake.response.keep-alive': 'How long the connection may idle.',
     'handshake.unknown': 'Not part of the handshake.',
@@ -165,6 +167,7 @@ export default {
     'handshake.response.content-type': '拒绝的正文：这里是一条说明该改什么的错误。',
     'handshake.response.content-length': '正文的字节数。',
     'handshake.response.cache-control': '谁也不要保存这个回答。',
+    'handshake.response.access-control-expose-headers': '若 CORS 允许，别的源的页面可以读取哪些头部。',
     'handshake.response.date': '服务器的时钟。',
     'handshake.response.keep-alive': '连接可以空闲多久。',
     'handshake.unknown': '与握手无关。',
