@@ -1,0 +1,93 @@
+/** The socket on which the server tells what goes over the lanes, and takes the page's controls. */
+export class Tap extends EventTarget {
+  #url
+  #socket
+  #waiting = []
+  #tries = 0
+  #asked = new Map()
+  /** Milliseconds that the server's clock is ahead of ours. */
+  offset = 0
+  #bestTrip = Number.POSITIVE_INFINITY
+  #ended = false
+
+  /** @param {URL} url */
+  constructor(url) {
+    super()
+    this.#url = url
+    this.#url.protocol = url.protocol.replace('http', 'ws')
+  }
+
+  /** Resolves once the server listens. */
+  open() {
+    return new Promise((resolve) => {
+      this.addEventListener('ready', resolve, { once: true })
+      this.#connect()
+    })
+  }
+
+  #connect() {
+    const socket = new WebSocket(this.#url)
+    this.#socket = socket
+    socket.onmessage = ({ data }) => this.#hear(JSON.parse(data))
+    socket.onclose = () => {
+      if (this.#ended) return
+      for (const { reject } of this.#waiting.splice(0)) reject(new Error('the server is away'))
+      this.dispatchEvent(new Event('lost'))
+      setTimeout(() => this.#connect(), Math.random() * Math.min(8000, 500 * 2 ** this.#tries++))
+    }
+  }
+
+  #hear(frame) {
+    if (frame.type === 'pieces') {
+      const { pieces, left, totals } = frame
+      this.dispatchEvent(Object.assign(new Event('pieces'), { pieces, left, totals }))
+    } else if (frame.type === 'ready') {
+      this.#tries = 0
+      for (let id = 0; id < 5; id++) setTimeout(() => this.#ask(id), id * 150)
+      this.dispatchEvent(new Event('ready'))
+    } else if (frame.type === 'pong') this.#set(frame)
+    else {
+      const waiting = this.#waiting.shift()
+      if (frame.type === 'error') waiting?.reject(new Error(frame.message))
+      else waiting?.resolve(frame)
+    }
+  }
+
+  /** The answer that came quickest says best how the clocks stand. */
+  #ask(id) {
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    this.#asked.set(id, { at: performance.now(), clock: Date.now() })
+    this.#socket.send(JSON.stringify({ type: 'ping', id }))
+  }
+
+  #set({ id, now }) {
+    const { at, clock } = this.#asked.get(id)
+    this.#asked.delete(id)
+    const trip = performance.now() - at
+    if (trip >= this.#bestTrip) return
+    this.#bestTrip = trip
+    const offset = now - (clock + trip / 2)
+    // Within a round trip it can't be told from none.
+    this.offset = Math.abs(offset) < trip + 2 ? 0 : offset
+  }
+
+  /**
+   * @param {object} control
+   * @returns {Promise<object>} what was done
+   */
+  control(control) {
+    return new Promise((resolve, reject) => {
+      if (this.#socket.readyState !== WebSocket.OPEN) {
+        reject(new Error('the server is away'))
+        return
+      }
+      this.#waiting.push({ resolve, reject })
+      this.#socket.send(JSON.stringify(control))
+    })
+  }
+
+  close() {
+    this.#ended = true
+    this.#socket.close()
+  }
+}
