@@ -3,13 +3,13 @@
 /**
  * The browser's own where there is one, which is in secure contexts alone; else the one below.
  * @param {Uint8Array} bytes
- * @param {SubtleCrypto | undefined} subtle
+ * @param {SubtleCrypto | null} [subtle]
  * @returns {Promise<{ bytes: Uint8Array, by: 'WebCrypto' | 'JavaScript' }>}
  */
-export async function digest(bytes, subtle = globalThis.crypto?.subtle) {
-  return subtle === undefined
-    ? { bytes: sha1(bytes), by: 'JavaScript' }
-    : { bytes: new Uint8Array(await subtle.digest('SHA-1', bytes)), by: 'WebCrypto' }
+export async function digest(bytes, subtle = globalThis.crypto.subtle) {
+  return subtle
+    ? { bytes: new Uint8Array(await subtle.digest('SHA-1', bytes)), by: 'WebCrypto' }
+    : { bytes: sha1(bytes), by: 'JavaScript' }
 }
 
 /**

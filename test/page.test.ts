@@ -9,8 +9,8 @@ t.test('the page', async (t) => {
 
   await t.test('has all its parts, in two languages', async (t) => {
     const { page, faults } = await openPage(t, browser, (await startPage(t)).url)
-    for (const summary of await page.locator('summary').all()) await summary.click()
-    t.equal(await page.locator('details[open]').count(), 6)
+    for (const summary of await page.locator('details[id] > summary').all()) await summary.click()
+    t.equal(await page.locator('details[id][open]').count(), 6)
     t.equal(await page.locator('#play').textContent(), 'Play the lesson')
     await page.getByRole('button', { name: '中文' }).click()
     t.equal(await page.locator('html').getAttribute('lang'), 'zh-Hans')

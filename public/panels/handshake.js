@@ -92,7 +92,8 @@ function side(kind, { text, base64 }) {
   const row = (line, key) => list.append(make('dt', {}, make('code', {}, line)), make('dd', { say: key }))
   row(first, `handshake.line.${kind === 'request' ? 'get' : statusOf(first)}`)
   for (const line of lines) {
-    const key = `handshake.${kind}.${line.split(':', 1)[0].toLowerCase()}`
+    const name = line.toLowerCase() === 'connection: close' ? 'close' : line.split(':', 1)[0].toLowerCase()
+    const key = `handshake.${kind}.${name}`
     row(line, key in texts.en ? key : 'handshake.unknown')
   }
   section.append(list)

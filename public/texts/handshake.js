@@ -49,6 +49,8 @@ export default {
     'handshake.request.host': 'Which server is meant, by name and port.',
     'handshake.request.connection':
       'Says that `Upgrade` concerns this one connection: a proxy must not pass it on unread.',
+    'handshake.request.close': 'The connection ends after the answer.',
+    'handshake.response.close': 'The connection ends after this answer.',
     'handshake.request.upgrade': 'The protocol to switch to.',
     'handshake.request.origin':
       'The site whose page is asking. The browser writes it, and page code can’t change it: this is what keeps foreign pages out.',
@@ -150,6 +152,8 @@ export default {
     'handshake.line.other': '这不是本接口的回答。',
     'handshake.request.host': '要找的是哪台服务器：名字和端口。',
     'handshake.request.connection': '说明 `Upgrade` 只与这一条连接有关：代理不得未经理解就转发。',
+    'handshake.request.close': '回答之后连接结束。',
+    'handshake.response.close': '这个回答之后连接结束。',
     'handshake.request.upgrade': '要切换到的协议。',
     'handshake.request.origin':
       '发出请求的页面属于哪个网站。由浏览器填写，网页代码改不了：把外来页面挡在门外的正是它。',
