@@ -29,6 +29,8 @@ export class Lane {
   figures
   totals
   isCut = false
+  /** Milliseconds that were added each way. */
+  delay = 0
   /** Called with each arrow: the key of a caption, or nothing. */
   caption
   /** Called with each arrow, after it is drawn. */

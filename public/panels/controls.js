@@ -55,7 +55,11 @@ export function mount(element) {
     rate: flow,
     size: flow,
     crowd,
-    delay: () => control({ type: 'delay', ms: value('delay') }),
+    async delay() {
+      const ms = value('delay')
+      if (!(await control({ type: 'delay', ms }))) return
+      for (const lane of stage.lanes.values()) lane.delay = ms
+    },
     interval() {
       stage.pollInterval = value('interval')
       stage.lanes.get('poll')?.start()
