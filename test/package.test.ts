@@ -37,10 +37,18 @@ await run(
 
 t.test('the package holds what is run, and no more', async (t) => {
   const files = await readdir(join(folder, 'node_modules', 'fastify-tidings'), { recursive: true })
-  for (const file of ['dist/index.js', 'dist/index.d.ts', 'dist/cli.js', 'dist/public/page.js', 'LICENSE']) {
+  for (const file of [
+    'dist/index.js',
+    'dist/index.d.ts',
+    'dist/cli.js',
+    'dist/public/page.js',
+    'dist/benchmarks/page/plots.js',
+    'dist/benchmarks/results.schema.json',
+    'LICENSE',
+  ]) {
     t.ok(files.includes(file), file)
   }
-  t.notOk(files.some((file) => /(^|\/)(test|benchmarks|node_modules)(\/|$)/.test(file)))
+  t.notOk(files.some((file) => /(^|\/)(test|fanout|reproductions|results|node_modules)(\/|$)/.test(file)))
   t.notOk(files.some((file) => file.endsWith('.ts') && !file.endsWith('.d.ts')))
 })
 
