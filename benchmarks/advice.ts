@@ -28,33 +28,63 @@ const HEADERS: model.RequestHeaders = {
   longpoll: headersOf('browser', 'longpoll', AUTHORITY).length,
 }
 
-export function coefficientsOf(results: {
+/** What of a run's figures is needed. */
+interface Results {
   settings: { subscribers: number; rate: number }
   summaries: readonly {
     section: string
     variant: string
-    cpu: { total: { value: number } | null; idle: number | null }
+    cpu: { total: { value: number } | null; idle: number | null; marginal: number | null }
   }[]
-}): Coefficients {
-  const { subscribers, rate } = results.settings
-  const headline = results.summaries.filter(
-    ({ section, cpu }) => section === 'headline' && cpu.total !== null,
-  )
-  const fastest = headline.find(({ variant }) => variant === 'poll 100 ms')
-  const idle = fastest?.cpu.idle ?? null
+}
+
+export function coefficientsOf({ settings: { subscribers, rate }, summaries }: Results): Coefficients {
+  const headline = summaries.filter(({ section, cpu }) => section === 'headline' && cpu.total !== null)
+  const known = (figure: (cpu: Results['summaries'][0]['cpu']) => number | null) =>
+    new Map(
+      headline.flatMap(({ variant, cpu }) => {
+        const value = figure(cpu)
+        return value === null ? [] : [[variant, value] as const]
+      }),
+    )
+  const idle = known((cpu) => cpu.idle)
+  const marginal = known((cpu) => cpu.marginal)
+  // Of the measured intervals the shortest: what a process does by itself is the least part there.
+  const fastest = idle.get('poll 100 ms')
+  const polls = [...marginal].filter(([name]) => name.startsWith('poll'))
+  const mean = polls.reduce((sum, [, value]) => sum + value, 0) / polls.length
+  for (const interval of model.INTERVALS) {
+    const name = model.pollName(interval)
+    if (polls.length > 0 && !marginal.has(name)) marginal.set(name, mean)
+  }
   return {
     subscribers,
     rate,
-    perDelivery: new Map(headline.map(({ variant, cpu }) => [variant, cpu.total!.value])),
-    perRequest: idle === null ? undefined : idle / 10,
+    perDelivery: known((cpu) => cpu.total!.value),
+    idle,
+    marginal,
+    perRequest: fastest === undefined ? undefined : fastest / 10,
   }
 }
+
+/** What is cheapest for a subscriber at this rate where messages may take so many seconds. */
+export function cheapestFor(
+  need: Pick<model.Need, 'rate' | 'payload' | 'latency' | 'rtt'>,
+  coefficients: Coefficients | undefined,
+): model.Way | undefined {
+  const one = { subscribers: 1, http: '2', tabs: 1, proxyIdle: Number.POSITIVE_INFINITY, ...need } as const
+  return model.cheapest(one, HEADERS, coefficients, PRICES)
+}
+
+/** A month's; roughly those of a large cloud. */
+export const PRICES: model.Prices = { gigabyte: 0.09, core: 25 }
 
 export function rank(
   need: model.Need,
   coefficients?: Coefficients,
+  prices: model.Prices = PRICES,
 ): { candidates: Candidate[]; refused: Refusal[] } {
-  const { candidates, refused } = model.rank(need, HEADERS, coefficients)
+  const { candidates, refused } = model.rank(need, HEADERS, coefficients, prices)
   return {
     candidates: candidates.map(({ binding, change, ...one }) => ({
       ...one,

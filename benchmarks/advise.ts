@@ -1,6 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { type Candidate, type Coefficients, coefficientsOf, type Need, type Refusal, rank } from './advice.ts'
+import type { Prices } from '../model/advice.ts'
+import {
+  type Candidate,
+  type Coefficients,
+  coefficientsOf,
+  type Need,
+  PRICES,
+  type Refusal,
+  rank,
+} from './advice.ts'
 import { FORMAT } from './json.ts'
 import { checked, number, oneOf, UsageError } from './options.ts'
 import { show, table } from './table.ts'
@@ -17,14 +26,23 @@ Usage: fastify-tidings advise [options]
   --http 1.1|2          (1.1)
   --tabs N              pages of one browser that are open at once (1)
   --proxy-idle S        after which a proxy on the way cuts an idle connection (60)
-  --users N             with --price-per-gb: what the egress of a month costs
-  --price-per-gb P
+  --users N             for the month's figures, where it is not --subscribers
+  --price-per-gb P      of what leaves the server (0.09)
+  --price-per-core P    of a busy core and month (25)
   --results FILE        of bench --json: what a delivery costs on your machine
   --help                this text
 `
 
-/** The command `advise`. @returns the program's exit code @throws UsageError */
-export async function advise(args: string[]): Promise<number> {
+/**
+ * The command `advise`.
+ * @param print takes what it says
+ * @returns the program's exit code
+ * @throws UsageError
+ */
+export async function advise(
+  args: string[],
+  print: (text: string) => void = (text) => process.stdout.write(text),
+): Promise<number> {
   const text = { type: 'string' } as const
   const values = checked(() =>
     parseArgs({
@@ -40,13 +58,14 @@ export async function advise(args: string[]): Promise<number> {
         'proxy-idle': text,
         users: text,
         'price-per-gb': text,
+        'price-per-core': text,
         results: text,
         help: { type: 'boolean' },
       },
     }),
   ).values
   if (values.help) {
-    process.stdout.write(HELP)
+    print(HELP)
     return 0
   }
   const whole = true
@@ -62,13 +81,15 @@ export async function advise(args: string[]): Promise<number> {
   }
   const users =
     values.users === undefined ? undefined : number('users', values.users, { least: 1, most: 1e10, whole })
-  const price =
-    values['price-per-gb'] === undefined
-      ? undefined
-      : number('price-per-gb', values['price-per-gb'], { least: 0, most: 1e6 })
+  const price = (flag: 'price-per-gb' | 'price-per-core', usual: number) =>
+    number(flag, values[flag] ?? String(usual), { least: 0, most: 1e6 })
+  const prices = {
+    gigabyte: price('price-per-gb', PRICES.gigabyte),
+    core: price('price-per-core', PRICES.core),
+  }
   const coefficients = values.results === undefined ? undefined : await readResults(values.results)
-  const { candidates, refused } = rank(need, coefficients)
-  process.stdout.write(adviceText(need, candidates, refused, coefficients, users, price))
+  const { candidates, refused } = rank(need, coefficients, prices)
+  print(adviceText(need, candidates, refused, coefficients, prices, users))
   return 0
 }
 
@@ -98,8 +119,8 @@ function adviceText(
   candidates: readonly Candidate[],
   refused: readonly Refusal[],
   coefficients: Coefficients | undefined,
-  users: number | undefined,
-  price: number | undefined,
+  prices: Prices,
+  users = need.subscribers,
 ): string {
   const lines: string[] = []
   for (const { name, why } of refused) lines.push(`${name}: not here: ${why}`)
@@ -109,6 +130,8 @@ function adviceText(
   const extrapolated =
     coefficients !== undefined &&
     (need.subscribers > 2 * coefficients.subscribers || need.rate > 4 * coefficients.rate)
+  const priced = candidates.every(({ price }) => price !== null)
+  const part = users / need.subscribers
   lines.push(
     table(
       [
@@ -116,21 +139,21 @@ function adviceText(
         'p99 ms',
         'bytes/s each',
         'egress GB a month',
-        ...(price === undefined ? [] : ['price a month']),
+        ...(priced ? ['price a month'] : []),
         `server CPU cores${extrapolated ? ' *' : ''}`,
         'radio on %',
         'bound by',
         'changes',
       ],
       candidates.map((one, i) => {
-        const egress = (one.down * need.rate * (users ?? need.subscribers) * MONTH) / 1e9
+        const egress = (one.down * need.rate * users * MONTH) / 1e9
         const place = i > 0 && one.tie ? '= ' : `${i + 1} `
         return [
           place + one.name,
           show(one.p99 * 1e3),
           show(one.bytes * need.rate),
           show(egress),
-          ...(price === undefined ? [] : [show(egress * price)]),
+          ...(priced ? [show(one.price! * part)] : []),
           show(one.cores),
           show(one.radio * 100),
           one.binding,
@@ -138,7 +161,10 @@ function adviceText(
         ]
       }),
     ),
-    'Ranked by bytes over the network, TCP/IP headers included; "=" is within 5 % of the one above: a tie.',
+    priced
+      ? `Ranked by price: ${prices.gigabyte} a GB that leaves the server and ${prices.core} a core, by --price-per-gb and --price-per-core.`
+      : 'Ranked by bytes over the network, TCP/IP headers included.',
+    '"=" is within 5 % of the one above: a tie. Changes: the rate at which it would change places with its neighbour.',
     'The radio’s share is a model with one tail of 10 s.',
     coefficients === undefined
       ? 'CPU is not told: give --results with a file of bench --json from your machine.'

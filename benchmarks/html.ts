@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
-import { LEAST_PAYLOAD } from './payload.ts'
+import type { Way } from '../model/advice.ts'
+import { type Coefficients, cheapestFor, coefficientsOf, PRICES } from './advice.ts'
 import { uplotFiles } from './peers.ts'
-import { pollVariant, variantOf, type Workload } from './plan.ts'
-import { bytesAt, colorOf, plotsOf } from './plots.ts'
+import type { Workload } from './plan.ts'
+import { plotsOf } from './plots.ts'
 import { report } from './report.ts'
 import { type Outcome, passed } from './run.ts'
 import { type Summary, summariesOf } from './summary.ts'
@@ -13,7 +14,10 @@ export async function pageOf(outcome: Outcome): Promise<string> {
   const own = (name: string) => readFile(new URL(`./page/${name}`, import.meta.url), 'utf8')
   const plots = plotsOf(outcome)
   const { settings } = outcome
-  const summaries = summariesOf(outcome).filter(
+  const all = summariesOf(outcome)
+  const coefficients = coefficientsOf({ settings: settings.workload, summaries: all })
+  const priced = ['longpoll', 'sse', 'ws'].every((name) => coefficients.marginal.has(name))
+  const summaries = all.filter(
     ({ section, bytes, variant }) =>
       section === 'headline' && bytes !== null && settings.variants.some(({ name }) => name === variant),
   )
@@ -32,8 +36,8 @@ ${plots
 <h2>Bytes a message, up and down</h2>
 ${bars(summaries)}
 <h2>The cheapest transport</h2>
-<p>Fewest bytes by the model, over message rate and the delay that may be (99 of 100 messages). A poll’s interval is the longest that keeps it; a mixed bag of costs (CPU, memory, radio) is not in it.</p>
-${map(settings.workload)}
+<p>Over message rate and the delay that may be (99 of 100 messages). ${priced ? `Lowest price of a month: what leaves the server at ${PRICES.gigabyte} a GB, by the model with the headers of a browser, and its CPU at ${PRICES.core} a core, as measured here.` : 'Fewest bytes, by the model with the headers of a browser: this run is too short to tell the CPU at other rates.'} A poll’s interval is the longest of 100 ms to 60 s that keeps the delay; white: none keeps it.</p>
+${map(settings.workload, priced ? coefficients : undefined)}
 <h2>All figures</h2>
 <pre>${escaped(report(outcome))}</pre>
 <script type="application/json" id="plots">${JSON.stringify(plots).replaceAll('<', '\\u003c')}</script>
@@ -56,12 +60,12 @@ const PARTS = [
 
 /** Stacked bars. */
 function bars(summaries: readonly Summary[]): string {
-  const sums = summaries.map(({ bytes }) => PARTS.reduce((sum, [key]) => sum + (bytes![key]?.value ?? 0), 0))
+  const sums = summaries.map(({ bytes }) => PARTS.reduce((sum, [key]) => sum + bytes![key]!.value, 0))
   const scale = 640 / Math.max(1, ...sums)
   const rows = summaries.map(({ variant, bytes }, row) => {
     let x = 120
     const rects = PARTS.map(([key, , color]) => {
-      const width = Math.max(0, (bytes![key]?.value ?? 0) * scale)
+      const width = bytes![key]!.value * scale
       const rect = `<rect x="${x.toFixed(1)}" y="${row * 28}" width="${width.toFixed(1)}" height="20" fill="${color}"/>`
       x += width
       return rect
@@ -77,25 +81,21 @@ function bars(summaries: readonly Summary[]): string {
 
 const GRID = { columns: 48, rows: 24, cell: 14 }
 
+const COLORS: Record<Way, string> = { poll: '#e69f00', longpoll: '#009e73', sse: '#0072b2', ws: '#56b4e9' }
+
 /** The map of the cheapest transport. */
-function map(workload: Workload): string {
+function map({ payload, rtt }: Workload, coefficients: Coefficients | undefined): string {
   const { columns, rows, cell } = GRID
   const cells: string[] = []
   for (let row = 0; row < rows; row++) {
     // From 100 s at the top to 10 ms.
-    const delay = 10 ** (2 - (4 * row) / (rows - 1))
+    const latency = 10 ** (2 - (4 * row) / (rows - 1))
     for (let column = 0; column < columns; column++) {
       const rate = 10 ** (-3 + (6 * column) / (columns - 1))
-      const variants = [
-        pollVariant(Math.max(0.01, delay / 0.99)),
-        ...(['longpoll', 'sse', 'ws'] as const).map((kind) => variantOf(kind)),
-      ]
-      const costs = variants.map((variant) =>
-        bytesAt(variant, { ...workload, rate, payload: Math.max(LEAST_PAYLOAD, workload.payload) }),
-      )
-      const best = variants[costs.indexOf(Math.min(...costs))]!
+      const best = cheapestFor({ rate, payload, latency, rtt: rtt / 1e3 }, coefficients)
+      const fill = best === undefined ? 'none' : COLORS[best]
       cells.push(
-        `<rect x="${60 + column * cell}" y="${row * cell}" width="${cell}" height="${cell}" fill="${colorOf([best], best.name)}"/>`,
+        `<rect x="${60 + column * cell}" y="${row * cell}" width="${cell}" height="${cell}" fill="${fill}"/>`,
       )
     }
   }
@@ -108,9 +108,9 @@ function map(workload: Workload): string {
     (power) =>
       `<text x="0" y="${12 + ((2 - power) / 4) * (bottom - 14)}">${power >= 0 ? `${10 ** power} s` : `${1000 * 10 ** power} ms`}</text>`,
   )
-  const legend = [pollVariant(1), variantOf('longpoll'), variantOf('sse'), variantOf('ws')].map(
-    (variant, i) =>
-      `<rect x="${60 + i * 130}" y="${bottom + 44}" width="14" height="14" fill="${colorOf([variant], variant.name)}"/><text x="${80 + i * 130}" y="${bottom + 56}">${variant.kind}</text>`,
+  const legend = Object.entries(COLORS).map(
+    ([name, color], i) =>
+      `<rect x="${60 + i * 130}" y="${bottom + 44}" width="14" height="14" fill="${color}"/><text x="${80 + i * 130}" y="${bottom + 56}">${name}</text>`,
   )
   return `<svg viewBox="0 0 760 ${bottom + 70}" role="img" aria-label="The cheapest transport">${cells.join('')}${across.join('')}${up.join('')}<text x="60" y="${bottom + 34}">messages/s to a subscriber; up: the delay that may be</text>${legend.join('')}</svg>`
 }

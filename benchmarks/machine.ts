@@ -39,16 +39,9 @@ export async function pin(pid: number, core: 'server' | 'load'): Promise<boolean
   return (await tool('taskset', ['-a', '-c', '-p', list, String(pid)])) !== undefined
 }
 
-/**
- * Lets what keeps time go before what only waits, where both share a core. Raising a priority takes a privilege;
- * lowering one does not.
- */
-export function prefer(first: number, second: number): void {
-  try {
-    setPriority(first, -10)
-  } catch {
-    setPriority(second, 10)
-  }
+/** Lets all else on its core go before this process, which only waits: that takes no privilege. */
+export function yieldTo(pid: number): void {
+  setPriority(pid, 10)
 }
 
 /** Segments of the connections to a port, as the server's kernel has counted them. */
@@ -75,6 +68,7 @@ export async function segmentsOf(port: number, without: readonly number[]): Prom
 function read(path: string): string {
   try {
     return readFileSync(path, 'latin1')
+    /* c8 ignore next 3 -- elsewhere than on Linux */
   } catch {
     return ''
   }

@@ -172,5 +172,5 @@ export function scheduleOf(plan: RoundPlan): Float64Array[] {
 
 /** Roughly what a round takes, in seconds, the start of its processes included. */
 export function secondsOf(plan: RoundPlan): number {
-  return warmupOf(plan) + plan.duration + plan.variant.interval + 0.9
+  return warmupOf(plan) + plan.duration + plan.variant.interval + 0.3
 }

@@ -5,7 +5,7 @@ import type { Variant, Workload } from './plan.ts'
 import { CURVE, type Measured } from './record.ts'
 import { exchangeBytes, type Publishing, publishingOf, pushBytes, timesOf } from './residual.ts'
 import type { Outcome } from './run.ts'
-import { meanOf, medianEstimate } from './statistics.ts'
+import { type Estimate, meanOf, medianEstimate } from './statistics.ts'
 import { type Summary, summariesOf } from './summary.ts'
 
 /** What the page draws: pure, from the outcome. */
@@ -18,6 +18,8 @@ export interface Series {
   readonly line: boolean
   readonly dash: boolean
   readonly hollow: boolean
+  /** The interval of each point, where it has one. */
+  readonly bars?: readonly (readonly [low: number, high: number] | null)[]
 }
 
 export interface Plot {
@@ -50,7 +52,8 @@ function roundsOf({ rounds }: Outcome, section: string, variant: string): Measur
 }
 
 function latencyPlot(outcome: Outcome): Plot {
-  const { variants, workload } = outcome.settings
+  const { settings } = outcome
+  const { variants, workload } = settings
   const series = variants.flatMap((variant) => {
     const rounds = roundsOf(outcome, 'headline', variant.name).filter(({ latency }) => latency !== null)
     if (rounds.length === 0) return []
@@ -62,7 +65,7 @@ function latencyPlot(outcome: Outcome): Plot {
       (_, i) => medianEstimate(rounds.map(({ latency }) => latency!.curve[i]!)).value,
     )
     const publishing = publishingOf(outcome.sections, outcome.rounds, workload)
-    const model = quantileOf(variant, workload, rounds, publishing)
+    const model = settings.url === undefined ? quantileOf(variant, workload, rounds, publishing) : undefined
     return [
       { ...own, label: variant.name, dash: false, x: x.slice(0, count), y },
       ...(model === undefined
@@ -114,19 +117,22 @@ function quantileOf(
 }
 
 /** Rates of the lines from model and fit. */
-const RATES = Array.from({ length: 33 }, (_, i) => 10 ** (-2 + i / 8))
+const RATES = Array.from({ length: 17 }, (_, i) => 10 ** (-2 + i / 4))
 
 function crossoverPlots(outcome: Outcome): Plot[] {
   const { variants, workload } = outcome.settings
   const summaries = summariesOf(outcome).filter(({ section }) => /^(headline|rate )/.test(section))
   const rateOf = (section: string) =>
     outcome.sections.find(({ name }) => name === section)!.blocks[0]![0]!.workload.rate
-  const points = (variant: Variant, figure: (summary: Summary) => number | undefined): Series[] => {
-    const own = summaries.filter(
-      (summary) => summary.variant === variant.name && figure(summary) !== undefined,
-    )
-    const sorted = own.sort((a, b) => rateOf(a.section) - rateOf(b.section))
-    if (sorted.length === 0) return []
+  const points = (variant: Variant, figure: (summary: Summary) => Estimate | null): Series[] => {
+    const own = summaries
+      .filter((summary) => summary.variant === variant.name)
+      .flatMap((summary) => {
+        const estimate = figure(summary)
+        return estimate === null ? [] : [{ rate: rateOf(summary.section), ...estimate }]
+      })
+      .sort((a, b) => a.rate - b.rate)
+    if (own.length === 0) return []
     return [
       {
         label: variant.name,
@@ -134,8 +140,9 @@ function crossoverPlots(outcome: Outcome): Plot[] {
         line: false,
         dash: false,
         hollow: false,
-        x: sorted.map(({ section }) => rateOf(section)),
-        y: sorted.map((summary) => figure(summary)!),
+        x: own.map(({ rate }) => rate),
+        y: own.map(({ value }) => value),
+        bars: own.map(({ low, high }) => (low === null || high === null ? null : [low, high])),
       },
     ]
   }
@@ -153,35 +160,35 @@ function crossoverPlots(outcome: Outcome): Plot[] {
     {
       id: 'bytes-rate',
       title: 'Bytes a subscriber and second',
-      note: 'Points are measured, lines are the model. Where many messages share an answer, polling costs fewer bytes than a push a message.',
+      note: 'Points are measured, with intervals of 95 % where there is more than one round; lines are the model. Where many messages share an answer, polling costs fewer bytes than a push a message.',
       x,
       y: { label: 'bytes/s' },
       series: variants.flatMap((variant) => [
-        ...points(variant, ({ bytes, section }) =>
-          bytes === null ? undefined : (bytes.up!.value + bytes.down!.value) * rateOf(section),
-        ),
+        ...points(variant, ({ bytes, section }) => bytes && times(bytes.both!, rateOf(section))),
         line(variant, 'model', (rate) => rate * bytesAt(variant, { ...workload, rate })),
       ]),
     },
     {
       id: 'cpu-rate',
       title: 'Server CPU a subscriber and second',
-      note: 'Points are measured; the dashed lines are idle cost and slope fitted to them.',
+      note: 'Points are measured, with intervals of 95 % where there is more than one round; hollow ones are of the fit: idle cost and slope.',
       x,
       y: { label: 'µs/s' },
       series: variants.flatMap((variant) => {
         const fit = summaries.find((summary) => summary.variant === variant.name)?.cpu
         return [
-          ...points(variant, ({ cpu }) =>
-            cpu.perSecond ? cpu.perSecond.value / workload.subscribers : undefined,
-          ),
+          ...points(variant, ({ cpu }) => cpu.perSecond && times(cpu.perSecond, 1 / workload.subscribers)),
           ...(fit?.idle == null || fit.marginal === null
             ? []
-            : [line(variant, 'fit', (rate) => fit.idle! + fit.marginal! * rate)]),
+            : [{ ...line(variant, 'fit', (rate) => fit.idle! + fit.marginal! * rate), line: false }]),
         ]
       }),
     },
   ]
+}
+
+function times({ value, low, high }: Estimate, factor: number): Estimate {
+  return { value: value * factor, low: low && low * factor, high: high && high * factor }
 }
 
 /** The model's bytes a message, with no round behind it. */

@@ -5,13 +5,15 @@ export const PROFILES: readonly Profile[] = ['minimal', 'fetch', 'browser']
 
 type Kind = 'poll' | 'longpoll' | 'sse' | 'ws'
 
-/** What fetch of Node 20 sends. */
+/** What fetch of Node 20 sends for our client, which asks past every cache. */
 const FETCH = [
   'connection: keep-alive',
   'accept: */*',
   'accept-language: *',
   'sec-fetch-mode: cors',
   'user-agent: node',
+  'pragma: no-cache',
+  'cache-control: no-cache',
   'accept-encoding: gzip, deflate',
 ]
 
@@ -30,7 +32,16 @@ const LAST = [
 const NO_CACHE = ['Pragma: no-cache', 'Cache-Control: no-cache']
 const PLATFORM = 'sec-ch-ua-platform: "Linux"'
 const MOBILE = 'sec-ch-ua-mobile: ?0'
-const BROWSER_FETCH = ['Connection: keep-alive', PLATFORM, AGENT, BRANDS, MOBILE, 'Accept: */*', ...LAST]
+const BROWSER_FETCH = [
+  'Connection: keep-alive',
+  ...NO_CACHE,
+  PLATFORM,
+  AGENT,
+  BRANDS,
+  MOBILE,
+  'Accept: */*',
+  ...LAST,
+]
 const BROWSER: Record<Kind, readonly string[]> = {
   poll: BROWSER_FETCH,
   longpoll: BROWSER_FETCH,

@@ -22,6 +22,7 @@ export interface Latency {
 export interface Bytes {
   readonly up: number
   readonly down: number
+  readonly both: number
   /** What of both is payload, what envelope around it, and the rest: HTTP, lines, chunks, frames. */
   readonly payload: number
   readonly envelope: number
@@ -231,6 +232,7 @@ function bytesOf({ plan, opened, segments, load }: Raw, deliveries: number, seco
   return {
     up,
     down,
+    both: up + down,
     payload,
     envelope: envelope - payload,
     overhead: up + down - envelope,

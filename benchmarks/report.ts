@@ -9,7 +9,8 @@ export function report(outcome: Outcome): string {
   const { sections, settings, failures, residuals, partial, repeated } = outcome
   const summaries = summariesOf(outcome)
   const parts: string[] = []
-  if (partial) parts.push('PARTIAL: it was interrupted; these are the blocks that were whole.\n')
+  if (partial)
+    parts.push('PARTIAL: interrupted. What follows is of the blocks that were complete, and no full run.\n')
   const { subscribers, channels, rate, payload, profile, rtt } = settings.workload
   parts.push(
     `${subscribers} subscribers, ${channels === 'shared' ? 'one channel' : 'a channel each'}, ${rate} messages/s a channel, ` +

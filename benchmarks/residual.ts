@@ -193,7 +193,7 @@ export function residualsOf(
   const found: Record<keyof Prediction, (measured: Measured) => number | undefined> = {
     delay: ({ accepted }) => accepted?.mean,
     requests: ({ requests }) => requests ?? undefined,
-    bytes: ({ bytes }) => (bytes === null ? undefined : bytes.up + bytes.down),
+    bytes: ({ bytes }) => bytes?.both,
   }
   return (Object.keys(found) as (keyof Prediction)[]).flatMap((figure) => {
     const both = pairs.flatMap(({ measured, prediction }) => {

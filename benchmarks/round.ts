@@ -1,8 +1,8 @@
 import { now, until } from './clock.ts'
-import { kernelBytes, pin, prefer, type Segments, segmentsOf, steal } from './machine.ts'
+import { kernelBytes, pin, type Segments, segmentsOf, steal, yieldTo } from './machine.ts'
 import { channelsOf, type RoundPlan, scheduleOf, warmupOf } from './plan.ts'
 import { type Api, Child } from './processes/child.ts'
-import type { LoadApi, LoadPlan, Mark, Received } from './processes/load.ts'
+import type { LoadApi, Mark, Received } from './processes/load.ts'
 import type { ProxyApi } from './processes/proxy.ts'
 import type { Published, PublisherApi } from './processes/publisher.ts'
 import type { ServerApi, Work } from './processes/server.ts'
@@ -41,7 +41,7 @@ export interface Raw {
 
 /** For tests: what is done to a round so that it must fail. */
 export interface Inject {
-  readonly load?: LoadPlan['inject']
+  readonly spoil?: boolean
   /** Milliseconds. */
   readonly starve?: number
 }
@@ -129,6 +129,7 @@ export class Stage {
         seed: 1,
         channels: new Array<string>(subscribers).fill('idle'),
         messages: new Array<number>(subscribers).fill(0),
+        spoil: false,
       })
       const rssBytes = await server.call('memory', undefined)
       const kernel = kernelBytes()
@@ -170,7 +171,8 @@ export class Stage {
       ...[load, publisher, proxy].map((child) => child && pin(child.pid, 'load')),
     ])
 
-    for (const clock of [publisher, proxy]) if (clock !== undefined) prefer(clock.pid, load.pid)
+    // Publisher and proxy keep time: they must not wait for the load.
+    yieldTo(load.pid)
 
     const schedule = scheduleOf(plan)
     const { names, of } = channelsOf(workload)
@@ -186,7 +188,7 @@ export class Stage {
       seed: plan.seed,
       channels: readers.map((channel) => names[channel]!),
       messages: readers.map((channel) => schedule[channel]!.length),
-      ...(this.#inject.load && { inject: this.#inject.load }),
+      spoil: this.#inject.spoil ?? false,
     })
 
     const opened = await load.call('mark', undefined)
@@ -199,7 +201,7 @@ export class Stage {
       times: schedule,
       start,
       payload: workload.payload,
-      ...(this.#inject.starve && { starve: this.#inject.starve }),
+      starve: this.#inject.starve ?? 0,
     })
     const look = () =>
       Promise.all([

@@ -1,6 +1,6 @@
 import { type Ceiling, type Memory, measureCeiling, measureMemory } from './extras.ts'
 import { type Failure, failuresOf } from './gates.ts'
-import { type Histogram, histograms } from './peers.ts'
+import { histograms } from './peers.ts'
 import { planOf, type Section, type Settings, secondsOf } from './plan.ts'
 import { type Measured, measure } from './record.ts'
 import { type Model, predict, publishingOf, type Residual, residualsOf } from './residual.ts'
@@ -41,12 +41,12 @@ const CEILING = 5
 
 /** @throws MissingPeer */
 export async function run(settings: Settings, options: RunOptions): Promise<Outcome> {
-  const { progress, signal, model = predict, inject } = options
+  const { progress, signal = new AbortController().signal, model = predict, inject } = options
   const histogram = await histograms()
   const sections = planOf(settings)
   const stage = new Stage(settings.url, inject)
   const end = () => stage.end()
-  signal?.addEventListener('abort', end)
+  signal.addEventListener('abort', end)
   const kept: Measured[] = []
   const failures: Failure[] = []
   let repeated = 0
@@ -97,9 +97,9 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
     }
     /* c8 ignore stop */
   } catch (error) {
-    if (!signal?.aborted) throw error
+    if (!signal.aborted) throw error
   } finally {
-    signal?.removeEventListener('abort', end)
+    signal.removeEventListener('abort', end)
     await stage.end()
   }
   return {
@@ -111,13 +111,13 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
     memory,
     ceiling,
     residuals: settings.url === undefined ? residuals(sections, kept, model) : [],
-    partial: signal?.aborted ?? false,
+    partial: signal.aborted,
   }
 }
 
 function residuals(sections: readonly Section[], rounds: readonly Measured[], model: Model): Residual[] {
   return sections.flatMap(({ name, blocks }) =>
-    (blocks[0] ?? []).flatMap(({ variant, workload }) => {
+    blocks[0]!.flatMap(({ variant, workload }) => {
       const own = rounds.filter((round) => round.section === name && round.variant === variant.name)
       const publishing = publishingOf(sections, rounds, workload)
       return own.length === 0 ? [] : residualsOf(variant, workload, own, model, publishing)

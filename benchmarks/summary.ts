@@ -62,7 +62,7 @@ export function summariesOf({ sections, rounds, settings }: Outcome): Summary[] 
 
 /** In the order in which they are shown, whatever the order in which they ran. */
 function namesOf({ blocks }: Section): string[] {
-  const names = (blocks[0] ?? []).map(({ variant }) => variant.name)
+  const names = blocks[0]!.map(({ variant }) => variant.name)
   const place = (name: string) => {
     if (name.startsWith('poll')) return /\d ms/.test(name) ? 0 : 1
     return ['longpoll', 'sse', 'ws', AGAIN, PUBLISH_ONLY].indexOf(name) + 2
@@ -169,7 +169,7 @@ export interface Ranked {
 const FIGURES: Record<Ranked['figure'], (round: Measured) => number | null> = {
   latency: ({ latency }) => latency?.mean ?? null,
   cpu: ({ cpuPerDelivery }) => cpuPerDelivery,
-  bytes: ({ bytes }) => bytes && bytes.up + bytes.down,
+  bytes: ({ bytes }) => bytes?.both ?? null,
 }
 
 /** Every variant against ws, ws itself among them: that is the noise floor. A quick run ranks nothing. */

@@ -23,12 +23,23 @@ export interface Need {
   readonly proxyIdle: number
 }
 
-/** What the theory can't know, measured on some machine. */
+/** What the theory can't know, measured on some machine: microseconds of server CPU, by the transport's name. */
 export interface Coefficients {
-  /** Microseconds of server CPU that a delivery takes, by the transport's name. */
+  /** Of a delivery, all else included, at the rate that was measured. */
   readonly perDelivery: ReadonlyMap<string, number>
-  /** Of a request for nothing, or nearly; polls are reckoned by it where it is known. */
+  /** Of a subscriber and second to whom nothing comes, and of one delivery more: right at other rates, too. */
+  readonly idle: ReadonlyMap<string, number>
+  readonly marginal: ReadonlyMap<string, number>
+  /** Of a request for nothing, or nearly: polls of any interval are reckoned by it. */
   readonly perRequest: number | undefined
+}
+
+/** Of a month, in any currency. */
+export interface Prices {
+  /** A gigabyte that leaves the server. */
+  readonly gigabyte: number
+  /** A core that is busy all the time. */
+  readonly core: number
 }
 
 /** Bytes of the header lines that a client sends with a request of each kind. */
@@ -61,6 +72,8 @@ export interface Candidate {
   readonly bytes: number
   readonly down: number
   readonly cores: number | null
+  /** Of a month: what leaves the server, and its CPU. Null: no prices, or the CPU is not known. */
+  readonly price: number | null
   /** The share of the time that a phone's radio is on. */
   readonly radio: number
   readonly binding: Binding
@@ -85,7 +98,7 @@ const CHANNEL = 7
 /** Signs of life, in seconds. */
 const BEATS = { sse: SSE_BEAT.every, ws: WS_BEAT.every, longpoll: WAIT }
 /** Intervals of polls that are looked at, in seconds. */
-const INTERVALS = [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60]
+export const INTERVALS = [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60]
 /** Messages in one answer to a poll, at most. */
 const LIMIT = 100
 /** Figures of the model that lie this near to each other are a tie. */
@@ -105,17 +118,27 @@ function nameOf({ way, interval }: Choice): string {
   return way === 'poll' ? pollName(interval) : way
 }
 
-/** The transports that fit, the one with the fewest bytes first, and those that don't. */
+/** What a month has of seconds. */
+const MONTH = 30 * 24 * 3600
+
+/**
+ * The transports that fit, the cheapest first, and those that don't.
+ * @param prices with them, and the CPU of all that fit, the cheapest is the lowest price; else the fewest bytes
+ */
 export function rank(
   need: Need,
   headers: RequestHeaders,
   coefficients?: Coefficients,
+  prices?: Prices,
 ): { candidates: Candidate[]; refused: Refusal[] } {
   const { fits, refused } = choicesOf(need)
+  const priced = prices !== undefined && fits.every((choice) => coresOf(choice, need, coefficients) !== null)
+  const costAt = (choice: Choice, at: Need) =>
+    priced ? priceOf(choice, at, headers, coefficients, prices)! : bytesOf(choice, at, headers).both
   const sorted = fits
-    .map((choice) => ({ choice, ...bytesOf(choice, need, headers) }))
-    .sort((a, b) => a.both - b.both)
-  const candidates = sorted.map(({ choice, both, down }, i): Candidate => {
+    .map((choice) => ({ choice, cost: costAt(choice, need), ...bytesOf(choice, need, headers) }))
+    .sort((a, b) => a.cost - b.cost)
+  const candidates = sorted.map(({ choice, cost, both, down }, i): Candidate => {
     const above = sorted[i - 1]
     const other = sorted[i === 0 ? 1 : i - 1]?.choice
     return {
@@ -125,10 +148,11 @@ export function rank(
       bytes: both,
       down,
       cores: coresOf(choice, need, coefficients),
+      price: priceOf(choice, need, headers, coefficients, prices),
       radio: radioOf(choice, need),
       binding: bindingOf(choice, need),
-      change: other === undefined ? null : changeOf(choice, other, need, headers),
-      tie: above !== undefined && both / above.both <= 1 + TIE,
+      change: other === undefined ? null : changeOf(choice, other, need, costAt),
+      tie: above !== undefined && cost / above.cost <= 1 + TIE,
     }
   })
   return { candidates, refused }
@@ -190,14 +214,53 @@ function bytesOf(choice: Choice, need: Need, headers: RequestHeaders): { both: n
   return { both: requests * request + down + tcp, down: down + (tcp * 2) / 3 }
 }
 
+/** Of all subscribers. Null where no run tells. */
 function coresOf(choice: Choice, need: Need, coefficients: Coefficients | undefined): number | null {
-  if (coefficients === undefined) return null
-  const { subscribers, rate } = need
-  if (choice.way === 'poll' && coefficients.perRequest !== undefined) {
-    return (subscribers * coefficients.perRequest) / choice.interval / 1e6
+  const each = coefficients && cpuOf(choice, need.rate, coefficients)
+  return each === undefined ? null : (need.subscribers * each) / 1e6
+}
+
+/** Microseconds of CPU of a subscriber and second. */
+function cpuOf(choice: Choice, rate: number, coefficients: Coefficients): number | undefined {
+  const { perDelivery, idle, marginal, perRequest } = coefficients
+  const name = nameOf(choice)
+  if (choice.way === 'poll' && perRequest !== undefined) {
+    return perRequest / choice.interval + rate * (marginal.get(name) ?? 0)
   }
-  const spent = coefficients.perDelivery.get(nameOf(choice))
-  return spent === undefined ? null : (subscribers * rate * spent) / 1e6
+  const still = idle.get(name)
+  const more = marginal.get(name)
+  if (still !== undefined && more !== undefined) return Math.max(0, still + rate * more)
+  const all = perDelivery.get(name)
+  return all === undefined ? undefined : rate * all
+}
+
+/** Of a month, for all subscribers. */
+function priceOf(
+  choice: Choice,
+  need: Need,
+  headers: RequestHeaders,
+  coefficients: Coefficients | undefined,
+  prices: Prices | undefined,
+): number | null {
+  const cores = coresOf(choice, need, coefficients)
+  if (cores === null || prices === undefined) return null
+  const { down } = bytesOf(choice, need, headers)
+  return ((need.subscribers * need.rate * down * MONTH) / 1e9) * prices.gigabyte + cores * prices.core
+}
+
+/** The cheapest that fits, as in `rank`. Undefined: none fits. */
+export function cheapest(
+  need: Need,
+  headers: RequestHeaders,
+  coefficients?: Coefficients,
+  prices?: Prices,
+): Way | undefined {
+  const { fits } = choicesOf(need)
+  const priced = fits.map((choice) => priceOf(choice, need, headers, coefficients, prices))
+  const costs = priced.includes(null)
+    ? fits.map((choice) => bytesOf(choice, need, headers).both)
+    : (priced as number[])
+  return fits[costs.indexOf(Math.min(...costs))]?.way
 }
 
 function radioOf({ way, interval }: Choice, { rate }: Need): number {
@@ -218,11 +281,13 @@ function bindingOf({ way, interval }: Choice, { rtt, http }: Need): Binding {
 const STEPS = Array.from({ length: 160 }, (_, i) => 10 ** ((i + 1) / 40))
 
 /** The rate nearest to this one at which two of them change places. */
-function changeOf(choice: Choice, other: Choice, need: Need, headers: RequestHeaders): Candidate['change'] {
-  const lower = (rate: number) => {
-    const at = { ...need, rate }
-    return bytesOf(choice, at, headers).both < bytesOf(other, at, headers).both
-  }
+function changeOf(
+  choice: Choice,
+  other: Choice,
+  need: Need,
+  costAt: (choice: Choice, at: Need) => number,
+): Candidate['change'] {
+  const lower = (rate: number) => costAt(choice, { ...need, rate }) < costAt(other, { ...need, rate })
   const now = lower(need.rate)
   const rate = STEPS.flatMap((step) => [need.rate * step, need.rate / step]).find((at) => lower(at) !== now)
   return rate === undefined ? null : { other: nameOf(other), rate }

@@ -25,7 +25,7 @@ t.test('what is wrong is said in one line, with exit code 1', async (t) => {
   const cases: [args: string[], why: RegExp, env?: NodeJS.ProcessEnv][] = [
     [['--nope'], /'--nope'.*--help/],
     [['serve', '--port', '-1'], /'--port'/],
-    [['bench'], /Unknown command 'bench'/],
+    [['toString'], /Unknown command 'toString'/],
     [['serve', 'twice'], /Unknown command 'serve twice'/],
     [['--port', '65536'], /Port '65536' must be a whole number from 0 to 65535/],
     [[], /Port 'http' must be/, { PORT: 'http' }],

@@ -43,11 +43,13 @@ t.test('the package holds what is run, and no more', async (t) => {
     'dist/cli.js',
     'dist/public/page.js',
     'dist/public/lib/uplot/LICENSE',
+    'dist/benchmarks/page/plots.js',
+    'dist/benchmarks/results.schema.json',
     'LICENSE',
   ]) {
     t.ok(files.includes(file), file)
   }
-  t.notOk(files.some((file) => /(^|\/)(test|benchmarks|node_modules)(\/|$)/.test(file)))
+  t.notOk(files.some((file) => /(^|\/)(test|fanout|reproductions|results|node_modules)(\/|$)/.test(file)))
   t.notOk(files.some((file) => file.endsWith('.ts') && !file.endsWith('.d.ts')))
 })
 

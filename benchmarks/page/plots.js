@@ -23,6 +23,7 @@ function draw() {
         scales: { x: { time: false, distr: 3, log: 10 }, y: { distr: 3, log: 10 } },
         axes: [axis(plot.x), { ...axis(plot.y), size: 70 }],
         legend: { live: false },
+        hooks: { draw: [(chart) => bars(chart, plot.series)] },
         series: [
           { label: plot.x.label },
           ...plot.series.map(({ label, color, dash, line, hollow }) => ({
@@ -32,7 +33,7 @@ function draw() {
             dash: dash ? [6, 5] : undefined,
             spanGaps: true,
             points: {
-              show: !line || hollow === false,
+              show: !line,
               size: 8,
               stroke: color,
               fill: hollow ? 'transparent' : color,
@@ -44,6 +45,29 @@ function draw() {
       place,
     )
   }
+}
+
+/** Intervals: a line from low to high through its point. */
+function bars({ ctx, valToPos, scales }, series) {
+  ctx.save()
+  ctx.lineWidth = devicePixelRatio
+  for (const { color, x, bars = [] } of series) {
+    ctx.strokeStyle = color
+    for (const [i, interval] of bars.entries()) {
+      if (interval === null) continue
+      const [low, high] = interval.map((value) => valToPos(Math.max(value, scales.y.min), 'y', true))
+      const at = valToPos(x[i], 'x', true)
+      ctx.beginPath()
+      for (const y of [low, high]) {
+        ctx.moveTo(at - 4 * devicePixelRatio, y)
+        ctx.lineTo(at + 4 * devicePixelRatio, y)
+      }
+      ctx.moveTo(at, low)
+      ctx.lineTo(at, high)
+      ctx.stroke()
+    }
+  }
+  ctx.restore()
 }
 
 function short(value) {

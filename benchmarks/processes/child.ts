@@ -85,7 +85,8 @@ export function answer(api: Api): void {
     } catch (error) {
       reply = { id, error: (error as Error).message }
     }
-    if (process.connected) process.send!(reply)
+    // The parent may have gone meanwhile, and needs no answer then.
+    if (process.connected) process.send!(reply, undefined, undefined, () => {})
   })
   process.on('disconnect', () => process.exit())
   // The terminal sends Ctrl-C to all of a group: the parent has still to ask for figures, and lets go when it has.

@@ -30,8 +30,8 @@ export interface LoadPlan {
   readonly channels: readonly string[]
   /** The messages that come to each subscriber. */
   readonly messages: readonly number[]
-  /** For tests: what is done to the first subscriber's second message. */
-  readonly inject?: 'drop' | 'duplicate' | 'swap'
+  /** For tests: the second message of the first four subscribers is dropped, doubled, swapped, and a foreign one. */
+  readonly spoil: boolean
 }
 
 /** What has been counted up to a moment. */
@@ -89,7 +89,7 @@ const api = {
     let fault = (_text: string) => {}
     const broken = new Promise<never>((_, reject) => {
       fault = (text) => {
-        if (faults.length < 5) faults.push(text)
+        faults = [...faults, text].slice(0, 5)
         reject(new Error(text))
       }
     })
@@ -112,7 +112,7 @@ const api = {
       cycles,
       open,
       fault,
-      deliver: plan.inject === undefined ? deliver : spoilt(plan.inject, deliver),
+      deliver: plan.spoil ? spoilt(deliver) : deliver,
     }
     const random = randomOf(plan.seed)
     readers = plan.channels.map((channel, reader) => {
@@ -138,26 +138,33 @@ const api = {
 
   /** Ends the subscribers. */
   close(): Received {
+    lookAtParts()
     for (const reader of readers) reader.stop()
     return { at: received, duplicates, reordered, faults, cycles: Float64Array.from(cycles) }
   },
 }
 
 /** For tests: a wire that does what the real one never may. */
-function spoilt(inject: NonNullable<LoadPlan['inject']>, deliver: Common['deliver']): Common['deliver'] {
-  let held: number | undefined
+function spoilt(deliver: Common['deliver']): Common['deliver'] {
+  let held = 0
+  const second: Common['deliver'][] = [
+    () => {},
+    (reader, index, at) => {
+      deliver(reader, index, at)
+      deliver(reader, index, at)
+    },
+    (_, __, at) => {
+      held = at
+    },
+    (reader, index, at) => {
+      deliver(reader, index, at)
+      deliver(reader, Number.POSITIVE_INFINITY, at)
+    },
+  ]
   return (reader, index, at) => {
-    if (reader !== 0 || index > 2) deliver(reader, index, at)
-    else if (inject === 'drop') {
-      if (index !== 1) deliver(reader, index, at)
-    } else if (inject === 'duplicate') {
-      deliver(reader, index, at)
-      if (index === 1) deliver(reader, index, at)
-    } else if (index === 1) held = at
-    else {
-      deliver(reader, index, at)
-      if (held !== undefined) deliver(reader, 1, held)
-    }
+    const way = index === 1 ? (second[reader] ?? deliver) : deliver
+    way(reader, index, at)
+    if (reader === 2 && index === 2) deliver(reader, 1, held)
   }
 }
 

@@ -98,7 +98,6 @@ export class Line {
     common.tally.connections++
     common.open.add(socket)
     const take = (part: Buffer, at: number) => {
-      if (this.#stopped) return
       try {
         data(part, at)
       } catch (error) {

@@ -55,7 +55,7 @@ export function sseReader(common: Common, reader: number, channel: string): Read
       received += deliverAll(common, reader, event, at)
     }
   }
-  line.request('sse', `channel=${channel}`)
+  line.request('sse', `channel=${channel}&cursor=now`)
 
   return {
     ready,

@@ -82,7 +82,7 @@ export function wsReader(common: Common, reader: number, channel: string): Reade
     },
     false,
   )
-  line.request('ws', `channel=${channel}`, headers)
+  line.request('ws', `channel=${channel}&cursor=now`, `${headers}Sec-WebSocket-Protocol: tidings\r\n`)
 
   return { ready, stop: () => line.stop() }
 }

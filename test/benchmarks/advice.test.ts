@@ -1,7 +1,6 @@
 import t from 'tap'
-import { coefficientsOf, type Need, rank } from '../../benchmarks/advice.ts'
+import { cheapestFor, coefficientsOf, type Need, rank } from '../../benchmarks/advice.ts'
 import { advise } from '../../benchmarks/advise.ts'
-import { cli } from '../child.ts'
 
 const NEED: Need = {
   subscribers: 20_000,
@@ -59,40 +58,78 @@ t.test('a tie is within five parts of a hundred', async (t) => {
   )
 })
 
-t.test('CPU by the coefficients of a run', async (t) => {
-  const cpu = (value: number, idle: number | null = null) => ({ total: { value }, idle })
-  const coefficients = coefficientsOf({
+const NOTHING = { total: null, idle: null, marginal: null }
+
+t.test('CPU by the coefficients of a run, and the price with it', async (t) => {
+  const cpu = (total: number, idle: number | null = null, marginal: number | null = null) => ({
+    total: { value: total },
+    idle,
+    marginal,
+  })
+  const full = {
     settings: { subscribers: 100, rate: 5 },
     summaries: [
-      { section: 'headline', variant: 'ws', cpu: cpu(40) },
-      { section: 'headline', variant: 'poll 100 ms', cpu: cpu(400, 1000) },
-      { section: 'rtt', variant: 'sse', cpu: cpu(1) },
+      { section: 'headline', variant: 'ws', cpu: cpu(40, 10, 30) },
+      { section: 'headline', variant: 'sse', cpu: cpu(40) },
+      { section: 'headline', variant: 'poll 100 ms', cpu: cpu(400, 1000, 20) },
+      { section: 'headline', variant: 'poll 1 s', cpu: cpu(100, 100, 10) },
+      { section: 'headline', variant: 'publish only', cpu: NOTHING },
+      { section: 'rtt', variant: 'longpoll', cpu: cpu(1) },
     ],
-  })
-  const of = (name: string) => rank(NEED, coefficients).candidates.find((one) => one.name === name)!.cores
-  t.equal(of('ws'), (20_000 * 0.1 * 40) / 1e6)
-  t.equal(of('poll 250 ms'), (20_000 * 4 * 100) / 1e6, '100 µs a request')
-  t.equal(of('sse'), null, 'not measured')
+  }
+  const of = (name: string, need = NEED) =>
+    rank(need, coefficientsOf(full)).candidates.find((one) => one.name === name)!
+  t.equal(of('ws').cores, (20_000 * (10 + 0.1 * 30)) / 1e6, 'idle, and what comes')
+  t.equal(of('sse').cores, (20_000 * 0.1 * 40) / 1e6, 'by the delivery, where no more is known')
+  t.equal(of('poll 250 ms').cores, (20_000 * (100 * 4 + 0.1 * 15)) / 1e6, '100 µs a request')
+  t.equal(of('longpoll').cores, null, 'not measured')
+  t.equal(of('longpoll').price, null)
+
+  const summaries = [...full.summaries, { section: 'headline', variant: 'longpoll', cpu: cpu(200, 1, 180) }]
+  const { candidates } = rank(NEED, coefficientsOf({ ...full, summaries }), { gigabyte: 0, core: 100 })
+  t.same(
+    candidates.map(({ cores }) => cores),
+    candidates.map(({ cores }) => cores!).sort((a, b) => a - b),
+    'traffic costs nothing: by CPU alone',
+  )
+  for (const { price, cores } of candidates) t.equal(price, cores! * 100)
+  const coefficients = coefficientsOf({ ...full, summaries })
+  const at = { rate: 0.1, payload: 200, rtt: 0.04 }
+  t.equal(cheapestFor({ ...at, latency: 0.01 }, coefficients), undefined)
+  t.equal(cheapestFor({ ...at, latency: 60, rate: 100 }, coefficients), 'poll')
+  t.equal(cheapestFor({ ...at, latency: 0.5 }, undefined), 'ws')
+  t.equal(coefficientsOf({ ...full, summaries: [] }).perRequest, undefined)
 })
 
-t.test('on the command line', async (t) => {
-  const said = async (...args: string[]) => {
-    const child = cli(t, args)
-    const { code } = await child.ended
-    return { code, out: child.stdout, err: child.stderr }
-  }
-  t.match(await said('advise', '--users', '1000', '--price-per-gb', '0.1'), {
-    code: 0,
-    out: /1 ws.*/,
-    err: '',
-  })
-  for (const args of [
-    ['advise', '--http', '3'],
-    ['bench', '--nope'],
-  ]) {
-    const { code, out, err } = await said(...args)
-    t.same([code, out, err.trimEnd().split('\n').length], [2, '', 1])
-    t.match(err, args[1]!)
+t.test('what advise says', async (t) => {
+  const summaries = ['poll 250 ms', 'longpoll', 'sse', 'ws'].map((variant) => ({
+    section: 'headline',
+    variant,
+    cpu: { ...NOTHING, total: { value: 50 } },
+  }))
+  const results = (subscribers: number) =>
+    JSON.stringify({ format: 1, settings: { subscribers, rate: 5 }, summaries })
+  const directory = t.testdir({ 'few.json': results(10), 'many.json': results(1000) })
+  const cases: [args: string[], out: RegExp][] = [
+    [['--help'], /--latency-p99 MS/],
+    [[], /1 ws.*Ranked by bytes.*CPU is not told/s],
+    [['--latency-p99', '1', '--rtt', '100'], /poll: not here: .*No transport fits/s],
+    [['--tabs', '6', '--rtt', '0'], /sse: not here: 6 pages.*longpoll|longpoll: not here.*sse: not here/s],
+    [
+      ['--results', `${directory}/few.json`],
+      /price a month.*0\.09 a GB.*extrapolated: measured were 10 subsc/s,
+    ],
+    [['--results', `${directory}/many.json`, '--users', '5000', '--price-per-core', '0'], /CPU by the coeff/],
+  ]
+  for (const [args, out] of cases) {
+    let said = ''
+    t.equal(
+      await advise(args, (text) => {
+        said += text
+      }),
+      0,
+    )
+    t.match(said, out, args.join(' '))
   }
 })
 

@@ -25,7 +25,7 @@ function round(more: Partial<Measured> = {}, lagP99 = 0): Measured {
     work: { turn: 0, writes: 5000, handed: 0, active: 0 },
     trips: { echo: 0.0002, http: 0.0004 },
     requests: 1,
-    bytes: { up: 0, down: 300 },
+    bytes: { up: 0, down: 300, both: 300 },
     quality: { acceptedShare: 1, early: 0, lagP99, proxyLagP99: 0, loadCore: 0.1, steal: 0 },
     ...more,
   } as Measured

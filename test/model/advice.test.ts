@@ -123,7 +123,11 @@ t.test('CPU by the coefficients that were measured', async (t) => {
     ['poll 250 ms', 400],
   ])
   const cores = (perRequest: number | undefined) =>
-    Object.fromEntries(of({}, { perDelivery, perRequest }).candidates.map(({ name, cores }) => [name, cores]))
+    Object.fromEntries(
+      of({}, { perDelivery, perRequest, idle: new Map(), marginal: new Map() }).candidates.map(
+        ({ name, cores }) => [name, cores],
+      ),
+    )
   t.same(cores(100), {
     ws: (20_000 * 0.1 * 40) / 1e6,
     sse: null,

@@ -1,0 +1,104 @@
+import t from 'tap'
+import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
+import { histograms } from '../../benchmarks/peers.ts'
+import { planOf } from '../../benchmarks/plan.ts'
+import { measure } from '../../benchmarks/record.ts'
+import { type Raw, targetOf } from '../../benchmarks/round.ts'
+import { compare } from '../../benchmarks/statistics.ts'
+
+const histogram = await histograms()
+const [section] = planOf(readBench(['--quick', '--transports', 'sse', '--subscribers', '2']) as BenchOptions)
+const plan = section!.blocks[0]![0]!
+
+/** A round of so many publishes, each a millisecond after the other, which take 2 ms, of an app that tells nothing. */
+function raw(count: number, lag = 0): Raw {
+  const times = Float64Array.from({ length: count }, (_, i) => i * 1000)
+  const after = (time: number) => times.map((at) => at + time)
+  const end = count * 1000
+  const usage = (at: number) => ({
+    at,
+    cpu: at / 10,
+    rssBytes: 1,
+    loop: { active: at / 4000, idle: (at * 3) / 4000, utilization: 0.25 },
+    delayP99: 0,
+  })
+  const mark = (at: number) => ({
+    usage: usage(at),
+    cycles: 0,
+    requests: 2,
+    empty: 0,
+    connections: 2,
+    deliveries: (2 * at) / 1000,
+    envelopes: (500 * at) / 1000,
+    up: 0,
+    down: (600 * at) / 1000,
+  })
+  const sent = after(0)
+  for (let i = 0; i < lag; i++) sent[i]! += 5000
+  return {
+    plan,
+    start: 0,
+    window: { from: 0, to: end },
+    schedule: [times],
+    published: { sent: [sent], answered: [after(500)] },
+    accepted: undefined,
+    received: {
+      at: [after(1000), after(2000)],
+      duplicates: 0,
+      reordered: 0,
+      faults: [],
+      cycles: new Float64Array(),
+    },
+    trips: { echo: undefined, http: 0.001 },
+    server: undefined,
+    serverUsage: undefined,
+    work: undefined,
+    opened: mark(0),
+    load: [mark(0), mark(end)],
+    publisher: [usage(0), usage(end)],
+    proxy: undefined,
+    proxyLag: 0,
+    segments: undefined,
+    steal: 0,
+    kernelBytes: 0,
+  }
+}
+
+t.test('a percentile is told where the publishes carry it', async (t) => {
+  const latency = (count: number) => measure(raw(count), histogram).latency!
+  t.match(latency(999), { p99: null, p999: null, curve: { length: 7 } })
+  t.match(latency(1000), { p99: Number, p999: null })
+  const { mean, p50, p90, p99, p999, max, curve } = latency(10_000)
+  t.equal(mean, 1.5)
+  t.equal(max, 2)
+  for (const [found, wanted] of [
+    [p50, 1],
+    [p90, 2],
+    [p99!, 2],
+    [p999!, 2],
+  ] as const) {
+    t.ok(Math.abs(found - wanted) < 0.01)
+  }
+  t.equal(curve.length, 8)
+})
+
+t.test('what an app that tells nothing is not asked for', async (t) => {
+  const measured = measure(raw(10), histogram)
+  t.match(measured, { cpuPerSecond: null, cpuPerDelivery: null, server: null, work: null, cycle: null })
+  t.match(measured, { bytes: { tcpCounted: null, payload: 200 }, deliveries: 20, publishes: 10, missed: 0 })
+  t.equal(measured.accepted!.mean, 1, 'from the answer to the publisher on')
+  t.ok(Math.abs(measured.quality.loadCore - 0.2) < 1e-9)
+})
+
+t.test('the lag: the worst hundredth is left out, and one at least', async (t) => {
+  const lag = (count: number, late: number) => measure(raw(count, late), histogram).quality.lagP99
+  t.same([lag(20, 0), lag(20, 1), lag(20, 2)], [0, 0, 5])
+  t.same([lag(1000, 10), lag(1000, 11)], [0, 5])
+  t.equal(lag(1, 1), 5)
+})
+
+t.test('where an app is', async (t) => {
+  t.same(targetOf(new URL('http://a/live/')), { host: 'a', port: 80, path: '/live' })
+  t.same(targetOf(new URL('http://[::1]:81')), { host: '::1', port: 81, path: '' })
+  t.equal(compare([1], [1]).ratio.low, null)
+})
