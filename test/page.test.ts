@@ -1,36 +1,274 @@
 /// <reference lib="dom" />
+import { mkdir, readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import type { Page } from 'playwright-core'
 import t from 'tap'
 import { openBrowser } from './browser.ts'
+import { ROOT } from './child.ts'
+import { build } from './helper.ts'
 import { openPage, startPage } from './pages.ts'
+
+const LANES = ['poll', 'longpoll', 'sse', 'ws']
+const ARTEFACTS = join(ROOT, '.artefacts')
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+const lane = (page: Page, name: string) => page.locator(`[data-lane=${name}]`)
+
+/** Each lane has its connection. */
+async function live(page: Page) {
+  for (const name of LANES) await page.locator(`[data-lane=${name}][data-status="1"]`).waitFor()
+}
+
+async function publish(page: Page, text: string) {
+  await page.getByLabel('Message').fill(text)
+  await page.getByRole('button', { name: 'Publish', exact: true }).click()
+}
+
+/** Until each lane has drawn an arrow with this in it. */
+async function heard(page: Page, text: string) {
+  for (const name of LANES) await lane(page, name).locator('.arrow.down', { hasText: text }).first().waitFor()
+}
+
+/** A figure in the heading of a lane. */
+async function figure(page: Page, name: string, which: string) {
+  return lane(page, name).locator(`[data-figure=${which}]`).textContent()
+}
+
+/** As if the tab were shown, or not. */
+function look(page: Page, state: string) {
+  return page.evaluate((visibility) => {
+    Object.defineProperty(document, 'visibilityState', { value: visibility, configurable: true })
+    document.dispatchEvent(new Event('visibilitychange'))
+  }, state)
+}
 
 t.test('the page', async (t) => {
   const browser = await openBrowser(t)
   if (browser === undefined) return
+  await mkdir(ARTEFACTS, { recursive: true })
 
   await t.test('has all its parts, in two languages', async (t) => {
     const { page, faults } = await openPage(t, browser, (await startPage(t)).url)
+    await live(page)
     for (const summary of await page.locator('details[id] > summary').all()) await summary.click()
     t.equal(await page.locator('details[id][open]').count(), 6)
+    await page.locator('#rate').waitFor()
     t.equal(await page.locator('#play').textContent(), 'Play the lesson')
     await page.getByRole('button', { name: '中文' }).click()
     t.equal(await page.locator('html').getAttribute('lang'), 'zh-Hans')
     t.equal(await page.locator('#play').textContent(), '播放课程')
     await page.reload()
+    await live(page)
     t.equal(await page.locator('#play').textContent(), '播放课程', 'it is remembered')
     t.same(faults, [])
   })
 
-  await t.test('can be read from 360 to 1600 pixels, in the light and in the dark', async (t) => {
-    const { page } = await openPage(t, browser, (await startPage(t)).url)
-    for (const width of [360, 800, 1600]) {
-      await page.setViewportSize({ width, height: 740 })
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth)
-      t.equal(wide, width, `nothing stands out at ${width}`)
+  await t.test('draws what goes over each lane, and opens its bytes', async (t) => {
+    const { url } = await startPage(t)
+    const { page, faults } = await openPage(t, browser, url)
+    await live(page)
+    await publish(page, '<b>"ü"</b>')
+    await heard(page, '<b>"ü"</b>')
+    await lane(page, 'longpoll').locator('.arrow.up', { hasText: 'I wait up to 25 s' }).first().waitFor()
+
+    await lane(page, 'ws').locator('.act-push button').first().press('Enter')
+    const details = page.getByRole('dialog')
+    t.match(await details.locator('.frame').textContent(), /FIN1.*0x1 text.*only clients mask.*"data":"<b>/)
+    t.match(await details.locator('.hex').textContent(), /^0000 {2}81 /)
+    await page.keyboard.press('Escape')
+    await lane(page, 'poll').locator('.act-ask button').first().click()
+    t.match(await details.locator('.text').textContent(), /^GET \/poll\?.*\r?\nHost: /)
+    await details.getByRole('button', { name: 'Close' }).click()
+
+    for (const name of LANES) {
+      t.equal(await figure(page, name, 'missed'), '0', name)
+      t.equal(await figure(page, name, 'repeated'), '0', name)
+      t.match(await figure(page, name, 'mean'), /m?s$/, name)
     }
-    const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor)
-    await page.emulateMedia({ colorScheme: 'light' })
-    const light = await ground()
-    await page.emulateMedia({ colorScheme: 'dark' })
-    t.not(await ground(), light)
+    t.same(faults, [])
   })
+
+  await t.test('its headings agree with what the server has counted', async (t) => {
+    const { url } = await startPage(t)
+    const { page } = await openPage(t, browser, url)
+    await live(page)
+    await publish(page, 'counted')
+    await heard(page, 'counted')
+    await look(page, 'hidden')
+    const counted = async () => {
+      const { transports } = (await (await fetch(`${url}stats`)).json()) as {
+        transports: Record<string, { requests: number; bytesIn: number; bytesOut: number; open: number }>
+      }
+      return transports
+    }
+    while (Object.values(await counted()).some(({ open }) => open > 0));
+    const transports = await counted()
+    for (const name of LANES) {
+      const { requests, bytesIn, bytesOut } = transports[name]!
+      await page.waitForFunction(
+        ([name, requests, up, down]) => {
+          const of = (figure: string) =>
+            document.querySelector(`[data-lane=${name}] [data-figure=${figure}]`)!.textContent
+          return of('requests') === `${requests}` && of('up') === `${up} B` && of('down') === `${down} B`
+        },
+        [name, requests, bytesIn, bytesOut] as const,
+      )
+      t.pass(`${name}: ${requests} requests, ${bytesIn} B up, ${bytesOut} B down`)
+    }
+  })
+
+  await t.test('plays the lesson with real traffic', async (t) => {
+    const { url } = await startPage(t)
+    const { page, faults } = await openPage(t, browser, `${url}?pace=0.1`)
+    await live(page)
+    await page.getByRole('button', { name: 'Play the lesson' }).click()
+    await page.getByRole('radio', { name: 'WebSocket' }).first().check()
+    await page.getByRole('radio', { name: 'Short polling' }).last().check()
+    const told: Record<string, string[]> = {}
+    await page.exposeFunction('told', (name: string, text: string) => {
+      told[name] = [...(told[name] ?? []), text]
+    })
+    await page.evaluate(() => {
+      for (const article of document.querySelectorAll<HTMLElement>('[data-lane]')) {
+        new MutationObserver((changes) => {
+          for (const { addedNodes } of changes) {
+            for (const node of addedNodes) {
+              const caption = (node as Element).querySelector?.('.caption')
+              if (caption) {
+                ;(window as unknown as { told(name: string, text: string): void }).told(
+                  article.dataset.lane!,
+                  caption.textContent!,
+                )
+              }
+            }
+          }
+        }).observe(article.querySelector('ol')!, { childList: true })
+      }
+    })
+    await page.getByRole('button', { name: 'Begin' }).click()
+    await page.locator('.result').waitFor({ timeout: 60_000 })
+    t.match(await page.locator('.result').textContent(), /Asked most: Short polling.*of your 2 guesses/s)
+    t.same(told.poll?.slice(0, 10), [
+      'Hello! Is there any news?',
+      'No, nothing.',
+      'And now?',
+      'Still nothing.',
+      'Now, perhaps?',
+      'No! As I said a moment ago…',
+      'Sorry, me again. Any news?',
+      'At last. Here you are: the first tulips are out',
+      'Thanks! And since then?',
+      'Nothing. What did you expect?',
+    ])
+    t.match(told.longpoll?.slice(2, 5), [/tell me when there is news/, /^Thank you/, /I wait again/])
+    t.match(told.ws?.slice(0, 5), [/Version 13/, /101/, /listening/, /^Push me/, /^I will/])
+    t.match(told.ws?.slice(5), Array(4).fill(/^News: /))
+    await live(page)
+    t.same(faults, [])
+  })
+
+  await t.test('its controls cut a lane, add delay, publish at a rate and start the log over', async (t) => {
+    const { app, url } = await startPage(t)
+    const { page } = await openPage(t, browser, url)
+    await live(page)
+    await page.locator('#controls > summary').click()
+    await page.getByRole('button', { name: 'Cut WebSocket' }).click()
+    await page.locator('[data-lane=ws][data-status=cut]').waitFor()
+    await publish(page, 'while it was cut')
+    await lane(page, 'sse').locator('.arrow.down', { hasText: 'while it was cut' }).waitFor()
+    await page.getByRole('button', { name: 'Restore WebSocket' }).click()
+    await heard(page, 'while it was cut')
+    t.equal(await figure(page, 'ws', 'missed'), '0')
+
+    await page.locator('#delay').fill('100')
+    await lane(page, 'poll').locator('.cost', { hasText: '100 ms under way' }).first().waitFor()
+    await page.locator('#delay').fill('0')
+    await page.locator('#rate').fill('20')
+    await heard(page, '#3 ')
+    await page.locator('#rate').fill('0')
+    const { epoch } = app.tidings.bus.log
+    await page.getByRole('button', { name: 'Restart the log' }).click()
+    for (const name of LANES) await lane(page, name).getByText('Gap: the log has started over').waitFor()
+    t.not(app.tidings.bus.log.epoch, epoch)
+    await publish(page, 'after all')
+    await heard(page, 'after all')
+  })
+
+  await t.test('plots what it has measured', async (t) => {
+    const { page, faults } = await openPage(t, browser, (await startPage(t)).url)
+    await live(page)
+    await page.locator('#plots > summary').click()
+    await page.locator('.plots canvas').nth(1).waitFor()
+    t.equal(await page.locator('#plots .waiting').isVisible(), true)
+    await publish(page, 'plotted')
+    await page.locator('#plots .waiting').waitFor({ state: 'hidden' })
+    t.same(faults, [])
+  })
+
+  await t.test('rests while nobody looks at it, and loses nothing', async (t) => {
+    const { app, url } = await startPage(t)
+    const { page } = await openPage(t, browser, url)
+    await live(page)
+    await look(page, 'hidden')
+    for (const name of LANES) await page.locator(`[data-lane=${name}][data-status=off]`).waitFor()
+    await app.tidings.publish('default', 'meanwhile')
+    await look(page, 'visible')
+    await heard(page, 'meanwhile')
+  })
+
+  await t.test('notices a further tab', async (t) => {
+    const { url } = await startPage(t)
+    const { page, context } = await openPage(t, browser, url)
+    const other = await context.newPage()
+    await other.goto(url)
+    await page.getByText('This page is open in 2 tabs').waitFor()
+    await other.close()
+    t.pass('both have said so')
+  })
+
+  await t.test('without the demo it still reads, and says what is not seen', async (t) => {
+    const { app, url } = await build(t, { prefix: '/live', page: true, publish: true })
+    const { page, faults } = await openPage(t, browser, `${url}/live/`)
+    await live(page)
+    t.match(await page.locator('#outcome').textContent(), /shows no traffic/)
+    t.equal(await page.locator('#play').isVisible(), false)
+    await app.tidings.publish('default', 'direct')
+    await heard(page, 'direct')
+    t.equal(await figure(page, 'sse', 'up'), 'not seen')
+    t.same(faults, [])
+  })
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await t.test(`is accessible, and fits from 360 to 1600 pixels, in the ${colorScheme}`, async (t) => {
+      const { url } = await startPage(t)
+      const { page } = await openPage(t, browser, url)
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      await live(page)
+      await publish(page, 'x'.repeat(300))
+      await heard(page, 'xxx')
+      for (const name of ['controls', 'plots']) await page.locator(`#${name} > summary`).click()
+      await page.locator('.plots canvas').nth(1).waitFor()
+      await page.evaluate(axe)
+      const violations = await page.evaluate(async () => {
+        const { violations } = await (
+          window as unknown as {
+            axe: {
+              run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }>
+            }
+          }
+        ).axe.run()
+        return violations
+          .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+          .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join('; ')}`)
+      })
+      t.same(violations, [])
+      for (const width of [360, 800, 1600]) {
+        await page.setViewportSize({ width, height: 900 })
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth)
+        t.equal(wide, width, `nothing stands out at ${width}`)
+        await page.screenshot({ path: join(ARTEFACTS, `page-${colorScheme}-${width}.png`), fullPage: true })
+      }
+    })
+  }
 })

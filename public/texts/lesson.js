@@ -13,7 +13,7 @@ export default {
     'lesson.sse': 'Server-Sent Events. One question, and an answer that goes on and on.',
     'lesson.ws': 'WebSocket. Both leave HTTP behind; from then on either may speak, and nobody has to ask.',
     'lesson.cross': 'Now one message for all four at once.',
-    'lesson.result': 'First: {first}, after {time}. It asked most: {most}, {count} times.',
+    'lesson.result': 'First: {first}, after {time}. Asked most: {most}, {count} times.',
     'lesson.right': '{count} of your 2 guesses were right.',
     'lesson.noguess': 'You made no guess; the figures are what they are.',
     'lesson.why':
