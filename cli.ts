@@ -91,8 +91,8 @@ const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
 
 async function main(): Promise<void> {
   const [name = '', ...args] = process.argv.slice(2)
+  /* c8 ignore next 5 -- see above */
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  /* c8 ignore next 4 -- see above */
   if (command !== undefined) {
     process.exitCode = await command(args)
     return

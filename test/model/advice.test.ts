@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type Coefficients, type Need, rank, turnsOf } from '../../model/advice.ts'
+import { type Coefficients, cheapest, type Need, rank, turnsOf } from '../../model/advice.ts'
 
 const NEED: Need = {
   subscribers: 20_000,
@@ -135,4 +135,30 @@ t.test('CPU by the coefficients that were measured', async (t) => {
     'poll 250 ms': (20_000 * 4 * 100) / 1e6,
   })
   t.equal(cores(undefined)['poll 250 ms'], (20_000 * 0.1 * 400) / 1e6)
+})
+
+t.test('the cheapest is the first of the ranking, by price where all CPU is known, else by bytes', (t) => {
+  const ways = ['poll 250 ms', 'longpoll', 'sse', 'ws']
+  const coefficients = (cpu: number): Coefficients => ({
+    perDelivery: new Map(ways.map((name) => [name, name === 'ws' ? cpu : 1e-6])),
+    idle: new Map(),
+    marginal: new Map(),
+    perRequest: 1e-6,
+  })
+  const prices = { gigabyte: 0.09, core: 25 }
+  for (const known of [undefined, coefficients(1e-6), coefficients(1e7)]) {
+    const { candidates } = rank(NEED, HEADERS, known, prices)
+    t.equal(cheapest(NEED, HEADERS, known, prices), candidates[0]!.way)
+    t.equal(candidates[0]!.price === null, known === undefined)
+  }
+  const slopes = { ...coefficients(1e7), idle: new Map([['ws', 1]]), marginal: new Map([['ws', 2]]) }
+  const { candidates } = rank(NEED, HEADERS, slopes)
+  const found = candidates.find(({ name }) => name === 'ws')!.cores!
+  const wanted = (NEED.subscribers * (1 + NEED.rate * 2)) / 1e6
+  t.ok(Math.abs(found - wanted) < 1e-12, 'idle and slope go before what one delivery took')
+  t.equal(cheapest(NEED, HEADERS), 'ws')
+  t.equal(cheapest(NEED, HEADERS, coefficients(1e-6), prices), 'ws')
+  t.not(cheapest(NEED, HEADERS, coefficients(1e7), prices), 'ws', 'a CPU that is dear')
+  t.equal(cheapest({ ...NEED, latency: 0 }, HEADERS), undefined, 'none fits')
+  t.end()
 })

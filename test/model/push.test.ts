@@ -6,6 +6,7 @@ import {
   pushDelay,
   pushLoad,
   pushRequests,
+  takenDelay,
 } from '../../model/push.ts'
 import { poissonTimes, randomOf } from '../../model/random.ts'
 
@@ -67,4 +68,12 @@ t.test('a way of d is added; requests are one a session', async (t) => {
   near(t, joinedDelay(far), joinedDelay(push) + 0.05, 1e-9, 'by turn')
   near(t, joinedQuantile(far, 0.5), joinedQuantile(push, 0.5) + 0.05, 1e-9, 'quantile')
   t.equal(pushRequests(0.5, 600), 1 / 300)
+})
+
+t.test('from when it is taken, only its row counts', (t) => {
+  const push = { rate: 10, oneWay: 0.02, readers: 4, write: 0.001 }
+  const row = [1, 2, 3, 4].map((k) => 0.02 + k * 0.001)
+  near(t, takenDelay(push), row.reduce((a, b) => a + b) / 4, 1e-12, 'the mean over the readers')
+  t.ok(takenDelay(push) < joinedDelay(push))
+  t.end()
 })
