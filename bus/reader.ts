@@ -101,6 +101,8 @@ export class Reader implements Member {
       this.#at = batch.end
       if (batch.entries.length > 0) this.#sink.batch(batch)
       else if (this.#joining === undefined) {
+        // All who wait for the same share one list of names.
+        this.#channels = view.channels
         view.join(this)
         return
       }

@@ -1,8 +1,11 @@
 import { EventEmitter } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import fastifyWebsocket, { type WebsocketPluginOptions } from '@fastify/websocket'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { WebSocket } from 'ws'
 import { maxFrame } from '../wire/frame-limit.ts'
 import { handleProtocols } from '../wire/handshake.ts'
+import { responseOn } from '../wire/internals.ts'
 import { UpgradeDesk } from './upgrade.ts'
 
 /**
@@ -14,13 +17,28 @@ export function websocketOptions(payloadLimit: number = 64 * 1024): WebsocketPlu
     options: { handleProtocols, maxPayload: maxFrame(payloadLimit), perMessageDeflate: false },
     // ws closes with the code that the fault calls for, 1002, 1007 or 1009; the plugin's own handler would cut it off.
     errorHandler(error, _socket, request) {
-      request.log.debug({ err: error }, 'a WebSocket failed')
+      logFailure(error, request.log)
     },
     // Ours closes with 1001, and waits.
     preClose(done) {
       done()
     },
   }
+}
+
+/**
+ * A socket of ours keeps nothing of its request: the response to the upgrade, and what @fastify/websocket listens with,
+ * would stay in memory as long as it does.
+ */
+function letGo(ws: WebSocket, { socket }: IncomingMessage, onError: (error: Error) => void): void {
+  ws.removeAllListeners('error')
+  ws.on('error', onError)
+  // There is none in a test by injection.
+  if (socket) responseOn(socket)?.detachSocket(socket)
+}
+
+function logFailure(err: Error, log: FastifyBaseLogger): void {
+  log.debug({ err }, 'a WebSocket failed')
 }
 
 /**
@@ -36,6 +54,8 @@ export async function setUpSockets(app: FastifyInstance, payloadLimit: number): 
     // It only listens on what it takes for a server.
     const server = upgrades as NonNullable<typeof options>['server']
     await app.register(fastifyWebsocket, { ...others, options: { ...options, server } })
+    const onError = (error: Error) => logFailure(error, app.log)
+    app.websocketServer.on('connection', (ws, request) => process.nextTick(letGo, ws, request, onError))
   } else if (app.websocketServer.options.handleProtocols !== handleProtocols) {
     app.log.warn(
       '@fastify/websocket is registered without the websocketOptions of fastify-tidings: see its README',

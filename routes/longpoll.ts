@@ -23,8 +23,9 @@ export function longpoll(app: FastifyInstance, service: Service): void {
     onRequest: meter?.hook('longpoll') ?? [],
     preHandler: guard.hook(({ query }) => ({ action: 'subscribe', channels: parseAsk(query).channels })),
     handler(request, reply) {
-      const asked = new Poll(service, 'longpoll', bounds, request, reply)
-      const { start, channels } = asked.ask
+      const ask = parseAsk(request.query)
+      const asked = new Poll(service, 'longpoll', bounds, request, reply, ask)
+      const { start, channels } = ask
       const { wait, maxWait } = settings.longpoll
       const { seconds, preferred } = parseWait(request.query, request.headers.prefer, wait, maxWait)
       if (start === undefined) {

@@ -20,10 +20,11 @@ export function poll(app: FastifyInstance, service: Service): void {
     onRequest: meter?.hook('poll') ?? [],
     preHandler: guard.hook(({ query }) => ({ action: 'subscribe', channels: parseAsk(query).channels })),
     handler(request, reply) {
-      const asked = new Poll(service, 'poll', bounds, request, reply)
+      const ask = parseAsk(request.query)
+      const asked = new Poll(service, 'poll', bounds, request, reply, ask)
       // A client that sends a tag of its own means it as its cursor (curl --etag-compare).
-      const start = asked.ask.start ?? taggedCursor(request.headers['if-none-match']) ?? 'now'
-      const { seq, gap } = bus.log.locate(start, asked.ask.channels)
+      const start = ask.start ?? taggedCursor(request.headers['if-none-match']) ?? 'now'
+      const { seq, gap } = bus.log.locate(start, ask.channels)
       if (gap !== undefined) refuseGap(bus.log, reply, gap)
       if (start === 'now') asked.place()
       else if (!asked.answer(seq)) asked.nothing(seq)

@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { exposed } from '../wire/answer.ts'
 import { parseAsk } from '../wire/ask.ts'
@@ -37,15 +38,11 @@ export function sse(app: FastifyInstance, service: Service): void {
       }
       // onSend hooks do not run from here on: what CORS and others have set goes out with our own.
       reply.hijack()
-      const { raw } = reply
-      for (const [name, value] of Object.entries(reply.getHeaders())) raw.setHeader(name, value!)
+      const headers = reply.getHeaders() as OutgoingHttpHeaders
       if (request.headers.origin !== undefined) {
-        raw.setHeader(
-          'access-control-expose-headers',
-          exposed(reply.getHeader('access-control-expose-headers')),
-        )
+        headers['access-control-expose-headers'] = exposed(headers['access-control-expose-headers'])
       }
-      new EventStream(service, request, raw, ask)
+      new EventStream(service, request, reply.raw, ask, headers)
     },
   })
 }

@@ -84,6 +84,8 @@ t.test('200 MB go to 100 sockets while one has stopped reading', { timeout: 200_
   const { app, url, port } = await build(t, {
     retention: { bytes: 16 * MB },
     slowConsumer: { timeout: 600_000 },
+    // The crowd answers no pings.
+    heartbeat: { ws: 600_000 },
   })
   const stalled = await openSocket(t, `${url}/ws?channel=big`)
   const ready = await stalled.json()

@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyError, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import { MAX_CHANNELS } from '../bus/channel.ts'
 import {
@@ -14,6 +14,7 @@ import { checkSize } from './body.ts'
 import { type ClientFrame, parseFrame, parseMembers } from './client-frame.ts'
 import { maxFrame } from './frame-limit.ts'
 import { logFrame } from './log-frame.ts'
+import type { Question } from './options.ts'
 import type { Service } from './service.ts'
 import type { SocketStream } from './socket.ts'
 
@@ -28,10 +29,13 @@ interface Incoming {
 /** What a client says on a WebSocket: its frames, in their order, each after the one before has settled. */
 export class Conversation {
   readonly #service: Service
-  readonly #request: FastifyRequest
+  readonly #may: (question: Question) => Promise<AbortSignal | undefined>
+  readonly #log: FastifyBaseLogger
+  readonly #path: string
   readonly #ws: WebSocket
   readonly #stream: SocketStream
-  readonly #ask: Ask
+  /** Where the frames of the raw form go. */
+  readonly #rawChannel: string | undefined
   readonly #waiting: Incoming[] = []
   #busy = false
   /** A frame has ended the socket: those behind it are not handled. */
@@ -39,10 +43,12 @@ export class Conversation {
 
   constructor(service: Service, request: FastifyRequest, ws: WebSocket, stream: SocketStream, ask: Ask) {
     this.#service = service
-    this.#request = request
+    this.#may = service.guard.asker(request)
+    this.#log = request.log
+    this.#path = request.url
     this.#ws = ws
     this.#stream = stream
-    this.#ask = ask
+    this.#rawChannel = ask.raw ? ask.channels[0] : undefined
     ws.on('message', (data: Buffer, binary: boolean) => this.#take({ data, binary }))
   }
 
@@ -58,7 +64,7 @@ export class Conversation {
     this.#busy = true
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       if (this.#ws.isPaused && this.#waiting.length < MOST_WAITING / 2) this.#ws.resume()
-      await (this.#ask.raw ? this.#hearRaw(next) : this.#hear(next))
+      await (this.#rawChannel === undefined ? this.#hear(next) : this.#hearRaw(next, this.#rawChannel))
     }
     this.#busy = false
   }
@@ -73,7 +79,7 @@ export class Conversation {
       return
     }
     const text = data.toString()
-    this.#log(text)
+    this.#note(text)
     let ref: string | undefined
     try {
       const parsed = parseMembers(text)
@@ -98,7 +104,7 @@ export class Conversation {
         if (stream.channels.includes(channel)) throw new ERR_SUBSCRIBED(channel)
         if (stream.channels.length === MAX_CHANNELS)
           throw new ERR_CHANNEL(`: ${MAX_CHANNELS} at most can be read at once`)
-        const permit = await this.#service.guard.ask(this.#request, {
+        const permit = await this.#may({
           action: 'subscribe',
           channels: [channel],
         })
@@ -116,11 +122,11 @@ export class Conversation {
   }
 
   /** The raw form has no error frame: what is refused ends the socket. */
-  async #hearRaw({ data, binary }: Incoming): Promise<void> {
+  async #hearRaw({ data, binary }: Incoming, channel: string): Promise<void> {
     try {
       const payload = binary ? bytesPayload(data) : textPayload(data.toString())
-      this.#log(binary ? data : data.toString())
-      await this.#publish(this.#ask.channels[0]!, payload)
+      this.#note(binary ? data : data.toString())
+      await this.#publish(channel, payload)
     } catch (error) {
       const { statusCode, message } = this.#known(error)
       this.#refuse(statusCode === 413 ? 1009 : statusCode === 403 ? 1008 : 1011, message)
@@ -139,19 +145,19 @@ export class Conversation {
     if (error instanceof Error && 'code' in error && String(error.code).startsWith('TIDINGS_')) {
       return error as FastifyError
     }
-    this.#request.log.error({ err: error }, 'a frame could not be handled')
+    this.#log.error({ err: error }, 'a frame could not be handled')
     return new ERR_INTERNAL()
   }
 
-  #log(frame: string | Buffer): void {
-    if (this.#service.settings.logFrames) logFrame(this.#request, frame)
+  #note(frame: string | Buffer): void {
+    if (this.#service.settings.logFrames) logFrame(this.#log, this.#path, frame)
   }
 
   async #publish(channel: string, payload: Payload, key?: string): Promise<string> {
-    const { bus, settings, guard } = this.#service
+    const { bus, settings } = this.#service
     if (!settings.publish) throw new ERR_NO_PUBLISH()
     checkSize(payload, settings.payloadLimit)
-    await guard.ask(this.#request, { action: 'publish', channels: [channel] })
+    await this.#may({ action: 'publish', channels: [channel] })
     const { seq } = await bus.publish(channel, payload, key)
     return bus.log.cursor(seq)
   }

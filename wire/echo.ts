@@ -12,9 +12,10 @@ export class EchoSocket implements User {
   constructor(service: Service, request: FastifyRequest, ws: WebSocket) {
     this.#ws = ws
     this.#peer = new Peer(service, request, ws, this)
+    const { log, url } = request
     ws.on('message', (data: Buffer, binary: boolean) => {
       if (!this.#peer.open) return
-      if (service.settings.logFrames) logFrame(request, binary ? data : data.toString())
+      if (service.settings.logFrames) logFrame(log, url, binary ? data : data.toString())
       this.#peer.send(data, binary)
       if (this.#peer.full) ws.pause()
     })

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import type { Batch, Form } from '../bus/batch.ts'
 import { chunk, events, eventsChunk, rawEvents, rawEventsChunk } from '../bus/forms.ts'
@@ -23,6 +23,7 @@ const HEARTBEAT_CHUNK = chunk(HEARTBEAT)
  * `response.write` would make three small writes of each.
  */
 export class EventStream implements Sink, Sender, Held, Spoke {
+  slot: Set<Spoke> | undefined
   readonly #service: Service
   readonly #response: ServerResponse
   readonly #outlet: Outlet
@@ -32,7 +33,13 @@ export class EventStream implements Sink, Sender, Held, Spoke {
   /** Whether we make the chunks. */
   readonly #chunks: boolean
 
-  constructor(service: Service, request: FastifyRequest, response: ServerResponse, ask: Ask) {
+  constructor(
+    service: Service,
+    request: FastifyRequest,
+    response: ServerResponse,
+    ask: Ask,
+    headers: OutgoingHttpHeaders,
+  ) {
     const { bus, settings, readers, guard, heartbeat } = service
     this.#service = service
     this.#response = response
@@ -44,7 +51,8 @@ export class EventStream implements Sink, Sender, Held, Spoke {
       typeof start === 'string' ? this.#log.cursor(this.#reader.place) : `${start.epoch}.${start.seq}`
     const hello = `retry: ${retryCut()}\n\nevent: ready\nid: ${place}\ndata: {"cursor":"${place}"}\n\n`
 
-    response.writeHead(200)
+    // Headers that are set one by one would stay in memory as long as the stream.
+    response.writeHead(200, headers)
     response.write(hello)
     request.raw.socket.setTimeout(0)
     const socket = ownSocket(response)
@@ -52,7 +60,7 @@ export class EventStream implements Sink, Sender, Held, Spoke {
     if (this.#chunks) this.#form = ask.raw ? rawEventsChunk : eventsChunk
     else this.#form = ask.raw ? rawEvents : events
     this.#outlet = new Outlet(socket ?? plainStream(response), settings.slowConsumer, this)
-    response.once('close', () => this.#release())
+    response.on('close', () => this.#release())
     readers.hold(this, guard.permitOf(request))
     heartbeat.sse.add(this)
     this.#reader.resume()

@@ -2,6 +2,8 @@ import type { FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
 import { ERR_FORBIDDEN } from '../bus/errors.ts'
 import type { Authorize, Question } from './options.ts'
 
+const allow = async () => undefined
+
 /** Asks `authorize`, where there is one, and keeps what it said of a request for the handler behind. */
 export class Guard {
   readonly #authorize: Authorize | undefined
@@ -26,6 +28,11 @@ export class Guard {
     if (verdict instanceof AbortSignal && !verdict.aborted) return verdict
     if (verdict === true) return undefined
     throw new ERR_FORBIDDEN()
+  }
+
+  /** Asks for a reader that stays. Where there is nobody to ask, its request is not kept for it. */
+  asker(request: FastifyRequest): (question: Question) => Promise<AbortSignal | undefined> {
+    return this.#authorize === undefined ? allow : (question) => this.ask(request, question)
   }
 
   /**

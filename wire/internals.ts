@@ -57,13 +57,13 @@ let spare: WriteRequest | undefined
 /**
  * Writes to a plain socket past its stream, for what the write itself costs: the stream's bookkeeping would come to a
  * fifth of it. Only where nothing waits; what is written to the stream later goes out behind it.
- * @param drained called when the kernel has taken it, if that was not at once
+ * @param writer is told when the kernel has taken it, if that was not at once
  * @returns `waits`: it was not taken at once; `refused`: it is to be written to the stream instead
  */
 export function writePast(
   socket: Writable,
   bytes: Buffer,
-  drained: () => void,
+  writer: { drained(): void },
 ): 'taken' | 'waits' | 'refused' {
   const handle = handleOf(socket) as Required<Handle> | null
   if (handle === null || socket.writableLength > 0 || handle.writeQueueSize > 0) return 'refused'
@@ -76,7 +76,7 @@ export function writePast(
   if (handle.writeBuffer(spare, bytes) !== 0) return 'refused'
   if (handle.writeQueueSize === 0) return 'taken'
   spare.buffer = bytes
-  spare.oncomplete = (status) => (status === 0 ? drained() : socket.destroy())
+  spare.oncomplete = (status) => (status === 0 ? writer.drained() : socket.destroy())
   spare = undefined
   return 'waits'
 }
@@ -114,8 +114,8 @@ export function streamOf(request: IncomingMessage, ws: WebSocket): Writable {
 }
 
 /** How many bytes have come in. Unknown, in a test by injection. */
-export function receivedBytes(request: IncomingMessage): number | undefined {
-  return (request.socket as Socket | undefined)?.bytesRead
+export function receivedBytes(stream: Writable): number | undefined {
+  return (stream as Partial<Socket>).bytesRead
 }
 
 /** The response that is being written to a connection: the first of a pipeline. */

@@ -59,7 +59,9 @@ export class Meter {
     this.#open.set(response, { transport, socket: socketOf(request) })
     const end = () => this.#end(response)
     response.once('finish', end)
-    response.once('close', end)
+    // An upgraded socket is let go of by its response.
+    const life = transport === 'ws' ? (socketOf(request) ?? response) : response
+    life.once('close', end)
   }
 
   /** The hook that begins each request of a route. */

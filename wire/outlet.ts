@@ -20,9 +20,9 @@ export class Outlet {
   readonly #stream: Writable
   readonly #slow: Slow
   readonly #sender: Sender
-  readonly #onDrain: () => void
   readonly #plain: boolean
-  #full = false
+  /** Listens while it is full: an idle reader has no listener of its own. */
+  #onDrain: (() => void) | undefined
   #timer: NodeJS.Timeout | undefined
   /** Unsent bytes when the stream became full: one batch, which one message may make larger than the bound. */
   #base = 0
@@ -32,25 +32,17 @@ export class Outlet {
     this.#slow = slow
     this.#sender = sender
     this.#plain = isPlainSocket(stream)
-    this.#onDrain = () => {
-      if (!this.#full || stream.writableNeedDrain) return
-      this.#full = false
-      this.#settle()
-      sender.drained()
-    }
-    stream.on('drain', this.#onDrain)
   }
 
   /** Whether what is written now would only wait in memory. */
   get full(): boolean {
-    return this.#full
+    return this.#onDrain !== undefined
   }
 
   write(bytes: Buffer | string): void {
-    const went =
-      this.#plain && typeof bytes !== 'string' ? writePast(this.#stream, bytes, this.#onDrain) : 'refused'
+    const went = this.#plain && typeof bytes !== 'string' ? writePast(this.#stream, bytes, this) : 'refused'
     if (went === 'taken') return
-    if (went === 'waits' || !this.#stream.write(bytes) || this.#full) this.#filled()
+    if (went === 'waits' || !this.#stream.write(bytes) || this.full) this.#filled()
   }
 
   /** To be called after a write that went past this outlet. */
@@ -59,8 +51,9 @@ export class Outlet {
   }
 
   #filled(): void {
-    this.#full = true
-    if (this.#timer === undefined) {
+    if (this.#onDrain === undefined) {
+      this.#onDrain = () => this.drained()
+      this.#stream.on('drain', this.#onDrain)
       this.#base = this.#stream.writableLength
       this.#timer = this.#arm(takenBytes(this.#stream))
     } else if (this.#stream.writableLength > this.#base + this.#slow.bytes) {
@@ -83,10 +76,18 @@ export class Outlet {
     this.#timer = undefined
   }
 
+  /** What was written to the stream, or past it, has been taken. */
+  drained(): void {
+    if (this.#onDrain === undefined || this.#stream.writableNeedDrain) return
+    this.close()
+    this.#sender.drained()
+  }
+
   /** Stops watching. The stream itself is the caller's. */
   close(): void {
-    this.#full = false
+    if (this.#onDrain === undefined) return
     this.#settle()
     this.#stream.off('drain', this.#onDrain)
+    this.#onDrain = undefined
   }
 }

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import { receivedBytes, streamOf } from './internals.ts'
@@ -17,10 +18,11 @@ export interface User {
   ended(): void
 }
 
-/** The life of one WebSocket: its signs of life, its way out, its end. */
+/** The life of one WebSocket: its signs of life, its way out, its end. It keeps nothing of the request that began it. */
 export class Peer implements Sender, Held, Spoke {
+  slot: Set<Spoke> | undefined
   readonly #service: Service
-  readonly #request: FastifyRequest
+  readonly #stream: Writable
   readonly #ws: WebSocket
   readonly #user: User
   readonly #outlet: Outlet
@@ -31,11 +33,11 @@ export class Peer implements Sender, Held, Spoke {
 
   constructor(service: Service, request: FastifyRequest, ws: WebSocket, user: User) {
     this.#service = service
-    this.#request = request
+    this.#stream = streamOf(request.raw, ws)
     this.#ws = ws
     this.#user = user
-    this.#outlet = new Outlet(streamOf(request.raw, ws), service.settings.slowConsumer, this)
-    ws.once('close', () => {
+    this.#outlet = new Outlet(this.#stream, service.settings.slowConsumer, this)
+    ws.on('close', () => {
       this.#end()
       service.readers.release(this)
     })
@@ -78,7 +80,7 @@ export class Peer implements Sender, Held, Spoke {
     // A full socket gets no ping, and its client may be silent: it has not read the last one. One that is not read
     // for now is not heard.
     if (this.full || this.#ws.isPaused) return
-    const heard = receivedBytes(this.#request.raw)
+    const heard = receivedBytes(this.#stream)
     this.#silent = heard !== undefined && heard === this.#heard ? this.#silent + 1 : 0
     this.#heard = heard
     if (this.#silent > 1) this.#ws.terminate()

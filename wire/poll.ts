@@ -3,37 +3,38 @@ import { PAGE_FRAME } from '../bus/forms.ts'
 import type { Bound } from '../bus/log.ts'
 import type { View } from '../bus/view.ts'
 import { refuseGap, sendNothing, sendPage, sendRaw } from './answer.ts'
-import { type Ask, parseAsk, parseLimit } from './ask.ts'
+import { type Ask, parseLimit } from './ask.ts'
 import { etagOf } from './etag.ts'
 import type { Service } from './service.ts'
 
 /** One request for what stands after a cursor, and its one answer, at once or later. */
 export class Poll {
-  readonly ask: Ask
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly view: View
   readonly #service: Service
   readonly #transport: 'poll' | 'longpoll'
   readonly #bound: Bound
+  readonly #raw: boolean
 
-  /** @throws what is wrong with the query */
+  /** @throws TIDINGS_ERR_LIMIT */
   constructor(
     service: Service,
     transport: 'poll' | 'longpoll',
     bounds: Bounds,
     request: FastifyRequest,
     reply: FastifyReply,
+    ask: Ask,
   ) {
     const { limit, maxLimit } = service.settings.poll
     this.#service = service
     this.#transport = transport
+    this.#raw = ask.raw
     this.request = request
     this.reply = reply
-    this.ask = parseAsk(request.query)
     const messages = parseLimit(request.query, limit, maxLimit)
-    this.#bound = bounds.of(this.ask.raw ? 1 : messages)
-    this.view = service.bus.log.view(this.ask.channels)
+    this.#bound = bounds.of(ask.raw ? 1 : messages)
+    this.view = service.bus.log.view(ask.channels)
   }
 
   /**
@@ -49,7 +50,7 @@ export class Poll {
     const [first] = batch.entries
     if (first === undefined) return false
     this.#service.meter?.delivered(this.#transport, batch.entries.length)
-    if (this.ask.raw) {
+    if (this.#raw) {
       this.#tag(log.cursor(first.seq))
       sendRaw(this.reply, log, first)
     } else {
@@ -69,7 +70,7 @@ export class Poll {
   /** Gives a client a place to ask from. An empty body would be a payload in the raw form. */
   place(): void {
     const { log } = this.#service.bus
-    if (this.ask.raw) {
+    if (this.#raw) {
       this.nothing(log.head)
       return
     }

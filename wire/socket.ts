@@ -23,7 +23,7 @@ export class SocketStream implements Sink, User {
   /** The ref of the subscribe frame whose channel is being replayed. */
   #ref: string | undefined
   /** What takes back the permits of subscribe frames. */
-  readonly #permits = new Map<string, () => void>()
+  #permits: Map<string, () => void> | undefined
 
   constructor(service: Service, request: FastifyRequest, ws: WebSocket, ask: Ask) {
     this.#service = service
@@ -98,13 +98,14 @@ export class SocketStream implements Sink, User {
 
   unsubscribe(channel: string, ref: string | undefined): void {
     this.#reader.remove(channel)
-    this.#permits.get(channel)?.()
-    this.#permits.delete(channel)
+    this.#permits?.get(channel)?.()
+    this.#permits?.delete(channel)
     this.answer('unsubscribed', ref, `,"channel":"${channel}"`)
   }
 
   /** The permit of a subscribe frame: it counts until the channel is unsubscribed. */
   permit(channel: string, permit: AbortSignal): void {
+    this.#permits ??= new Map()
     this.#permits.set(channel, this.#peer.permit(permit))
   }
 

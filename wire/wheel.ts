@@ -1,5 +1,7 @@
 /** Whom a wheel calls. */
 export interface Spoke {
+  /** Where it stands on its wheel. Set by the wheel alone. */
+  slot: Set<Spoke> | undefined
   /** A period has passed since the last call, or since it was added. */
   beat(): void
 }
@@ -14,7 +16,7 @@ const SLOTS = 16
 export class Wheel {
   readonly #period: number
   readonly #slots: Set<Spoke>[] = Array.from({ length: SLOTS }, () => new Set())
-  readonly #slotOf = new Map<Spoke, Set<Spoke>>()
+  #size = 0
   #now = 0
   #timer: NodeJS.Timeout | undefined
 
@@ -24,21 +26,22 @@ export class Wheel {
   }
 
   get size(): number {
-    return this.#slotOf.size
+    return this.#size
   }
 
   add(spoke: Spoke): void {
-    const slot = this.#slots[this.#now]!
-    slot.add(spoke)
-    this.#slotOf.set(spoke, slot)
+    spoke.slot = this.#slots[this.#now]!
+    spoke.slot.add(spoke)
+    this.#size++
     this.#timer ??= setInterval(() => this.#turn(), this.#period / SLOTS).unref()
   }
 
   /** Deleting twice is harmless. */
   delete(spoke: Spoke): void {
-    this.#slotOf.get(spoke)?.delete(spoke)
-    this.#slotOf.delete(spoke)
-    if (this.#slotOf.size > 0) return
+    if (spoke.slot === undefined) return
+    spoke.slot.delete(spoke)
+    spoke.slot = undefined
+    if (--this.#size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
   }

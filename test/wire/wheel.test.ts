@@ -1,8 +1,9 @@
 import t from 'tap'
-import { Wheel } from '../../wire/wheel.ts'
+import { type Spoke, Wheel } from '../../wire/wheel.ts'
 
 /** A spoke whose calls are waited for. */
-class Counter {
+class Counter implements Spoke {
+  slot: Set<Spoke> | undefined
   count = 0
   #look = () => {}
 
@@ -51,7 +52,7 @@ t.test('a member that leaves as it is called keeps none from being called', asyn
   const alive = setInterval(() => {}, 1000)
   t.teardown(() => clearInterval(alive))
   const last = new Counter()
-  const first = { beat: () => wheel.delete(first) }
+  const first = { slot: undefined, beat: () => wheel.delete(first) }
   wheel.add(first)
   wheel.add(last)
   await last.until(2)
