@@ -51,8 +51,6 @@ export function isPlainSocket(stream: Writable): boolean {
 }
 
 let Request: (new () => WriteRequest) | undefined
-/** libuv keeps nothing of a write that it could do at once: one request serves until one has to wait. */
-let spare: WriteRequest | undefined
 
 /**
  * Writes to a plain socket past its stream, for what the write itself costs: the stream's bookkeeping would come to a
@@ -71,13 +69,13 @@ export function writePast(
     learnRequest(handle)
     return 'refused'
   }
-  spare ??= new Request()
+  // Never one that has served: what the kernel took in two goes is done, and its request is still libuv's.
+  const request = new Request()
   // The stream will meet the same error, and tells of it.
-  if (handle.writeBuffer(spare, bytes) !== 0) return 'refused'
+  if (handle.writeBuffer(request, bytes) !== 0) return 'refused'
   if (handle.writeQueueSize === 0) return 'taken'
-  spare.buffer = bytes
-  spare.oncomplete = (status) => (status === 0 ? writer.drained() : socket.destroy())
-  spare = undefined
+  request.buffer = bytes
+  request.oncomplete = (status) => (status === 0 ? writer.drained() : socket.destroy())
   return 'waits'
 }
 

@@ -244,7 +244,8 @@ async function replay(): Promise<Counted> {
       const socket = connect(start.port, '127.0.0.1').setNoDelay(true)
       socket.write(head(`/ws?channel=c0&cursor=${before}`, more))
       let got = 0
-      await new Promise<void>((resolve) => {
+      await new Promise<void>((resolve, reject) => {
+        socket.on('error', reject)
         socket.on('data', (bytes) => {
           got += marks(bytes)
           if (got >= start.fill) resolve()

@@ -19,7 +19,12 @@ export type TransportName = 'ws' | 'sse' | 'longpoll' | 'poll'
 
 async function ours(): Promise<Side> {
   const app = Fastify()
-  await app.register(tidings, { retention: { messages: 100_000, bytes: 2 ** 30 }, maxReaders: 100_000 })
+  await app.register(tidings, {
+    retention: { messages: 100_000, bytes: 2 ** 30 },
+    maxReaders: 100_000,
+    // The load answers no pings, and the reference sends none.
+    heartbeat: { ws: 3_600_000 },
+  })
   await app.listen({ host: '127.0.0.1', port: 0 })
   return {
     port: (app.server.address() as AddressInfo).port,
