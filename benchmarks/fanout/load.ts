@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { TransportName } from './server.ts'
 
@@ -234,14 +235,20 @@ async function polls(duration: number): Promise<Counted> {
 
 /** Reads what is kept, from a cursor before it all, with every reader at once; closes them again. */
 async function replay(): Promise<Counted> {
+  // All are connected before the first asks: a busy server's queue of connections would overflow.
+  const sockets: Socket[] = []
+  while (sockets.length < start.readers) {
+    const socket = connect(start.port, '127.0.0.1').setNoDelay(true)
+    await once(socket, 'connect')
+    sockets.push(socket)
+  }
   histogram.clear()
   const began = now()
   const cpu = process.cpuUsage()
   await Promise.all(
-    Array.from({ length: start.readers }, async () => {
+    sockets.map(async (socket) => {
       const key = randomBytes(16).toString('base64')
       const more = `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n`
-      const socket = connect(start.port, '127.0.0.1').setNoDelay(true)
       socket.write(head(`/ws?channel=c0&cursor=${before}`, more))
       let got = 0
       await new Promise<void>((resolve, reject) => {

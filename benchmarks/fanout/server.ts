@@ -24,6 +24,8 @@ async function ours(): Promise<Side> {
     maxReaders: 100_000,
     // The load answers no pings, and the reference sends none.
     heartbeat: { ws: 3_600_000 },
+    // A thousand readers of one process wait for their turn when all is replayed to each.
+    slowConsumer: { timeout: 3_600_000 },
   })
   await app.listen({ host: '127.0.0.1', port: 0 })
   return {

@@ -1,7 +1,10 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { connect as connectHttp2, createServer as createHttp2 } from 'node:http2'
-import { type AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, createServer as createTcp, Socket } from 'node:net'
 import { PassThrough, type Writable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import {
   isPlainSocket,
@@ -12,7 +15,10 @@ import {
   waitingBytes,
   writePast,
 } from '../../wire/internals.ts'
+import { UNCOVERED } from '../child.ts'
 import { openRaw } from '../helper.ts'
+
+const DRAIN = fileURLToPath(new URL('../fixtures/drain.ts', import.meta.url))
 
 /** A bare server of node:http whose requests are waited for. */
 async function serve(t: Test) {
@@ -186,6 +192,50 @@ t.test('a write past the stream', async (t) => {
   t.equal(waitingBytes(socket), 0)
   t.equal(socket.bytesWritten, all)
   t.equal(write('f'), 'taken')
+})
+
+// What the kernel takes in two goes is done, and its request is still libuv's: one that was used again would end the
+// process. That takes a reader that makes room between the two.
+t.test('a reader that takes all that it can while it is written to', async (t) => {
+  const server = createTcp()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const child = fork(DRAIN, [String((server.address() as AddressInfo).port)], {
+    execArgv: ['--import', 'tsx'],
+    env: { ...process.env, ...UNCOVERED },
+  })
+  const gone = once(child, 'exit')
+  const told = once(child, 'message')
+  const [socket] = (await once(server, 'connection')) as [Socket]
+  const bytes = Buffer.alloc(64 * 1024)
+  const count = 10_000
+  let written = 0
+  let waited = 0
+  await new Promise<void>((resolve) => {
+    const writer = {
+      drained() {
+        while (written < count) {
+          written++
+          const went = writePast(socket, bytes, writer)
+          if (went === 'waits') {
+            waited++
+            return
+          }
+          if (went === 'refused') {
+            socket.write(bytes, () => setImmediate(() => writer.drained()))
+            return
+          }
+        }
+        resolve()
+      },
+    }
+    writer.drained()
+  })
+  t.ok(waited > 0)
+  socket.end()
+  server.close()
+  const [message] = await told
+  t.equal(message, count * bytes.length, 'all of it came')
+  await gone
 })
 
 t.test('a connection that fails while a write past its stream waits', async (t) => {
