@@ -1,5 +1,7 @@
+import type { Test } from 'tap'
 import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
 import { type Outcome, type RunOptions, run } from '../../benchmarks/run.ts'
+import { UNCOVERED } from '../child.ts'
 
 /** Small: two subscribers, half a second. What it says of time is looked at by no test. */
 export const SMALL = [
@@ -20,4 +22,22 @@ export function wrong({ failures }: Outcome): string[] {
   return failures
     .filter(({ kind, text }) => kind === 'wrong' && !text.includes('planned publishes'))
     .map(({ text }) => text)
+}
+
+/**
+ * Until this test is over, processes that are forked are loaded by tsx, in a third of the time that tap's loader takes:
+ * they don't tell what they covered. `processes.test.ts` has them do all that they do under tap's.
+ */
+export function quickForks(t: Test): void {
+  const { execArgv } = process
+  const before = Object.keys(UNCOVERED).map((name) => [name, process.env[name]] as const)
+  process.execArgv = ['--import', 'tsx']
+  Object.assign(process.env, UNCOVERED)
+  t.teardown(() => {
+    process.execArgv = execArgv
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
+    }
+  })
 }
