@@ -3,7 +3,7 @@ import { pageOf } from '../../benchmarks/html.ts'
 import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
 import { AGAIN, PUBLISH_ONLY, planOf } from '../../benchmarks/plan.ts'
 import { plotsOf } from '../../benchmarks/plots.ts'
-import type { Measured } from '../../benchmarks/record.ts'
+import type { Measured, Work } from '../../benchmarks/record.ts'
 import { report } from '../../benchmarks/report.ts'
 import { type Outcome, passed } from '../../benchmarks/run.ts'
 import { rankingOf, summariesOf } from '../../benchmarks/summary.ts'
@@ -129,11 +129,25 @@ t.test(
       plotsOf({ ...part, rounds: [] }).map(({ id }) => id),
       ['bytes-rate'],
     )
-    const busy = whole.rounds.map((round) => ({
+    const curves = (work: Partial<Work>) => {
+      const rounds = whole.rounds.map((round) => ({
+        ...round,
+        trips: { ...round.trips, echo: undefined },
+        work: { ...round.work!, ...work },
+      }))
+      return plotsOf({ ...whole, rounds })[0]!.series.map(({ label }) => label)
+    }
+    const light = curves({ handed: 0, active: 0 })
+    t.ok(light.includes('longpoll') && light.includes('longpoll, model'))
+    const busy = curves({ handed: 0.1, writes: 1, active: 1 })
+    t.ok(busy.includes('longpoll') && !busy.includes('longpoll, model'), 'above its load no formula')
+
+    // Where ss is not there, or a round brought nothing.
+    const untold = whole.rounds.map((round) => ({
       ...round,
-      work: { turn: 0, writes: 1, handed: 0.1, active: 1 },
+      bytes: round.bytes && { ...round.bytes, tcpCounted: null },
     }))
-    const curves = plotsOf({ ...whole, rounds: busy })[0]!.series.map(({ label }) => label)
-    t.ok(curves.includes('longpoll') && !curves.includes('longpoll, model'), 'above its load no formula')
+    const { bytes } = summariesOf({ ...whole, rounds: untold }).find(({ variant }) => variant === 'ws')!
+    t.match(bytes, { tcpCounted: null, up: { value: Number } })
   },
 )

@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { bench } from '../../benchmarks/bench.ts'
 import { load, MissingPeer } from '../../benchmarks/peers.ts'
+import { report } from '../../benchmarks/report.ts'
 import { Child, cli, ROOT, UNCOVERED } from '../child.ts'
 import { build } from '../helper.ts'
 import { misfits } from './schema.ts'
-import { quickForks, SMALL } from './small.ts'
+import { quickForks, runs, SMALL, small } from './small.ts'
 
 /** The command in this process. */
 async function run(args: string[]): Promise<{ code: number; out: string; lines: string[] }> {
@@ -63,7 +64,19 @@ t.test('Ctrl-C: what is complete is printed, and that it is partial', async (t) 
   t.match(child.stderr, /^Headline, block 1 of 90: sse; 1 min \d+ s left$/m)
 })
 
+t.test('Ctrl-C before anything is complete', async (t) => {
+  quickForks(t)
+  const interrupt = new AbortController()
+  const outcome = await runs(small('--rtt', '1'), {
+    signal: interrupt.signal,
+    progress: () => interrupt.abort(),
+  })
+  t.match(outcome, { partial: true, rounds: [], residuals: [] })
+  t.match(report(outcome), /PARTIAL: interrupted/)
+})
+
 t.test('what is wrong with a command is said in one line, with exit code 2', async (t) => {
+  quickForks(t)
   for (const [args, why] of [
     [['bench', '--nope'], /^fastify-tidings: Unknown option '--nope'/],
     [['bench', '--transports', 'mqtt'], /--transports 'mqtt' must be one of poll, longpoll, sse, ws/],
@@ -75,6 +88,9 @@ t.test('what is wrong with a command is said in one line, with exit code 2', asy
     t.equal(child.stderr.trimEnd().split('\n').length, 1, 'one line')
     t.equal(child.stdout, '')
   }
+})
+
+t.test('advise says it on stdout', async (t) => {
   const child = cli(t, ['advise'])
   t.same(await child.ended, { code: 0, signal: null })
   t.match(child.stdout, /Rank.*ws/s)

@@ -97,6 +97,13 @@ t.test('the lag: the worst hundredth is left out, and one at least', async (t) =
   t.equal(lag(1, 1), 5)
 })
 
+t.test('a message that goes out before its time is counted', async (t) => {
+  const { published, ...rest } = raw(10)
+  const sent = published.sent[0]!.map((at, i) => (i === 3 ? at - 1 : at))
+  const { quality } = measure({ ...rest, published: { ...published, sent: [sent] } }, histogram)
+  t.equal(quality.early, 1)
+})
+
 t.test('where an app is', async (t) => {
   t.same(targetOf(new URL('http://a/live/')), { host: 'a', port: 80, path: '/live' })
   t.same(targetOf(new URL('http://[::1]:81')), { host: '::1', port: 81, path: '' })

@@ -5,6 +5,7 @@ import { headersOf } from '../../benchmarks/profiles.ts'
 import { pollReader } from '../../benchmarks/readers/poll.ts'
 import { type Common, lookAtParts, type Reader } from '../../benchmarks/readers/reader.ts'
 import { sseReader } from '../../benchmarks/readers/sse.ts'
+import { measureTrips } from '../../benchmarks/readers/trip.ts'
 import { wsReader } from '../../benchmarks/readers/ws.ts'
 import { textFrame } from '../../bus/forms.ts'
 import { connect } from '../../client/index.ts'
@@ -149,6 +150,15 @@ t.test('polls with a pause, pages that go on, and a refusal', async (t) => {
     socket.write('HTTP/1.1 503 x\r\ncontent-length: 4\r\n\r\nbusy'),
   )
   t.match(refused.said, /\/poll answered 503 busy/)
+})
+
+t.test('round trips: of a frame, where the app has an echo, and of a request for nothing', async (t) => {
+  for (const echo of [true, false]) {
+    const { port } = await build(t, { echo })
+    const trips = await measureTrips({ host: '127.0.0.1', port, path: '' })
+    t.ok(trips.http > 0)
+    t.equal(trips.echo !== undefined && trips.echo > 0, echo)
+  }
 })
 
 t.test('they ask as our client does, but for what the profile names', async (t) => {
