@@ -1,7 +1,7 @@
-import { connect } from 'node:net'
-import t from 'tap'
+import { chmod } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
 import { kernelBytes, machine, pin, segmentsOf, steal } from '../../benchmarks/machine.ts'
-import { build } from '../helper.ts'
 
 t.test('what this machine tells of itself', async (t) => {
   const { cores, memoryBytes, node } = machine()
@@ -27,30 +27,37 @@ t.test('a file that is not there, or says something else, tells nothing', async 
   t.equal(kernelBytes(`${known}/sockstat`), 3 * 4096)
 })
 
-t.test('segments are those of the connections to a port but those left out', async (t) => {
-  const { port } = await build(t)
-  const sockets = await Promise.all(
-    [1, 2].map(async () => {
-      const socket = connect(port, '127.0.0.1')
-      t.teardown(() => socket.destroy())
-      socket.write('GET /poll HTTP/1.1\r\nHost: a\r\n\r\n')
-      await new Promise((resolve) => socket.once('data', resolve))
-      return socket
-    }),
-  )
-  const own = sockets.map(({ localPort }) => localPort!)
-  const both = await segmentsOf(port, [])
-  t.same(await segmentsOf(port, own), { in: 0, out: 0 })
-  const one = await segmentsOf(port, own.slice(1))
-  t.ok(one!.in > 0 && one!.in < both!.in && one!.out > 0 && one!.out < both!.out)
-})
-
-t.test('a tool that is missing is done without', async (t) => {
+/** Tools are looked for there alone. */
+function onlyIn(t: Test, folder: string): void {
   const { PATH } = process.env
   t.teardown(() => {
     process.env.PATH = PATH
   })
-  process.env.PATH = t.testdir()
+  process.env.PATH = folder
+}
+
+/** As ss tells them, which a machine need not have. */
+const CONNECTIONS = `ESTAB 0 0 127.0.0.1:3000 127.0.0.1:40001
+\t cubic wscale:10,10 rto:201 rtt:0.1/0.05 mss:32768 bytes_acked:900 segs_out:7 segs_in:8 data_segs_out:5 send 1Mbps
+ESTAB 0 0 127.0.0.1:3000 127.0.0.1:40002
+\t cubic wscale:10,10 rto:201 rtt:0.1/0.05 mss:32768 segs_out:20 segs_in:30 send 1Mbps
+ESTAB 0 0 127.0.0.1:3000 127.0.0.1:40003
+\t cubic wscale:10,10 rto:201
+`
+
+t.test('segments are those of the connections to a port but those left out', async (t) => {
+  const folder = t.testdir({
+    ss: `#!${process.execPath}\nprocess.stdout.write(${JSON.stringify(CONNECTIONS)})\n`,
+  })
+  await chmod(join(folder, 'ss'), 0o755)
+  onlyIn(t, folder)
+  t.same(await segmentsOf(3000, []), { in: 38, out: 27 })
+  t.same(await segmentsOf(3000, [40002]), { in: 8, out: 7 })
+  t.same(await segmentsOf(3000, [40001, 40002]), { in: 0, out: 0 })
+})
+
+t.test('a tool that is missing is done without', async (t) => {
+  onlyIn(t, t.testdir())
   t.equal(await pin(process.pid, 'load', 2), false)
   t.equal(await segmentsOf(1, []), undefined)
 })

@@ -5,6 +5,7 @@ import { planOf } from '../../benchmarks/plan.ts'
 import { measure } from '../../benchmarks/record.ts'
 import { type Raw, targetOf } from '../../benchmarks/round.ts'
 import { compare } from '../../benchmarks/statistics.ts'
+import { SEGMENT } from '../../model/bytes.ts'
 
 const histogram = await histograms()
 const [section] = planOf(readBench(['--quick', '--transports', 'sse', '--subscribers', '2']) as BenchOptions)
@@ -88,6 +89,15 @@ t.test('what an app that tells nothing is not asked for', async (t) => {
   t.match(measured, { bytes: { tcpCounted: null, payload: 200 }, deliveries: 20, publishes: 10, missed: 0 })
   t.equal(measured.accepted!.mean, 1, 'from the answer to the publisher on')
   t.ok(Math.abs(measured.quality.loadCore - 0.2) < 1e-9)
+})
+
+t.test('segments are those of the window', async (t) => {
+  const segments = [
+    { in: 100, out: 50 },
+    { in: 160, out: 130 },
+  ] as const
+  const { bytes } = measure({ ...raw(10), segments }, histogram)
+  t.equal(bytes!.tcpCounted, ((60 + 80) * SEGMENT) / 20)
 })
 
 t.test('the lag: the worst hundredth is left out, and one at least', async (t) => {
