@@ -67,7 +67,7 @@ t.test('Ctrl-C: what is complete is printed, and that it is partial', async (t) 
 t.test('Ctrl-C before anything is complete', async (t) => {
   quickForks(t)
   const interrupt = new AbortController()
-  const outcome = await runs(small('--rtt', '1'), {
+  const outcome = await runs(small('--rtt', '1', '--transports', 'ws'), {
     signal: interrupt.signal,
     progress: () => interrupt.abort(),
   })
