@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { pageOf } from '../../benchmarks/html.ts'
+import { resultsOf } from '../../benchmarks/json.ts'
 import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
 import { AGAIN, PUBLISH_ONLY, planOf } from '../../benchmarks/plan.ts'
 import { plotsOf } from '../../benchmarks/plots.ts'
@@ -7,6 +8,7 @@ import type { Measured, Work } from '../../benchmarks/record.ts'
 import { report } from '../../benchmarks/report.ts'
 import { type Outcome, passed } from '../../benchmarks/run.ts'
 import { rankingOf, summariesOf } from '../../benchmarks/summary.ts'
+import { misfits } from './schema.ts'
 import { looksRight, quickForks, runs, small } from './small.ts'
 
 /** All that a full run does, for one transport and as short as can be. */
@@ -38,6 +40,8 @@ async function smallFull(t: Test): Promise<{ alone: Measured; idle: Measured }> 
     ['latency', 'cpu', 'bytes'].map((figure) => [figure, AGAIN, 'ws']),
   )
   t.match(report(outcome), /no loss, no bandwidth.*Crossover: 80.*Idle: nothing.*An idle subscriber/s)
+
+  t.same(misfits(JSON.parse(JSON.stringify(resultsOf(outcome, new Date())))), [])
 
   const find = (name: string, wanted: string) =>
     rounds.find(({ section, variant }) => section === name && variant === wanted)!

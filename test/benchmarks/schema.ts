@@ -1,5 +1,9 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT } from '../child.ts'
+
 /** As much of JSON Schema as ours has. */
-export interface Schema {
+interface Schema {
   readonly $ref?: string
   readonly $defs?: Record<string, Schema>
   readonly anyOf?: readonly Schema[]
@@ -11,13 +15,19 @@ export interface Schema {
   readonly type?: string | readonly string[]
 }
 
-/** Where a value is not as the schema says. */
-export function misfits(root: Schema, value: unknown, schema = root, path = 'results'): string[] {
+const SCHEMA: Schema = JSON.parse(readFileSync(join(ROOT, 'benchmarks', 'results.schema.json'), 'utf8'))
+
+/** Where the figures of a run, as they stand in a file, are not as the schema says. */
+export function misfits(results: unknown): string[] {
+  return misfitsOf(SCHEMA, results, SCHEMA, 'results')
+}
+
+function misfitsOf(root: Schema, value: unknown, schema: Schema, path: string): string[] {
   if (schema.$ref !== undefined) {
-    return misfits(root, value, root.$defs![schema.$ref.split('/').at(-1)!]!, path)
+    return misfitsOf(root, value, root.$defs![schema.$ref.split('/').at(-1)!]!, path)
   }
   if (schema.anyOf !== undefined) {
-    const found = schema.anyOf.map((one) => misfits(root, value, one, path))
+    const found = schema.anyOf.map((one) => misfitsOf(root, value, one, path))
     return found.some(({ length }) => length === 0) ? [] : found.flat()
   }
   const wrong: string[] = []
@@ -28,14 +38,14 @@ export function misfits(root: Schema, value: unknown, schema = root, path = 'res
   }
   if (Array.isArray(value)) {
     const { items } = schema
-    if (items) wrong.push(...value.flatMap((each, i) => misfits(root, each, items, `${path}[${i}]`)))
+    if (items) wrong.push(...value.flatMap((each, i) => misfitsOf(root, each, items, `${path}[${i}]`)))
   } else if (typeof value === 'object' && value !== null) {
     for (const name of schema.required ?? []) {
       if (!Object.hasOwn(value, name)) wrong.push(`${path}.${name} is missing`)
     }
     for (const [name, part] of Object.entries(schema.properties ?? {})) {
       if (Object.hasOwn(value, name)) {
-        wrong.push(...misfits(root, (value as Record<string, unknown>)[name], part, `${path}.${name}`))
+        wrong.push(...misfitsOf(root, (value as Record<string, unknown>)[name], part, `${path}.${name}`))
       }
     }
   }
