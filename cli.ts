@@ -81,17 +81,14 @@ function reason(error: unknown, { host, port }: ServerOptions): string {
     : message
 }
 
-/* c8 ignore start -- the benchmarks are tested by themselves (npm run test:bench), their coverage is not counted */
 /** Commands that do their work and end. @returns the program's exit code */
 const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
   bench: async (args) => (await import('./benchmarks/bench.ts')).bench(args),
   advise: async (args) => (await import('./benchmarks/advise.ts')).advise(args),
 }
-/* c8 ignore stop */
 
 async function main(): Promise<void> {
   const [name = '', ...args] = process.argv.slice(2)
-  /* c8 ignore next 5 -- see above */
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (command !== undefined) {
     process.exitCode = await command(args)

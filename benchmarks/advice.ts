@@ -129,5 +129,7 @@ function obstacleText(why: model.Obstacle): string {
 
 function changeText(change: model.Candidate['change'], candidates: number): string {
   if (candidates < 2) return '–'
-  return change === null ? 'at no rate near' : `with ${change.other} at ${change.rate.toPrecision(2)}/s`
+  return change === null
+    ? 'at no rate near'
+    : `with ${change.other} at ${Number(change.rate.toPrecision(2))}/s`
 }

@@ -19,12 +19,10 @@ export interface Memory {
   readonly kernelPerSubscriber: number
 }
 
-const COUNTS = [0, 200, 400, 800]
-
 export async function measureMemory(
   stage: Stage,
   settings: Settings,
-  counts: readonly number[] = COUNTS,
+  counts: readonly number[],
 ): Promise<Memory[]> {
   const kinds = [...new Set(settings.variants.map(({ kind }) => kind!))]
   const all: Memory[] = []

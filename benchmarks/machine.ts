@@ -14,6 +14,7 @@ export interface Machine {
 
 export function machine(): Machine {
   return {
+    /* c8 ignore next -- a machine that does not name its cores */
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),
     memoryBytes: totalmem(),
@@ -32,8 +33,12 @@ function tool(name: string, args: readonly string[]): Promise<string | undefined
 }
 
 /** Puts a process on cores of its own. @returns whether that could be done */
-export async function pin(pid: number, core: 'server' | 'load'): Promise<boolean> {
-  const last = availableParallelism() - 1
+export async function pin(
+  pid: number,
+  core: 'server' | 'load',
+  cores = availableParallelism(),
+): Promise<boolean> {
+  const last = cores - 1
   if (last === 0) return false
   const list = core === 'server' ? '0' : `1-${last}`
   return (await tool('taskset', ['-a', '-c', '-p', list, String(pid)])) !== undefined
@@ -68,19 +73,18 @@ export async function segmentsOf(port: number, without: readonly number[]): Prom
 function read(path: string): string {
   try {
     return readFileSync(path, 'latin1')
-    /* c8 ignore next 3 -- elsewhere than on Linux */
   } catch {
     return ''
   }
 }
 
 /** Of all CPU time up to now, in ticks: in all, and what the host took away. */
-export function steal(): { total: number; stolen: number } {
-  const ticks = (/^cpu +(.*)$/m.exec(read('/proc/stat'))?.[1] ?? '0').split(' ').map(Number)
+export function steal(file = '/proc/stat'): { total: number; stolen: number } {
+  const ticks = (/^cpu +(.*)$/m.exec(read(file))?.[1] ?? '0').split(' ').map(Number)
   return { total: ticks.reduce((sum, tick) => sum + tick, 0), stolen: ticks[7] ?? 0 }
 }
 
 /** Bytes that the kernel holds for TCP sockets. */
-export function kernelBytes(): number {
-  return 4096 * Number(/^TCP:.* mem (\d+)/m.exec(read('/proc/net/sockstat'))?.[1] ?? 0)
+export function kernelBytes(file = '/proc/net/sockstat'): number {
+  return 4096 * Number(/^TCP:.* mem (\d+)/m.exec(read(file))?.[1] ?? 0)
 }

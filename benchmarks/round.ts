@@ -87,7 +87,7 @@ export class Stage {
 
   /** A server that nobody has used; while it is measured nothing else is being started. */
   async #server(): Promise<Child<ServerApi>> {
-    if (this.#spare.length === 0) this.prepare(1)
+    this.prepare(1)
     await Promise.all(this.#spare.map((server) => server.call('ready', undefined)))
     return this.#spare.shift()!
   }

@@ -1,6 +1,6 @@
 import { type Ceiling, type Memory, measureCeiling, measureMemory } from './extras.ts'
 import { type Failure, failuresOf } from './gates.ts'
-import { histograms } from './peers.ts'
+import { autocannon, histograms } from './peers.ts'
 import { planOf, type Section, type Settings, secondsOf } from './plan.ts'
 import { type Measured, measure } from './record.ts'
 import { type Model, predict, publishingOf, type Residual, residualsOf } from './residual.ts'
@@ -32,17 +32,34 @@ export interface RunOptions {
   /** For tests. */
   readonly model?: Model
   readonly inject?: Inject
+  readonly limits?: Limits
 }
 
-/** How often a block is repeated that the machine has disturbed. */
-const REPEATS = 2
-/** Seconds that each case of the request ceiling takes. */
-const CEILING = 5
+/** What a full run does beside its plan. */
+export interface Limits {
+  /** How often a block is repeated that the machine has disturbed. */
+  readonly repeats: number
+  /** Counts of idle subscribers. */
+  readonly idle: readonly number[]
+  /** Seconds that each case of the request ceiling takes. */
+  readonly ceiling: number
+}
+
+const LIMITS: Limits = { repeats: 2, idle: [0, 200, 400, 800], ceiling: 5 }
 
 /** @throws MissingPeer */
 export async function run(settings: Settings, options: RunOptions): Promise<Outcome> {
-  const { progress, signal = new AbortController().signal, model = predict, inject } = options
+  const {
+    progress,
+    signal = new AbortController().signal,
+    model = predict,
+    inject,
+    limits = LIMITS,
+  } = options
+  const full = !settings.quick && settings.url === undefined
   const histogram = await histograms()
+  // Not found to be missing after a quarter of an hour.
+  if (full) await autocannon()
   const sections = planOf(settings)
   const stage = new Stage(settings.url, inject)
   const end = () => stage.end()
@@ -54,48 +71,36 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
   let ceiling: Ceiling[] = []
   try {
     const plans = sections.flatMap(({ blocks }) => blocks.flat())
-    let left = plans.reduce((sum, plan) => sum + secondsOf(plan), 0)
-    let count = plans.length
-    stage.prepare(count)
+    const secondsFrom = (place: number) => plans.slice(place).reduce((sum, plan) => sum + secondsOf(plan), 0)
+    stage.prepare(plans.length)
     for (const { title, blocks } of sections) {
       for (const [index, block] of blocks.entries()) {
-        for (let attempt = 0; ; attempt++) {
-          const rounds: Measured[] = []
-          for (const plan of block) {
-            /* c8 ignore next -- only on a machine that is disturbed */
-            const again = attempt === 0 ? '' : `, repeated`
-            progress(
-              `${title}, block ${index + 1} of ${blocks.length}${again}: ${plan.variant.name}; ${clock(left)} left`,
-            )
-            if (attempt === 0) {
-              left -= secondsOf(plan)
-              count--
+        const found = await believed(
+          async (attempt) => {
+            const measured: Measured[] = []
+            for (const plan of block) {
+              const place = plans.indexOf(plan)
+              const again = ', repeated'.repeat(attempt)
+              progress(
+                `${title}, block ${index + 1} of ${blocks.length}${again}: ${plan.variant.name}; ${clock(secondsFrom(place))} left`,
+              )
+              measured.push(measure(await stage.run(plan, plans.length - place - 1), histogram))
             }
-            rounds.push(measure(await stage.run(plan, count), histogram))
-          }
-          const found = rounds.flatMap(failuresOf)
-          const disturbed = found.some(({ kind }) => kind === 'outside')
-          const wrong = found.some(({ kind }) => kind === 'wrong')
-          /* c8 ignore start -- only on a machine that is disturbed */
-          if (disturbed && !wrong && attempt < REPEATS && !settings.quick) {
-            repeated++
-            continue
-          }
-          /* c8 ignore stop */
-          kept.push(...rounds)
-          failures.push(...found)
-          break
-        }
+            return measured
+          },
+          settings.quick ? 0 : limits.repeats,
+        )
+        kept.push(...found.rounds)
+        failures.push(...found.failures)
+        repeated += found.repeated
       }
     }
-    /* c8 ignore start -- takes minutes: what it measures is tested by itself */
-    if (!settings.quick && settings.url === undefined) {
+    if (full) {
       progress('Memory of idle subscribers; a minute left')
-      memory = await measureMemory(stage, settings)
-      progress(`Requests that /poll answers; ${clock(3 * CEILING)} left`)
-      ceiling = await measureCeiling(stage, settings, CEILING)
+      memory = await measureMemory(stage, settings, limits.idle)
+      progress(`Requests that /poll answers; ${clock(3 * limits.ceiling)} left`)
+      ceiling = await measureCeiling(stage, settings, limits.ceiling)
     }
-    /* c8 ignore stop */
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
@@ -112,6 +117,30 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
     ceiling,
     residuals: settings.url === undefined ? residuals(sections, kept, model) : [],
     partial: signal.aborted,
+  }
+}
+
+/** A block's rounds, as they are kept. */
+export interface Block {
+  readonly rounds: readonly Measured[]
+  readonly failures: readonly Failure[]
+  readonly repeated: number
+}
+
+/**
+ * Runs a block, and again where the machine has disturbed it: all of it, since its rounds are compared with each other.
+ * What is wrong stands.
+ * @param measured its rounds; `attempt` counts from 0
+ */
+export async function believed(
+  measured: (attempt: number) => Promise<readonly Measured[]>,
+  repeats: number,
+): Promise<Block> {
+  for (let repeated = 0; ; repeated++) {
+    const rounds = await measured(repeated)
+    const failures = rounds.flatMap(failuresOf)
+    const again = failures.length > 0 && failures.every(({ kind }) => kind === 'outside')
+    if (!again || repeated === repeats) return { rounds, failures, repeated }
   }
 }
 

@@ -86,7 +86,7 @@ const api = {
     received = plan.messages.map((count) => new Float64Array(count).fill(Number.NaN))
     left = plan.messages.reduce((sum, count) => sum + count, 0)
     const last = plan.messages.map(() => -1)
-    let fault = (_text: string) => {}
+    let fault!: (text: string) => void
     const broken = new Promise<never>((_, reject) => {
       fault = (text) => {
         faults = [...faults, text].slice(0, 5)

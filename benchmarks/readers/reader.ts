@@ -157,7 +157,7 @@ export function deliverAll(common: Common, reader: number, text: string, at: num
 
 /** A promise, and what settles it. */
 export function gate(): { promise: Promise<void>; open: () => void } {
-  let open = () => {}
+  let open!: () => void
   const promise = new Promise<void>((resolve) => {
     open = resolve
   })

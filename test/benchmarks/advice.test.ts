@@ -12,50 +12,35 @@ const NEED: Need = {
   tabs: 1,
   proxyIdle: 60,
 }
-const names = (need: Partial<Need>) => rank({ ...NEED, ...need }).candidates.map(({ name }) => name)
-const refusals = (need: Partial<Need>) => rank({ ...NEED, ...need }).refused
+const of = (need: Partial<Need>) => rank({ ...NEED, ...need })
 
-t.test('few messages and little time: a push', async (t) => {
-  const { candidates, refused } = rank(NEED)
-  t.same(refused, [])
-  t.equal(candidates[0]!.name, 'ws')
-  t.ok(candidates.every(({ p99 }) => p99 <= NEED.latency))
-  t.equal(
-    candidates.find(({ name }) => name.startsWith('poll'))!.name,
-    'poll 250 ms',
-    'the longest that keeps it',
-  )
-  t.ok(
-    candidates.every(({ bytes }, i) => i === 0 || bytes >= candidates[i - 1]!.bytes),
-    'in order',
-  )
-})
-
-t.test('many messages share an answer: polling is cheapest', async (t) => {
-  const { candidates } = rank({ ...NEED, rate: 20, latency: 6 })
-  t.equal(candidates[0]!.name, 'poll 5 s')
-  t.match(candidates[0]!.changes, /^with \w+ at /)
-})
-
-t.test('what does not fit is dropped, with the reason', async (t) => {
-  t.match(refusals({ latency: 0.1 }), [{ name: 'poll', why: /0\.99 of the interval/ }])
-  t.match(refusals({ tabs: 6 }), [{ name: 'longpoll', why: /6 connections/ }, { name: 'sse' }])
-  t.same(refusals({ tabs: 6, http: '2' }), [])
-  t.match(refusals({ tabs: 100, http: '2' }), [{ name: 'longpoll', why: /100 streams/ }, { name: 'sse' }])
-  t.match(refusals({ proxyIdle: 20 }), [{ name: 'longpoll', why: /sign of life/ }, { name: 'ws' }])
-  t.same(names({ rtt: 3 }), [], 'the way alone is longer')
-  t.match(rank({ ...NEED, http: '2' }).candidates[0]!.binding, /connection beside/)
-})
-
-t.test('a tie is within five parts of a hundred', async (t) => {
-  const big = rank({ ...NEED, payload: 5000 }).candidates
+t.test('what binds a transport, and where it would change places, in words', async (t) => {
   t.same(
-    big.slice(0, 2).map(({ name, tie }) => [name, tie]),
+    of({}).candidates.map(({ name, binding, changes }) => [name, binding, changes]),
     [
-      ['ws', false],
-      ['sse', true],
+      ['ws', 'none', 'at no rate near'],
+      ['sse', '6 connections an origin', 'at no rate near'],
+      ['longpoll', 'a request a message', 'with sse at 200/s'],
+      ['poll 250 ms', '0.99 × 0.25 s + 20 ms', 'with longpoll at 4/s'],
     ],
   )
+  t.match(of({ http: '2' }).candidates, [
+    { binding: 'a connection beside the one of HTTP/2' },
+    { binding: '100 streams' },
+  ])
+  t.match(of({ latency: 0.021, tabs: 6 }).candidates, [{ name: 'ws', changes: '–' }])
+})
+
+t.test('why one is dropped, in words', async (t) => {
+  const why = (need: Partial<Need>) => of(need).refused.map(({ name, why }) => `${name}: ${why}`)
+  t.same(why({ latency: 0.1 }), ['poll: 0.99 of the interval and the way are above 100 ms, even at 100 ms'])
+  const connections = '6 pages hold all 6 connections that a browser opens to an origin over HTTP/1.1'
+  t.same(why({ tabs: 6 }), [`longpoll: ${connections}`, `sse: ${connections}`])
+  const streams = '100 pages hold all 100 streams of the connection'
+  t.same(why({ tabs: 100, http: '2' }), [`longpoll: ${streams}`, `sse: ${streams}`])
+  const proxy = 'a proxy that cuts after 20 s idle is quicker than its sign of life each 25 s'
+  t.same(why({ proxyIdle: 20 }), [`longpoll: ${proxy}`, `ws: ${proxy}`])
+  t.equal(why({ rtt: 3 }).at(-1), 'ws: its p99 of 1500 ms is above the budget')
 })
 
 const NOTHING = { total: null, idle: null, marginal: null }
@@ -113,6 +98,7 @@ t.test('what advise says', async (t) => {
   const cases: [args: string[], out: RegExp][] = [
     [['--help'], /--latency-p99 MS/],
     [[], /1 ws.*Ranked by bytes.*CPU is not told/s],
+    [['--payload', '5000'], /1 ws.*= sse/s],
     [['--latency-p99', '1', '--rtt', '100'], /poll: not here: .*No transport fits/s],
     [['--tabs', '6', '--rtt', '0'], /sse: not here: 6 pages.*longpoll|longpoll: not here.*sse: not here/s],
     [

@@ -5,6 +5,7 @@ import { headersOf } from '../../benchmarks/profiles.ts'
 import { Answers, type HttpAnswer } from '../../benchmarks/readers/answers.ts'
 import { clientFrame, Frames } from '../../benchmarks/readers/ws.ts'
 import type { Measured, Quality } from '../../benchmarks/record.ts'
+import { believed } from '../../benchmarks/run.ts'
 import { show, table } from '../../benchmarks/table.ts'
 import { textFrame } from '../../bus/forms.ts'
 
@@ -41,6 +42,29 @@ t.test('what is wrong with a run stands; what disturbs it is told apart', async 
   t.ok(atFloor(round({}, { lagP99: 1.1 })))
   t.notOk(atFloor(round({}, { lagP99: 0.9 })))
   t.notOk(atFloor(round({ latency: null })))
+})
+
+t.test('a block that was disturbed is run again, all of it; one that is wrong stands', async (t) => {
+  const quiet = round({})
+  const disturbed = round({}, { lagP99: 30 })
+  const spoilt = round({ missed: 1 }, { lagP99: 30 })
+  const block = async (repeats: number, ...attempts: Measured[][]) => {
+    const seen: number[] = []
+    const { rounds, failures, repeated } = await believed(async (attempt) => {
+      seen.push(attempt)
+      return attempts[attempt]!
+    }, repeats)
+    t.same(
+      seen,
+      Array.from({ length: repeated + 1 }, (_, i) => i),
+    )
+    return [attempts.indexOf(rounds as Measured[]), failures.map(({ kind }) => kind)]
+  }
+  t.same(await block(2, [quiet, quiet]), [0, []])
+  t.same(await block(2, [quiet, disturbed], [quiet, quiet]), [1, []])
+  t.same(await block(2, [disturbed], [disturbed], [disturbed]), [2, ['outside']], 'twice at most')
+  t.same(await block(0, [disturbed, disturbed]), [0, ['outside', 'outside']], 'a quick run repeats none')
+  t.same(await block(2, [disturbed, spoilt]), [0, ['outside', 'wrong', 'outside']])
 })
 
 t.test('a payload carries its number', async (t) => {

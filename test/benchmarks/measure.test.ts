@@ -5,6 +5,7 @@ import { planOf } from '../../benchmarks/plan.ts'
 import { measure } from '../../benchmarks/record.ts'
 import { type Raw, targetOf } from '../../benchmarks/round.ts'
 import { compare } from '../../benchmarks/statistics.ts'
+import { SEGMENT } from '../../model/bytes.ts'
 
 const histogram = await histograms()
 const [section] = planOf(readBench(['--quick', '--transports', 'sse', '--subscribers', '2']) as BenchOptions)
@@ -90,11 +91,27 @@ t.test('what an app that tells nothing is not asked for', async (t) => {
   t.ok(Math.abs(measured.quality.loadCore - 0.2) < 1e-9)
 })
 
+t.test('segments are those of the window', async (t) => {
+  const segments = [
+    { in: 100, out: 50 },
+    { in: 160, out: 130 },
+  ] as const
+  const { bytes } = measure({ ...raw(10), segments }, histogram)
+  t.equal(bytes!.tcpCounted, ((60 + 80) * SEGMENT) / 20)
+})
+
 t.test('the lag: the worst hundredth is left out, and one at least', async (t) => {
   const lag = (count: number, late: number) => measure(raw(count, late), histogram).quality.lagP99
   t.same([lag(20, 0), lag(20, 1), lag(20, 2)], [0, 0, 5])
   t.same([lag(1000, 10), lag(1000, 11)], [0, 5])
   t.equal(lag(1, 1), 5)
+})
+
+t.test('a message that goes out before its time is counted', async (t) => {
+  const { published, ...rest } = raw(10)
+  const sent = published.sent[0]!.map((at, i) => (i === 3 ? at - 1 : at))
+  const { quality } = measure({ ...rest, published: { ...published, sent: [sent] } }, histogram)
+  t.equal(quality.early, 1)
 })
 
 t.test('where an app is', async (t) => {

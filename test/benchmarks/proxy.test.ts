@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { now } from '../../benchmarks/clock.ts'
 import { Child } from '../../benchmarks/processes/child.ts'
 import type { ProxyApi } from '../../benchmarks/processes/proxy.ts'
+import { quickForks } from './small.ts'
 
 const RTT = 30
 
@@ -62,6 +63,7 @@ t.test('the delay proxy: never early, in order, whole; ends and resets, too', as
 })
 
 t.test('a process that ends early fails what is asked of it', async (t) => {
+  quickForks(t)
   const proxy = new Child<ProxyApi>('proxy')
   await t.rejects(
     proxy

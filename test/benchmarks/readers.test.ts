@@ -5,19 +5,20 @@ import { headersOf } from '../../benchmarks/profiles.ts'
 import { pollReader } from '../../benchmarks/readers/poll.ts'
 import { type Common, lookAtParts, type Reader } from '../../benchmarks/readers/reader.ts'
 import { sseReader } from '../../benchmarks/readers/sse.ts'
+import { measureTrips } from '../../benchmarks/readers/trip.ts'
 import { wsReader } from '../../benchmarks/readers/ws.ts'
 import { textFrame } from '../../bus/forms.ts'
 import { connect } from '../../client/index.ts'
 import { Socket as WebSocket } from '../client/helper.ts'
-import { build } from '../helper.ts'
+import { build, until } from '../helper.ts'
 
 type Make = (common: Common) => Reader
 
 /** What became of a reader whose server says just this. */
-async function heard(make: Make, says: (socket: Socket, asked: string) => void) {
+async function heard(make: Make, says: (socket: Socket, asked: string, common: Common) => void) {
   const server = createServer((socket) => {
     socket.on('error', () => {})
-    socket.on('data', (part) => says(socket, part.toString('latin1')))
+    socket.on('data', (part) => says(socket, part.toString('latin1'), common))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as { port: number }
@@ -57,12 +58,13 @@ const ws: Make = (common) => wsReader(common, 0, 'news')
 const poll: Make = (common) => pollReader('poll', common, 0, 'news', 0)
 const envelope = (index: number) => `{"cursor":"a.${index}","data":"${String(index).padStart(8, '0')}"}`
 
-/** Sends a text in pieces, each in a packet of its own as far as the machine goes along. */
-async function pieces(socket: Socket, text: string, size: number): Promise<void> {
-  for (let at = 0; at < text.length; at += size) {
-    await new Promise((resolve) => socket.write(text.slice(at, at + size), 'latin1', resolve))
-    // The reader looks at what has come when it is told to.
-    await new Promise((resolve) => setImmediate(resolve))
+/** Sends a text in pieces: the reader has each before it is sent the next one. */
+async function pieces(socket: Socket, text: string, size: number, { open }: Common): Promise<void> {
+  const [reader] = open
+  for (let at = 0; at < text.length && !reader!.destroyed; at += size) {
+    const piece = text.slice(at, at + size)
+    socket.write(piece, 'latin1')
+    await until(() => reader!.destroyed || reader!.bytesRead === at + piece.length)
     lookAtParts()
   }
 }
@@ -74,7 +76,9 @@ t.test('events are read wherever the wire cuts', async (t) => {
   const events = [0, 1, 2].map((index) => chunk(`id: a.${index}\ndata: ${envelope(index)}\n\n`))
   const text = `${EVENTS}${chunk('retry: 2000\n\nevent: ready\nid: a.0\ndata: {}\n\n')}${chunk(':\n\n')}${events.join('')}`
   for (const size of [7, 100, text.length]) {
-    const { said, indexes, common } = await heard(sse, (socket) => pieces(socket, text, size))
+    const { said, indexes, common } = await heard(sse, (socket, _, common) =>
+      pieces(socket, text, size, common),
+    )
     t.equal(said, undefined)
     t.same(indexes, [0, 1, 2])
     t.equal(common.tally.envelopes, 3 * envelope(0).length)
@@ -103,9 +107,9 @@ function upgraded(asked: string): string {
 t.test('a socket: its messages, its pings, and what it may not send', async (t) => {
   const answers = async (...frames: string[]) => {
     let heardBack = ''
-    const result = await heard(ws, (socket, asked) => {
+    const result = await heard(ws, (socket, asked, common) => {
       if (!asked.startsWith('GET')) heardBack += asked
-      else pieces(socket, upgraded(asked) + frames.join(''), 50)
+      else pieces(socket, upgraded(asked) + frames.join(''), 50, common)
     })
     return { ...result, heardBack }
   }
@@ -148,6 +152,15 @@ t.test('polls with a pause, pages that go on, and a refusal', async (t) => {
   t.match(refused.said, /\/poll answered 503 busy/)
 })
 
+t.test('round trips: of a frame, where the app has an echo, and of a request for nothing', async (t) => {
+  for (const echo of [true, false]) {
+    const { port } = await build(t, { echo })
+    const trips = await measureTrips({ host: '127.0.0.1', port, path: '' })
+    t.ok(trips.http > 0)
+    t.equal(trips.echo !== undefined && trips.echo > 0, echo)
+  }
+})
+
 t.test('they ask as our client does, but for what the profile names', async (t) => {
   const asked: { url: string; names: string[] }[] = []
   const { app, url, port } = await build(t, { publish: true })
@@ -170,7 +183,7 @@ t.test('they ask as our client does, but for what the profile names', async (t) 
     query: [...new URL(url, 'http://a').searchParams.keys()],
     headers: names.map((name) => name.toLowerCase()).sort(),
   })
-  const until = async (kind: string, query: string) => {
+  const shapeOf = async (kind: string, query: string) => {
     for (;;) {
       const found = asked.find(({ url }) => url.startsWith(`/${kind}?`) && url.includes(query))
       if (found !== undefined) return shape(found)
@@ -194,7 +207,7 @@ t.test('they ask as our client does, but for what the profile names', async (t) 
       WebSocket,
       EventSource: Source as never,
     })
-    const theirs = await until(kind, later)
+    const theirs = await shapeOf(kind, later)
     feed.close()
     asked.length = 0
     const reader = make[kind]({
@@ -209,7 +222,7 @@ t.test('they ask as our client does, but for what the profile names', async (t) 
       fault: (text) => t.fail(text),
       deliver: () => {},
     })
-    const ours = await until(kind, later)
+    const ours = await shapeOf(kind, later)
     reader.stop()
     t.same(ours.query, theirs.query, kind)
     if (kind === 'poll' || kind === 'longpoll') t.same(ours.headers, theirs.headers, `${kind}: headers`)

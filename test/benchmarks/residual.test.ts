@@ -1,6 +1,6 @@
 import t from 'tap'
 import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
-import { PUBLISH_ONLY, planOf, variantOf } from '../../benchmarks/plan.ts'
+import { PUBLISH_ONLY, planOf, pollVariant, variantOf } from '../../benchmarks/plan.ts'
 import type { Measured } from '../../benchmarks/record.ts'
 import { predict, publishingOf, residualsOf, timesOf } from '../../benchmarks/residual.ts'
 
@@ -49,6 +49,30 @@ t.test('what publishing takes is no part of a request', async (t) => {
   t.ok(Math.abs(delay - (0.1 + 0.3 + (101 * 0.02) / 2)) < 1e-9)
 })
 
+t.test('what the model takes from a round, for each transport', async (t) => {
+  const says = (kind: 'poll' | 'longpoll' | 'sse', more: Partial<Measured> = {}, own = workload) =>
+    predict(kind === 'poll' ? pollVariant(1) : variantOf(kind), own, round(more), NONE)
+  const near = (found: number, wanted: number) => t.ok(Math.abs(found - wanted) < 1e-9, `${found}, ${wanted}`)
+
+  const cycle = { mean: 1, square: 1 }
+  near(says('poll', { cycle })!.delay, 0.1 + 500)
+  near(says('poll', { cycle })!.requests, 1 / 5)
+  near(says('poll', { cycle: { mean: 1, square: 2 } })!.delay, 0.1 + 1000)
+  near(says('poll', { cycle, trips: { echo: undefined, http: 0.002 } })!.delay, 1 + 500)
+  t.equal(says('poll', { cycle: null }), null, 'no poll was seen')
+  t.equal(says('sse', { deliveries: 0 }), null, 'nothing came')
+  t.equal(predict(variantOf(undefined), workload, round(), NONE), null, 'nobody read')
+
+  const far = { trips: { echo: 0.1, http: 0.1 } }
+  near(says('sse', far)!.delay, 50)
+  near(says('sse', far, { ...workload, channels: 'each' })!.requests, 1 / (workload.session * 0.05))
+  const held = says('longpoll', far)!
+  t.ok(held.delay > 50 && held.delay <= 150)
+  // 500 readers a second at 1 ms each: a formula for one reader says nothing any more.
+  const busy = says('longpoll', { ...far, work: { turn: 0, writes: 5000, handed: 0, active: 5 } })!
+  t.ok(busy.delay > held.delay && busy.bytes > 200)
+})
+
 t.test('a residual fails where the model is wrong, a delay only where the machine was quiet', async (t) => {
   const model = (delay: number, bytes: number) => () => ({ delay, bytes, requests: 1 })
   const holds = (rounds: Measured[], delay: number, bytes = 300) =>
@@ -71,4 +95,6 @@ t.test('a residual fails where the model is wrong, a delay only where the machin
     residualsOf(ws, workload, quiet, () => null, NONE),
     [],
   )
+  const nothing = [round({ accepted: null, requests: null, bytes: null })]
+  t.same(residualsOf(ws, workload, nothing, model(5, 300), NONE), [], 'nothing was measured')
 })

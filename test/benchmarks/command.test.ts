@@ -1,0 +1,133 @@
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { bench } from '../../benchmarks/bench.ts'
+import { load, MissingPeer } from '../../benchmarks/peers.ts'
+import { report } from '../../benchmarks/report.ts'
+import { Child, cli, UNCOVERED } from '../child.ts'
+import { build } from '../helper.ts'
+import { misfits } from './schema.ts'
+import { quickForks, runs, SMALL, small } from './small.ts'
+
+/** The command in this process. */
+async function run(args: string[]): Promise<{ code: number; out: string; lines: string[] }> {
+  let out = ''
+  const lines: string[] = []
+  const code = await bench(args, {
+    print: (text) => {
+      out += text
+    },
+    progress: (line) => lines.push(line),
+  })
+  return { code, out, lines }
+}
+
+t.test('--help', async (t) => {
+  t.match(await run(['--help']), { code: 0, out: /--header-profile NAME/, lines: [] })
+})
+
+t.test('to its end: tables, the figures as the schema says, the page', async (t) => {
+  quickForks(t)
+  const folder = t.testdir()
+  const file = (name: string) => join(folder, name)
+  const { code, out, lines } = await run([
+    ...[...SMALL, '--transports', 'sse'],
+    ...['--json', file('x.json'), '--html', file('x.html')],
+  ])
+  const results = JSON.parse(await readFile(file('x.json'), 'utf8'))
+  t.equal(code, results.passed ? 0 : 1)
+  t.match(out, /Latency, ms/)
+  t.match(lines, [/^Headline, block 1 of 1: sse; \d s left$/])
+  t.match(await readFile(file('x.html'), 'utf8'), /^<!doctype html>/)
+  t.same(misfits(results), [])
+  t.not(misfits({ ...results, rounds: [{}] }).length, 0, 'it would be told')
+})
+
+t.test('a run that nothing stands against ends with 0', async (t) => {
+  quickForks(t)
+  const { url } = await build(t, { publish: true })
+  // Nothing is published in so short a time: nothing can come late.
+  const { code, out } = await run([...SMALL, '--url', url, '--transports', 'ws', '--rate', '0.01'])
+  t.equal(code, 0, out)
+  t.match(out, /All counted gates and residuals hold/)
+})
+
+t.test('Ctrl-C: what is complete is printed, and that it is partial', async (t) => {
+  const { url } = await build(t, { publish: true })
+  const child = cli(t, ['bench', ...SMALL, '--url', url, '--transports', 'sse', '--rounds', '90'])
+  while (!child.stderr.includes('block 2 of 90')) await once(child.process.stderr!, 'data')
+  child.process.kill('SIGINT')
+  t.same(await child.ended, { code: 130, signal: null })
+  t.match(child.stdout, /PARTIAL: interrupted.*Latency, ms/s)
+  t.match(child.stderr, /^Headline, block 1 of 90: sse; 1 min \d+ s left$/m)
+})
+
+t.test('Ctrl-C before anything is complete', async (t) => {
+  quickForks(t)
+  const interrupt = new AbortController()
+  const outcome = await runs(small('--rtt', '1', '--transports', 'ws'), {
+    signal: interrupt.signal,
+    progress: () => interrupt.abort(),
+  })
+  t.match(outcome, { partial: true, rounds: [], residuals: [] })
+  t.match(report(outcome), /PARTIAL: interrupted/)
+})
+
+t.test('what is wrong with a command is said in one line, with exit code 2', async (t) => {
+  quickForks(t)
+  for (const [args, why] of [
+    [['bench', '--nope'], /^fastify-tidings: Unknown option '--nope'/],
+    [['bench', '--transports', 'mqtt'], /--transports 'mqtt' must be one of poll, longpoll, sse, ws/],
+    [['advise', '--http', '3'], /--http '3' must be one of 1\.1, 2/],
+  ] as const) {
+    const child = cli(t, args)
+    t.same(await child.ended, { code: 2, signal: null })
+    t.match(child.stderr, why)
+    t.equal(child.stderr.trimEnd().split('\n').length, 1, 'one line')
+    t.equal(child.stdout, '')
+  }
+})
+
+t.test('advise says it on stdout', async (t) => {
+  const child = cli(t, ['advise'])
+  t.same(await child.ended, { code: 0, signal: null })
+  t.match(child.stdout, /Rank.*ws/s)
+})
+
+/** A module that hides a package from all that are loaded after it. */
+function hiding(name: string): string {
+  const data = (code: string) => `data:text/javascript,${encodeURIComponent(code)}`
+  const other = `name === '${name}' ? 'not-installed' : name`
+  const hooks = data(`export const resolve = (name, context, next) => next(${other}, context)`)
+  return data(`import Module from 'node:module'
+    Module.register(${JSON.stringify(hooks)})
+    const { _resolveFilename } = Module
+    Module._resolveFilename = (name, ...more) => _resolveFilename(${other}, ...more)`)
+}
+
+async function lacks(t: Test, name: string, args: string[]): Promise<void> {
+  const command = ['--import', 'tsx', '--import', hiding(name), 'cli.ts', 'bench', ...args]
+  const child = new Child(t, process.execPath, command, UNCOVERED)
+  t.same(await child.ended, { code: 1, signal: null })
+  t.equal(child.stderr, `fastify-tidings: The benchmark needs the package ${name}: npm install ${name}\n`)
+  t.equal(child.stdout, '')
+}
+
+t.test('an optional peer that is missing is named before anything runs, with what to do', async (t) => {
+  await Promise.all([
+    lacks(t, 'hdr-histogram-js', ['--quick']),
+    lacks(t, 'autocannon', []),
+    lacks(t, 'uplot', ['--quick', '--html', join(t.testdir(), 'x.html')]),
+  ])
+  const broken = new Error('broken')
+  await t.rejects(
+    load('x', () => Promise.reject(broken)),
+    broken,
+  )
+  const gone = Object.assign(new Error(), { code: 'ERR_MODULE_NOT_FOUND' })
+  await t.rejects(
+    load('x', () => Promise.reject(gone)),
+    new MissingPeer('x'),
+  )
+})

@@ -1,0 +1,63 @@
+import { chmod } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { kernelBytes, machine, pin, segmentsOf, steal } from '../../benchmarks/machine.ts'
+
+t.test('what this machine tells of itself', async (t) => {
+  const { cores, memoryBytes, node } = machine()
+  t.ok(cores >= 1 && memoryBytes > 0)
+  t.equal(node, process.version)
+})
+
+t.test('a core alone is shared by all', async (t) => {
+  t.equal(await pin(process.pid, 'load', 1), false)
+})
+
+t.test('a file that is not there, or says something else, tells nothing', async (t) => {
+  const folder = t.testdir({ other: 'something else' })
+  for (const file of ['/nowhere', `${folder}/other`]) {
+    t.same(steal(file), { total: 0, stolen: 0 })
+    t.equal(kernelBytes(file), 0)
+  }
+  const known = t.testdir({
+    stat: 'cpu  1 2 3 4 5 6 7 8 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n',
+    sockstat: 'sockets: used 1\nTCP: inuse 4 orphan 0 tw 0 alloc 5 mem 3\n',
+  })
+  t.same(steal(`${known}/stat`), { total: 36, stolen: 8 })
+  t.equal(kernelBytes(`${known}/sockstat`), 3 * 4096)
+})
+
+/** Tools are looked for there alone. */
+function onlyIn(t: Test, folder: string): void {
+  const { PATH } = process.env
+  t.teardown(() => {
+    process.env.PATH = PATH
+  })
+  process.env.PATH = folder
+}
+
+/** As ss tells them, which a machine need not have. */
+const CONNECTIONS = `ESTAB 0 0 127.0.0.1:3000 127.0.0.1:40001
+\t cubic wscale:10,10 rto:201 rtt:0.1/0.05 mss:32768 bytes_acked:900 segs_out:7 segs_in:8 data_segs_out:5 send 1Mbps
+ESTAB 0 0 127.0.0.1:3000 127.0.0.1:40002
+\t cubic wscale:10,10 rto:201 rtt:0.1/0.05 mss:32768 segs_out:20 segs_in:30 send 1Mbps
+ESTAB 0 0 127.0.0.1:3000 127.0.0.1:40003
+\t cubic wscale:10,10 rto:201
+`
+
+t.test('segments are those of the connections to a port but those left out', async (t) => {
+  const folder = t.testdir({
+    ss: `#!${process.execPath}\nprocess.stdout.write(${JSON.stringify(CONNECTIONS)})\n`,
+  })
+  await chmod(join(folder, 'ss'), 0o755)
+  onlyIn(t, folder)
+  t.same(await segmentsOf(3000, []), { in: 38, out: 27 })
+  t.same(await segmentsOf(3000, [40002]), { in: 8, out: 7 })
+  t.same(await segmentsOf(3000, [40001, 40002]), { in: 0, out: 0 })
+})
+
+t.test('a tool that is missing is done without', async (t) => {
+  onlyIn(t, t.testdir())
+  t.equal(await pin(process.pid, 'load', 2), false)
+  t.equal(await segmentsOf(1, []), undefined)
+})

@@ -1,0 +1,84 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import t from 'tap'
+import { histograms } from '../../benchmarks/peers.ts'
+import { planOf } from '../../benchmarks/plan.ts'
+import { Child } from '../../benchmarks/processes/child.ts'
+import type { ServerApi } from '../../benchmarks/processes/server.ts'
+import { measure } from '../../benchmarks/record.ts'
+import { Stage } from '../../benchmarks/round.ts'
+import { build, post } from '../helper.ts'
+import { small } from './small.ts'
+
+/*
+ * The processes that a round is made of, each once in all that it does: these are loaded as tests are, so that what
+ * they cover counts.
+ */
+
+/** A plan's only round. */
+function roundOf(...args: string[]) {
+  return planOf(small(...args))[0]!.blocks[0]![0]!
+}
+
+t.test('load, publisher and proxy: what they are told to spoil, and by every transport', async (t) => {
+  const inject = { spoil: true, starve: 1 }
+  const { url } = await build(t, { publish: true })
+  const stage = new Stage(new URL(url), inject)
+  t.teardown(() => stage.end())
+  const histogram = await histograms()
+  const spoilt = await stage.run(
+    roundOf('--url', url, '--transports', 'sse', '--subscribers', '5', '--rtt', '2'),
+  )
+  t.match(measure(spoilt, histogram), {
+    missed: 1,
+    duplicates: 1,
+    reordered: 1,
+    faults: ['A message came that was not sent'],
+    quality: { early: 0 },
+  })
+  t.equal(spoilt.proxy?.length, 2)
+
+  inject.spoil = false
+  inject.starve = 0
+  for (const kind of ['poll', 'longpoll', 'sse', 'ws']) {
+    const raw = await stage.run(roundOf('--url', url, '--transports', kind))
+    const { missed, duplicates, reordered, deliveries, publishes } = measure(raw, histogram)
+    t.same([missed, duplicates, reordered], [0, 0, 0], kind)
+    t.ok(publishes > 0 && deliveries > 0)
+  }
+  const plan = roundOf('--url', url, '--transports', 'ws')
+  const idle = await stage.run({ ...plan, workload: { ...plan.workload, rate: 0 } })
+  t.match(measure(idle, histogram), { publishes: 0, latency: null, connections: 2, missed: 0 })
+})
+
+t.test('the server: when it took what, and what that took', async (t) => {
+  const server = new Child<ServerApi>('server')
+  t.teardown(() => server.stop())
+  await server.call('ready', undefined)
+  await t.rejects(server.call('nope' as 'ready', undefined), /not a function/)
+  const port = await server.call('start', undefined)
+  const before = await server.call('work', undefined)
+  t.same(before.messages, 0)
+  const url = `http://127.0.0.1:${port}`
+  const reader = connect(port, '127.0.0.1')
+  t.teardown(() => reader.destroy())
+  reader.write('GET /sse?channel=a HTTP/1.1\r\nHost: a\r\n\r\n')
+  for (let text = ''; !text.includes('event: ready'); ) text += (await once(reader, 'data'))[0]
+  // Two at once, one of them of another channel.
+  await Promise.all([
+    post(`${url}/publish?channel=a`, '00000000'),
+    post(`${url}/publish?channel=b`, '00000000'),
+  ])
+  await post(`${url}/publish?channel=a`, '00000001')
+  const accepted = await server.call('accepted', undefined)
+  t.same([...accepted].map(([channel, times]) => [channel, times.length]).sort(), [
+    ['a', 2],
+    ['b', 1],
+  ])
+  t.ok(accepted.get('a')![1]! > accepted.get('a')![0]!)
+  const { messages, writes, turn, handed } = await server.call('work', undefined)
+  t.same([messages, writes], [3, 2])
+  t.ok(turn > 0 && handed > 0)
+  t.ok((await server.call('memory', undefined)) > 1e6)
+  t.match(await server.call('usage', undefined), { at: Number, cpu: Number, rssBytes: Number })
+})
