@@ -80,6 +80,11 @@ export function steal(): { total: number; stolen: number } {
   return { total: ticks.reduce((sum, tick) => sum + tick, 0), stolen: ticks[7] ?? 0 }
 }
 
+/** For how long this process's first thread was ready to run and had no core, in microseconds. */
+export function waited(): number {
+  return Number(read('/proc/self/schedstat').split(' ')[1] ?? 0) / 1e3
+}
+
 /** Bytes that the kernel holds for TCP sockets. */
 export function kernelBytes(): number {
   return 4096 * Number(/^TCP:.* mem (\d+)/m.exec(read('/proc/net/sockstat'))?.[1] ?? 0)

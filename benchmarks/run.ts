@@ -1,3 +1,4 @@
+import { now } from './clock.ts'
 import { type Ceiling, type Memory, measureCeiling, measureMemory } from './extras.ts'
 import { type Failure, failuresOf } from './gates.ts'
 import { histograms } from './peers.ts'
@@ -36,6 +37,10 @@ export interface RunOptions {
 
 /** How often a block is repeated that the machine has disturbed. */
 const REPEATS = 2
+/** Seconds that a run may take: it repeats nothing that would lead past this, or past a tenth more than was planned. */
+const MOST = 15 * 60
+/** Seconds that the memory of idle subscribers takes. */
+const MEMORY = 45
 /** Seconds that each case of the request ceiling takes. */
 const CEILING = 5
 
@@ -45,8 +50,8 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
   const histogram = await histograms()
   const sections = planOf(settings)
   const stage = new Stage(settings.url, inject)
-  const end = () => stage.end()
-  signal.addEventListener('abort', end)
+  const stop = () => stage.end()
+  signal.addEventListener('abort', stop)
   const kept: Measured[] = []
   const failures: Failure[] = []
   let repeated = 0
@@ -54,7 +59,10 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
   let ceiling: Ceiling[] = []
   try {
     const plans = sections.flatMap(({ blocks }) => blocks.flat())
-    let left = plans.reduce((sum, plan) => sum + secondsOf(plan), 0)
+    const whole = !settings.quick && settings.url === undefined
+    const after = whole ? MEMORY + 3 * CEILING : 0
+    let left = plans.reduce((sum, plan) => sum + secondsOf(plan), after)
+    const end = now() + Math.max(MOST, 1.1 * left) * 1e6
     let count = plans.length
     stage.prepare(count)
     for (const { title, blocks } of sections) {
@@ -77,7 +85,9 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
           const disturbed = found.some(({ kind }) => kind === 'outside')
           const wrong = found.some(({ kind }) => kind === 'wrong')
           /* c8 ignore start -- only on a machine that is disturbed */
-          if (disturbed && !wrong && attempt < REPEATS && !settings.quick) {
+          const once = block.reduce((sum, plan) => sum + secondsOf(plan), left)
+          const time = now() + once * 1e6 < end
+          if (disturbed && !wrong && attempt < REPEATS && !settings.quick && time) {
             repeated++
             continue
           }
@@ -89,8 +99,8 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
       }
     }
     /* c8 ignore start -- takes minutes: what it measures is tested by itself */
-    if (!settings.quick && settings.url === undefined) {
-      progress('Memory of idle subscribers; a minute left')
+    if (whole) {
+      progress(`Memory of idle subscribers; ${clock(after)} left`)
       memory = await measureMemory(stage, settings)
       progress(`Requests that /poll answers; ${clock(3 * CEILING)} left`)
       ceiling = await measureCeiling(stage, settings, CEILING)
@@ -99,7 +109,7 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
-    signal.removeEventListener('abort', end)
+    signal.removeEventListener('abort', stop)
     await stage.end()
   }
   return {

@@ -139,7 +139,7 @@ t.test(
     )
     const busy = whole.rounds.map((round) => ({
       ...round,
-      work: { turn: 0, writes: 1, handed: 0.1, active: 1 },
+      work: { ...round.work!, write: 0.1 },
     }))
     const curves = plotsOf({ ...whole, rounds: busy })[0]!.series.map(({ label }) => label)
     t.ok(curves.includes('longpoll') && !curves.includes('longpoll, model'), 'above its load no formula')
