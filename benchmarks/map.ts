@@ -74,7 +74,7 @@ export function mapOf(mapped: Mapped, coefficients: Coefficients | undefined): s
       `<rect x="${LEFT + i * 135}" y="${bottom + 54}" width="13" height="13" ${paint}/><text x="${LEFT + 19 + i * 135}" y="${bottom + 65}">${name}</text>`,
   )
   const middle = TOP + (rows * height) / 2
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${right + 14} ${bottom + 76}" role="img" aria-label="The cheapest transport, over message rate and the delay that may be">
+  return `<svg shape-rendering="crispEdges" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${right + 14} ${bottom + 76}" role="img" aria-label="The cheapest transport, over message rate and the delay that may be">
 <style>text{font:13px system-ui,sans-serif;fill:#1b1d21}path,.frame,rect[fill=none]{fill:none;stroke:#1b1d21}@media(prefers-color-scheme:dark){text{fill:#e6e6e6}path,.frame,rect[fill=none]{stroke:#e6e6e6}}</style>
 ${cells.join('')}
 <rect class="frame" x="${LEFT}" y="${TOP}" width="${columns * width}" height="${rows * height}"/>

@@ -6,8 +6,8 @@ import { show } from './table.ts'
 
 /** What a run says in the repository: pure, and from its JSON alone, so that each figure can be found there. */
 
-/** What is read of a file of `bench --json`. */
-export type Published = Results
+/** What is read of the file: that of `bench --json`, and the flags of the run. */
+export type Published = Results & { readonly args: readonly string[] }
 
 const FOR: Record<string, string> = {
   'poll 100 ms': 'nothing: a push is quicker, and costs less',
@@ -32,7 +32,11 @@ export function answerTable({ summaries, memory, settings }: Published): string 
         show(wireBytes(bytes)),
         show(cpu.total?.value),
         show(cpu.idle),
-        show(held === undefined ? null : (held.rssPerSubscriber + held.kernelPerSubscriber / 2) / 1000),
+        show(
+          held === undefined
+            ? null
+            : (held.rssPerSubscriber + Math.max(0, held.kernelPerSubscriber) / 2) / 1000,
+        ),
         FOR[variant] ?? '',
       ]
     })
@@ -76,8 +80,18 @@ Two bytes of frame are not two bytes on the wire. A message on a WebSocket has $
 
 ![The cheapest transport over message rate and the delay that may be](benchmarks/results/cheapest.svg)
 
-What is cheapest by the month, with the headers of a browser over ${mapped.rtt} ms of round trip: bytes that leave the server at ${PRICES.gigabyte} a GB, by the model, and CPU at ${PRICES.core} a core, as measured here. \`npx fastify-tidings advise\` says it for your figures.
+${streams(results)}What is cheapest by the month, with the headers of a browser over ${mapped.rtt} ms of round trip: bytes that leave the server at ${PRICES.gigabyte} a GB, by the model, and CPU at ${PRICES.core} a core, as measured here. \`npx fastify-tidings advise\` says it for your figures.
 `
+}
+
+/** How near the streams are to each other: the map shows only the first. */
+function streams({ ranking }: Published): string {
+  const of = (figure: string) =>
+    ranking.find((one) => one.variant === 'sse' && one.figure === figure)?.comparison
+  const [bytes, cpu] = [of('bytes'), of('cpu')]
+  if (bytes === undefined || cpu === undefined) return ''
+  const interval = `${show(cpu.ratio.low)} to ${show(cpu.ratio.high)}`
+  return `Server-Sent Events take ${show(bytes.ratio.value)} times the bytes of WebSocket on the socket, and ${show(cpu.ratio.value)} times its CPU (${interval}: ${cpu.verdict}): the map shows the first of them alone, however near the other is.\n\n`
 }
 
 function standing({ passed, partial }: Published): string {
@@ -96,8 +110,9 @@ export function withResults(readme: string, results: Published): string {
 }
 
 /** @param text the run's tables */
-export function resultsText(results: Published, command: string, text: string): string {
-  const { machine, versions, settings, date, passed, repeated } = results
+export function resultsText(results: Published, text: string): string {
+  const { args, machine, versions, settings, date, passed, repeated } = results
+  const command = ['npm run bench:publish', ...(args.length > 0 ? ['--', ...args] : [])].join(' ')
   const packages = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   return `# Results
 

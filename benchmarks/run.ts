@@ -1,6 +1,6 @@
 import { now } from './clock.ts'
 import { type Ceiling, type Memory, measureCeiling, measureMemory } from './extras.ts'
-import { type Failure, failuresOf } from './gates.ts'
+import { type Failure, failuresOf, isLossy } from './gates.ts'
 import { histograms } from './peers.ts'
 import { planOf, type Section, type Settings, secondsOf } from './plan.ts'
 import { type Measured, measure } from './record.ts'
@@ -83,11 +83,11 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
           }
           const found = rounds.flatMap(failuresOf)
           const disturbed = found.some(({ kind }) => kind === 'outside')
-          const wrong = found.some(({ kind }) => kind === 'wrong')
+          const lost = rounds.some(isLossy)
           /* c8 ignore start -- only on a machine that is disturbed */
           const once = block.reduce((sum, plan) => sum + secondsOf(plan), left)
           const time = now() + once * 1e6 < end
-          if (disturbed && !wrong && attempt < REPEATS && !settings.quick && time) {
+          if (disturbed && !lost && attempt < REPEATS && !settings.quick && time) {
             repeated++
             continue
           }
