@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { pageOf } from './html.ts'
 import { resultsOf } from './json.ts'
 import { BENCH_HELP, readBench } from './options.ts'
+import { uplotFiles } from './peers.ts'
 import { report } from './report.ts'
 import { passed, run } from './run.ts'
 
@@ -16,6 +17,8 @@ export async function bench(args: string[]): Promise<number> {
     process.stdout.write(BENCH_HELP)
     return 0
   }
+  // What is missing is said before anything runs.
+  if (options.html !== undefined) await uplotFiles()
   const interrupt = new AbortController()
   const stop = () => interrupt.abort()
   process.on('SIGINT', stop)

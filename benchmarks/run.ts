@@ -1,7 +1,7 @@
 import { now } from './clock.ts'
 import { type Ceiling, type Memory, measureCeiling, measureMemory } from './extras.ts'
 import { type Failure, failuresOf, isLossy } from './gates.ts'
-import { histograms } from './peers.ts'
+import { autocannon, histograms } from './peers.ts'
 import { planOf, type Section, type Settings, secondsOf } from './plan.ts'
 import { type Measured, measure } from './record.ts'
 import { type Model, predict, publishingOf, type Residual, residualsOf } from './residual.ts'
@@ -60,6 +60,9 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
   try {
     const plans = sections.flatMap(({ blocks }) => blocks.flat())
     const whole = !settings.quick && settings.url === undefined
+    // Not after a quarter of an hour.
+    /* c8 ignore next 2 -- the full run takes minutes */
+    if (whole) await autocannon()
     const after = whole ? MEMORY + 3 * CEILING : 0
     let left = plans.reduce((sum, plan) => sum + secondsOf(plan), after)
     const end = now() + Math.max(MOST, 1.1 * left) * 1e6
