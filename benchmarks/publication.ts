@@ -137,7 +137,10 @@ ${text.trimEnd()}
 `
 }
 
+/** Columns of figures to the right. */
 function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line), ''].join('\n')
+  const figures = (column: number) => rows.every((row) => /^[0-9–<]/.test(row[column]!))
+  const rule = head.map((_, column) => (figures(column) ? '---:' : '---'))
+  return [line(head), line(rule), ...rows.map(line), ''].join('\n')
 }
