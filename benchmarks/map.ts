@@ -13,7 +13,7 @@ const NAMES: Record<Way, string> = {
 }
 
 const GRID = { columns: 60, rows: 40, width: 11, height: 8 }
-const LEFT = 76
+const LEFT = 86
 const TOP = 12
 /** Powers of ten: messages a second, from left to right; seconds, from below to above. */
 const RATES = [-3, 3] as const
