@@ -57,6 +57,11 @@ export function failuresOf(measured: Measured): Failure[] {
   return failures
 }
 
+/** What no disturbance excuses. */
+export function isLossy({ missed, duplicates, reordered, faults }: Measured): boolean {
+  return missed + duplicates + reordered + faults.length > 0
+}
+
 /** Whether a p50 is so small that the publisher's lag is a good part of it. */
 export function atFloor({ latency, quality }: Measured): boolean {
   return latency !== null && latency.p50 < 5 * quality.lagP99

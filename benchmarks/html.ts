@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import type { Way } from '../model/advice.ts'
-import { type Coefficients, cheapestFor, coefficientsOf, PRICES } from './advice.ts'
+import { coefficientsOf, PRICES } from './advice.ts'
+import { mapOf, mappedOf } from './map.ts'
 import { uplotFiles } from './peers.ts'
-import type { Workload } from './plan.ts'
 import { plotsOf } from './plots.ts'
 import { report } from './report.ts'
 import { type Outcome, passed } from './run.ts'
@@ -34,10 +33,10 @@ ${plots
   .map(({ id, title, note }) => `<h2>${escaped(title)}</h2><p>${escaped(note)}</p><div id="${id}"></div>`)
   .join('\n')}
 <h2>Bytes a message, up and down</h2>
-${bars(summaries)}
+<div class="wide">${bars(summaries)}</div>
 <h2>The cheapest transport</h2>
-<p>Over message rate and the delay that may be (99 of 100 messages). ${priced ? `Lowest price of a month: what leaves the server at ${PRICES.gigabyte} a GB, by the model with the headers of a browser, and its CPU at ${PRICES.core} a core, as measured here.` : 'Fewest bytes, by the model with the headers of a browser: this run is too short to tell the CPU at other rates.'} A poll’s interval is the longest of 100 ms to 60 s that keeps the delay; white: none keeps it.</p>
-${map(settings.workload, priced ? coefficients : undefined)}
+<p>Over message rate and the delay that 99 of 100 messages may have, with a round trip of ${mappedOf(settings.workload).rtt} ms. ${priced ? `Lowest price of a month: what leaves the server at ${PRICES.gigabyte} a GB, by the model with the headers of a browser, and its CPU at ${PRICES.core} a core, as measured here.` : 'Fewest bytes, by the model with the headers of a browser: this run is too short to tell the CPU at other rates.'} A poll’s interval is the longest of 100 ms to 60 s that keeps the delay; where there is no colour, none keeps it.</p>
+<div class="wide">${mapOf(settings.workload, priced ? coefficients : undefined)}</div>
 <h2>All figures</h2>
 <pre>${escaped(report(outcome))}</pre>
 <script type="application/json" id="plots">${JSON.stringify(plots).replaceAll('<', '\\u003c')}</script>
@@ -77,40 +76,4 @@ function bars(summaries: readonly Summary[]): string {
       `<rect x="${120 + (i % 2) * 330}" y="${summaries.length * 28 + 10 + Math.floor(i / 2) * 22}" width="14" height="14" fill="${color}"/><text x="${140 + (i % 2) * 330}" y="${summaries.length * 28 + 22 + Math.floor(i / 2) * 22}">${name}</text>`,
   )
   return `<svg viewBox="0 0 860 ${summaries.length * 28 + 60}" role="img" aria-label="Bytes a message">${rows.join('')}${legend.join('')}</svg>`
-}
-
-const GRID = { columns: 48, rows: 24, cell: 14 }
-
-const COLORS: Record<Way, string> = { poll: '#e69f00', longpoll: '#009e73', sse: '#0072b2', ws: '#56b4e9' }
-
-/** The map of the cheapest transport. */
-function map({ payload, rtt }: Workload, coefficients: Coefficients | undefined): string {
-  const { columns, rows, cell } = GRID
-  const cells: string[] = []
-  for (let row = 0; row < rows; row++) {
-    // From 100 s at the top to 10 ms.
-    const latency = 10 ** (2 - (4 * row) / (rows - 1))
-    for (let column = 0; column < columns; column++) {
-      const rate = 10 ** (-3 + (6 * column) / (columns - 1))
-      const best = cheapestFor({ rate, payload, latency, rtt: rtt / 1e3 }, coefficients)
-      const fill = best === undefined ? 'none' : COLORS[best]
-      cells.push(
-        `<rect x="${60 + column * cell}" y="${row * cell}" width="${cell}" height="${cell}" fill="${fill}"/>`,
-      )
-    }
-  }
-  const bottom = rows * cell
-  const across = [-3, -2, -1, 0, 1, 2, 3].map(
-    (power) =>
-      `<text x="${60 + ((power + 3) / 6) * (columns * cell - 30)}" y="${bottom + 16}">${10 ** power}</text>`,
-  )
-  const up = [2, 1, 0, -1, -2].map(
-    (power) =>
-      `<text x="0" y="${12 + ((2 - power) / 4) * (bottom - 14)}">${power >= 0 ? `${10 ** power} s` : `${1000 * 10 ** power} ms`}</text>`,
-  )
-  const legend = Object.entries(COLORS).map(
-    ([name, color], i) =>
-      `<rect x="${60 + i * 130}" y="${bottom + 44}" width="14" height="14" fill="${color}"/><text x="${80 + i * 130}" y="${bottom + 56}">${name}</text>`,
-  )
-  return `<svg viewBox="0 0 760 ${bottom + 70}" role="img" aria-label="The cheapest transport">${cells.join('')}${across.join('')}${up.join('')}<text x="60" y="${bottom + 34}">messages/s to a subscriber; up: the delay that may be</text>${legend.join('')}</svg>`
 }

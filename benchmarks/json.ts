@@ -1,4 +1,4 @@
-import { machine } from './machine.ts'
+import { machine, versions } from './machine.ts'
 import type { Outcome } from './run.ts'
 import { passed } from './run.ts'
 import { rankingOf, summariesOf } from './summary.ts'
@@ -13,6 +13,7 @@ export function resultsOf(outcome: Outcome, date: Date) {
     format: FORMAT,
     date: date.toISOString(),
     machine: machine(),
+    versions: versions(),
     passed: passed(outcome),
     partial,
     repeated,

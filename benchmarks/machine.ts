@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { availableParallelism, cpus, setPriority, totalmem } from 'node:os'
+import { createRequire } from 'node:module'
+import { availableParallelism, cpus, release, setPriority, totalmem } from 'node:os'
 
 /** What the machine tells, where it does: on Linux. Elsewhere these figures are left out. */
 
@@ -9,6 +10,7 @@ export interface Machine {
   readonly cores: number
   readonly memoryBytes: number
   readonly platform: string
+  readonly kernel: string
   readonly node: string
 }
 
@@ -19,8 +21,22 @@ export function machine(): Machine {
     cores: availableParallelism(),
     memoryBytes: totalmem(),
     platform: `${process.platform} ${process.arch}`,
+    kernel: release(),
     node: process.version,
   }
+}
+
+/** What was measured, and what it was measured with. */
+export function versions(): Record<string, string> {
+  const require = createRequire(import.meta.url)
+  const known = ['fastify-tidings', 'fastify', 'ws', 'hdr-histogram-js', 'autocannon'].flatMap((name) => {
+    try {
+      return [[name, (require(`${name}/package.json`) as { version: string }).version]]
+    } catch {
+      return []
+    }
+  })
+  return Object.fromEntries(known)
 }
 
 /** Runs a tool that may not be there. */
@@ -82,6 +98,11 @@ function read(path: string): string {
 export function steal(file = '/proc/stat'): { total: number; stolen: number } {
   const ticks = (/^cpu +(.*)$/m.exec(read(file))?.[1] ?? '0').split(' ').map(Number)
   return { total: ticks.reduce((sum, tick) => sum + tick, 0), stolen: ticks[7] ?? 0 }
+}
+
+/** For how long this process's first thread was ready to run and had no core, in microseconds. */
+export function waited(): number {
+  return Number(read('/proc/self/schedstat').split(' ')[1] ?? 0) / 1e3
 }
 
 /** Bytes that the kernel holds for TCP sockets. */

@@ -21,7 +21,7 @@ Usage: fastify-tidings bench [options]
   --payload BYTES        (200)
   --wait S               how long a long poll is held (25)
   --session S            over how long a connection's cost is spread (600)
-  --duration S           what is measured of a round (5; quick: 4)
+  --duration S           what is measured of a round (4)
   --rounds N             (8; quick: 3)
   --warmup S             before it (1; quick: 0.2)
   --header-profile NAME  minimal, fetch or browser: what clients send beside Host (minimal)
@@ -98,7 +98,7 @@ export function readBench(args: string[]): BenchOptions | 'help' {
     },
     rounds: number('rounds', values.rounds ?? (quick ? '3' : '8'), { least: 1, most: 1000, whole }),
     warmup: number('warmup', values.warmup ?? (quick ? '0.2' : '1'), { least: 0.2, most: 600 }),
-    duration: number('duration', values.duration ?? (quick ? '4' : '5'), { least: 0.5, most: 3600 }),
+    duration: number('duration', values.duration ?? '4', { least: 0.5, most: 3600 }),
     seed: number('seed', values.seed ?? '1', { least: 0, most: 2 ** 32 - 1, whole }),
     url: values.url === undefined ? undefined : urlOf(values.url),
     json: values.json,

@@ -70,8 +70,8 @@ export const PUBLISH_ONLY = 'publish only'
 
 /** Round trip of the section with the proxy, in milliseconds, and its rounds. */
 const RTT = { rtt: 40, rounds: 3 }
-/** Rates of the crossover, in parts of the headline's. */
-const RATES = [0.2, 4]
+/** Rates of the crossover, in parts of the headline's, and the rounds of each. */
+const RATES = { parts: [0.2, 4], rounds: 2 }
 
 export function pollVariant(interval: number): Variant {
   return { name: pollName(interval), kind: 'poll', interval, pause: false }
@@ -94,7 +94,7 @@ export function planOf(settings: Settings): Section[] {
   if (quick) return [headline]
 
   const idle = section('idle', 'Idle: nothing is published', settings, variants, { ...workload, rate: 0 }, 1)
-  const rates = RATES.map((part) => {
+  const rates = RATES.parts.map((part) => {
     const rate = workload.rate * part
     return section(
       `rate ${rate}`,
@@ -102,7 +102,7 @@ export function planOf(settings: Settings): Section[] {
       settings,
       [...variants, variantOf(undefined)],
       { ...workload, rate },
-      1,
+      RATES.rounds,
     )
   })
   const near = variants.filter(({ kind, interval }) => kind !== 'poll' || interval <= 1)

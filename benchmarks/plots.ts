@@ -95,9 +95,9 @@ function quantileOf(
   const { rate, wait, channels, subscribers } = workload
   const readers = channels === 'shared' ? subscribers : 1
   const times = rounds.map((round) => timesOf(round, publishing))
-  const [turn, write, request] = (['turn', 'write', 'request'] as const).map((name) =>
+  const [turn, write, pace, request] = (['turn', 'write', 'pace', 'request'] as const).map((name) =>
     meanOf(times.map((one) => one[name])),
-  ) as [number, number, number]
+  ) as [number, number, number, number]
   if (variant.kind === 'poll')
     return (p) => pollQuantile({ rate, oneWay, cycles: [variant.interval] }, p) * 1e3
   if (variant.kind === 'longpoll') {
@@ -113,7 +113,7 @@ function quantileOf(
     if (longPollLoad(polling) > LONG_POLL_LOAD) return undefined
     return (p) => (turn + longPollQuantile(polling, p)) * 1e3
   }
-  return (p) => (turn + joinedQuantile({ rate, oneWay, readers, write }, p)) * 1e3
+  return (p) => (turn + joinedQuantile({ rate, oneWay, readers, write: pace }, p)) * 1e3
 }
 
 /** Rates of the lines from model and fit. */

@@ -37,6 +37,8 @@ export interface Process {
   readonly utilisation: number
   /** Its delay's 99th percentile, in milliseconds. */
   readonly delayP99: number
+  /** The share of the time that it was ready to run and another process had its core; 0 where that is not told. */
+  readonly waited: number
 }
 
 export interface Measured {
@@ -79,10 +81,15 @@ export interface Measured {
 export interface Work {
   /** From taking a message until it is handed to those that wait, on average. */
   readonly turn: number
+  /** From then until the first of them is written to, on average. */
+  readonly ahead: number
   /** Readers that waited for a message, each time counted. */
   readonly writes: number
-  /** In which messages were written to them. */
+  /** In which messages were handed to them, `ahead` included. */
   readonly handed: number
+  /** From the first write of a row on, on average: what a reader takes of the server, and what it takes of the load. */
+  readonly write: number
+  readonly read: number
   /** In which its event loop was not idle. */
   readonly active: number
 }
@@ -209,7 +216,11 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
 
   function processOf([from, to]: Raw['publisher']): Process {
     const active = to.loop.active - from.loop.active
-    return { utilisation: active / (active + to.loop.idle - from.loop.idle), delayP99: to.delayP99 }
+    return {
+      utilisation: active / (active + to.loop.idle - from.loop.idle),
+      delayP99: to.delayP99,
+      waited: (to.waited - from.waited) / (to.at - from.at),
+    }
   }
 
   /** A stream's one request, spread over its session: what comes of it to each message. */
@@ -244,16 +255,23 @@ function bytesOf({ plan, opened, segments, load }: Raw, deliveries: number, seco
   }
 }
 
-function workOf({ work, serverUsage }: Raw, seconds: number): Work | null {
+function workOf({ work, serverUsage, load }: Raw, seconds: number): Work | null {
   if (work === undefined || serverUsage === undefined) return null
   const [from, to] = work
   const [before, after] = serverUsage
   const active = after.loop.active - before.loop.active
   const idle = after.loop.idle - before.loop.idle
+  const [begin, end] = load
+  const writes = to.writes - from.writes
+  const ahead = to.ahead - from.ahead
+  const atWork = (end.usage.loop.active - begin.usage.loop.active) * 1e3
   return {
     turn: (to.turn - from.turn) / Math.max(1, to.messages - from.messages) / 1e6,
-    writes: to.writes - from.writes,
+    ahead: ahead / Math.max(1, to.rows - from.rows) / 1e6,
+    writes,
     handed: (to.handed - from.handed) / 1e6,
+    write: (to.handed - from.handed - ahead) / Math.max(1, writes) / 1e6,
+    read: Math.max(0, atWork - end.looked + begin.looked) / Math.max(1, end.reads - begin.reads) / 1e6,
     active: (seconds * active) / (active + idle),
   }
 }

@@ -102,8 +102,9 @@ function sectionTables(summaries: readonly Summary[]): string[] {
         'loop %',
         'delay p99 ms',
         'load loop %',
+        'waits %',
       ],
-      summaries.map(({ variant, cpu, serverUtilisation, serverDelayP99, loadUtilisation }) => [
+      summaries.map(({ variant, cpu, serverUtilisation, serverDelayP99, loadUtilisation, loadWaited }) => [
         variant,
         within(cpu.total),
         show(cpu.idle),
@@ -112,6 +113,7 @@ function sectionTables(summaries: readonly Summary[]): string[] {
         show(serverUtilisation === null ? null : serverUtilisation * 100),
         show(serverDelayP99),
         show(loadUtilisation * 100),
+        show(loadWaited * 100),
       ]),
     ),
   )

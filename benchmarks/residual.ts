@@ -100,24 +100,27 @@ export function publishingOf(
 
 /** The server's times, as the models take them. */
 export interface Times {
-  /** From taking a message until its first write can begin. */
+  /** From taking a message until its first write begins. */
   readonly turn: number
   /** s */
   readonly write: number
+  /** From reader to reader in a row of streams: s, or where that is longer what the load takes to read from one. */
+  readonly pace: number
   /** s_r */
   readonly request: number
 }
 
 /**
- * s is read off the server's clock; s_r is what remains of a long poll's time at work when writing and publishing are
+ * s is read off the server's clock, and the load's reading off its own; s_r is what remains of a long poll's time at work when writing and publishing are
  * taken off. Neither is looked for in the latency.
  */
 export function timesOf({ work, requests, deliveries, publishes }: Measured, publishing: Publishing): Times {
-  const { writes, handed, active } = work!
+  const { handed, active, ahead, write, read } = work!
   const rest = active - handed - publishing.active * publishes
   return {
-    turn: publishing.turn,
-    write: handed / Math.max(1, writes),
+    turn: publishing.turn + ahead,
+    write,
+    pace: Math.max(write, read),
     request: Math.max(0, rest) / Math.max(1, requests! * deliveries),
   }
 }
@@ -148,7 +151,8 @@ export const predict: Model = (variant, workload, measured, publishing) => {
     }
   }
   if (variant.kind === 'longpoll') {
-    const polling = { rate, oneWay, gap: trips.http, wait, readers, ...times }
+    const { request, write } = times
+    const polling = { rate, oneWay, gap: trips.http, wait, readers, request, write }
     const bytes = longPollBytes(polling, exchangeBytes('longpoll', workload))
     if (longPollLoad(polling) <= LONG_POLL_LOAD) {
       return {
@@ -167,7 +171,7 @@ export const predict: Model = (variant, workload, measured, publishing) => {
     }
   }
   return {
-    delay: (takenDelay({ rate, oneWay, readers, write: times.write }) + times.turn) * 1e3,
+    delay: (takenDelay({ rate, oneWay, readers, write: times.pace }) + times.turn) * 1e3,
     requests: pushRequests(rate, session),
     bytes: pushBytes(variant.kind, workload, rate),
   }

@@ -1,5 +1,6 @@
+import { now } from './clock.ts'
 import { type Ceiling, type Memory, measureCeiling, measureMemory } from './extras.ts'
-import { type Failure, failuresOf } from './gates.ts'
+import { type Failure, failuresOf, isLossy } from './gates.ts'
 import { autocannon, histograms } from './peers.ts'
 import { planOf, type Section, type Settings, secondsOf } from './plan.ts'
 import { type Measured, measure } from './record.ts'
@@ -47,6 +48,11 @@ export interface Limits {
 
 const LIMITS: Limits = { repeats: 2, idle: [0, 200, 400, 800], ceiling: 5 }
 
+/** Seconds that a run may take: it repeats nothing that would lead past this, or past a tenth more than was planned. */
+const MOST = 15 * 60
+/** Seconds that the memory of idle subscribers takes. */
+const MEMORY = 45
+
 /** @throws MissingPeer */
 export async function run(settings: Settings, options: RunOptions): Promise<Outcome> {
   const {
@@ -62,8 +68,8 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
   if (full) await autocannon()
   const sections = planOf(settings)
   const stage = new Stage(settings.url, inject)
-  const end = () => stage.end()
-  signal.addEventListener('abort', end)
+  const stop = () => stage.end()
+  signal.addEventListener('abort', stop)
   const kept: Measured[] = []
   const failures: Failure[] = []
   let repeated = 0
@@ -71,7 +77,10 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
   let ceiling: Ceiling[] = []
   try {
     const plans = sections.flatMap(({ blocks }) => blocks.flat())
-    const secondsFrom = (place: number) => plans.slice(place).reduce((sum, plan) => sum + secondsOf(plan), 0)
+    const after = full ? MEMORY + 3 * limits.ceiling : 0
+    const secondsFrom = (place: number) =>
+      plans.slice(place).reduce((sum, plan) => sum + secondsOf(plan), after)
+    const end = now() + Math.max(MOST, 1.1 * secondsFrom(0)) * 1e6
     stage.prepare(plans.length)
     for (const { title, blocks } of sections) {
       for (const [index, block] of blocks.entries()) {
@@ -89,6 +98,7 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
             return measured
           },
           settings.quick ? 0 : limits.repeats,
+          () => now() + secondsFrom(plans.indexOf(block[0]!)) * 1e6 < end,
         )
         kept.push(...found.rounds)
         failures.push(...found.failures)
@@ -96,7 +106,7 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
       }
     }
     if (full) {
-      progress('Memory of idle subscribers; a minute left')
+      progress(`Memory of idle subscribers; ${clock(after)} left`)
       memory = await measureMemory(stage, settings, limits.idle)
       progress(`Requests that /poll answers; ${clock(3 * limits.ceiling)} left`)
       ceiling = await measureCeiling(stage, settings, limits.ceiling)
@@ -104,7 +114,7 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
-    signal.removeEventListener('abort', end)
+    signal.removeEventListener('abort', stop)
     await stage.end()
   }
   return {
@@ -129,18 +139,20 @@ export interface Block {
 
 /**
  * Runs a block, and again where the machine has disturbed it: all of it, since its rounds are compared with each other.
- * What is wrong stands.
+ * What was lost stays lost.
  * @param measured its rounds; `attempt` counts from 0
+ * @param inTime whether there is time for another
  */
 export async function believed(
   measured: (attempt: number) => Promise<readonly Measured[]>,
   repeats: number,
+  inTime: () => boolean = () => true,
 ): Promise<Block> {
   for (let repeated = 0; ; repeated++) {
     const rounds = await measured(repeated)
     const failures = rounds.flatMap(failuresOf)
-    const again = failures.length > 0 && failures.every(({ kind }) => kind === 'outside')
-    if (!again || repeated === repeats) return { rounds, failures, repeated }
+    const again = failures.some(({ kind }) => kind === 'outside') && !rounds.some(isLossy)
+    if (!again || repeated === repeats || !inTime()) return { rounds, failures, repeated }
   }
 }
 

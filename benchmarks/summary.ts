@@ -40,6 +40,8 @@ export interface Summary {
   readonly serverDelayP99: number | null
   readonly loadUtilisation: number
   readonly loadDelayP99: number
+  /** The share of the time for which the load was ready to run and had no core. */
+  readonly loadWaited: number
 }
 
 export interface Percentiles {
@@ -114,6 +116,7 @@ function summaryOf(own: readonly Measured[], all: readonly Measured[], subscribe
     serverDelayP99: worst(({ server }) => server?.delayP99 ?? null),
     loadUtilisation: worst(({ load }) => load.utilisation)!,
     loadDelayP99: worst(({ load }) => load.delayP99)!,
+    loadWaited: worst(({ load }) => load.waited)!,
   }
 }
 

@@ -7,6 +7,7 @@ import {
   type Kind,
   lookAtParts,
   type Reader,
+  reading,
   type Tally,
   type Target,
 } from '../readers/reader.ts'
@@ -39,6 +40,9 @@ export interface Mark extends Tally {
   readonly usage: Usage
   /** How many cycles have been noted. */
   readonly cycles: number
+  /** How often something was read, and the microseconds that looking at it took, apart from reading it. */
+  readonly reads: number
+  readonly looked: number
 }
 
 export interface Received {
@@ -130,7 +134,7 @@ const api = {
       up += socket.bytesWritten - socket.writableLength
       down += socket.bytesRead
     }
-    return { ...tally, up, down, cycles: cycles.length, usage: usage() }
+    return { ...tally, ...reading, up, down, cycles: cycles.length, usage: usage() }
   },
 
   /** How many messages have still to come. */

@@ -8,20 +8,36 @@ import { usageMeter } from './usage.ts'
 /** The server under test: the plugin in an app that has nothing else, and notes when it took each message. */
 
 const accepted = new Map<string, number[]>()
-const work = { messages: 0, turn: 0, writes: 0, handed: 0 }
+const work = { messages: 0, turn: 0, rows: 0, ahead: 0, writes: 0, handed: 0 }
 let app: FastifyInstance | undefined
 let meter: ReturnType<typeof usageMeter>
 
 /** What the server has done so far; times in microseconds. */
 export type Work = Readonly<typeof work>
 
-/** Notes when each message is taken, how long its turn goes on before the readers get it, and how long they take. */
+/**
+ * Notes when each message is taken, how long its turn goes on before the readers get it, how long it takes to the first
+ * one's write, and how long all of them take.
+ */
 function watch(bus: Bus): void {
   const { log } = bus
   const publish = bus.publish.bind(bus)
   const flush = log.flush.bind(log)
   let taken: number[] = []
   let channels = new Set<string>()
+  let first: number | undefined
+
+  app!.server.once('connection', (socket) => {
+    // Of Node's insides, the class of all TCP handles: some writes go past the streams.
+    const tcp = Object.getPrototypeOf(Reflect.get(socket, '_handle')) as Record<string, unknown>
+    for (const name of ['writeBuffer', 'writeLatin1String', 'writeUtf8String', 'writev']) {
+      const write = tcp[name] as (...args: unknown[]) => unknown
+      tcp[name] = function (this: unknown, ...args: unknown[]) {
+        first ??= now()
+        return Reflect.apply(write, this, args)
+      }
+    }
+  })
 
   const begin = (at: number) => {
     for (const time of taken) work.turn += at - time
@@ -47,8 +63,14 @@ function watch(bus: Bus): void {
     begin(at)
     for (const channel of channels) work.writes += log.view([channel]).size
     channels = new Set()
+    first = undefined
     flush()
-    work.handed += now() - at
+    const end = now()
+    if (first !== undefined) {
+      work.rows++
+      work.ahead += first - at
+    }
+    work.handed += end - at
   }
 }
 
@@ -60,8 +82,8 @@ const api = {
   async start(): Promise<number> {
     meter = usageMeter()
     const bus = memoryBus()
-    watch(bus)
     app = Fastify()
+    watch(bus)
     await app.register(tidings, { bus, publish: true, echo: true })
     await app.listen({ host: '127.0.0.1', port: 0 })
     return (app.server.address() as { port: number }).port

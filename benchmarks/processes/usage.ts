@@ -1,5 +1,6 @@
 import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { now } from '../clock.ts'
+import { waited } from '../machine.ts'
 
 /** What a process has used up to a moment. */
 export interface Usage {
@@ -12,6 +13,8 @@ export interface Usage {
   readonly loop: EventLoopUtilization
   /** 99th percentile of the event loop's delay since the last look, in milliseconds. */
   readonly delayP99: number
+  /** Microseconds for which it was ready to run and another process had its core; 0 where that is not told. */
+  readonly waited: number
 }
 
 const RESOLUTION = 10
@@ -28,6 +31,7 @@ export function usageMeter(): () => Usage {
       rssBytes: process.memoryUsage.rss(),
       loop: performance.eventLoopUtilization(),
       delayP99: Math.max(0, delay.percentile(99) / 1e6 - RESOLUTION),
+      waited: waited(),
     }
     delay.reset()
     return usage

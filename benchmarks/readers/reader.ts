@@ -59,11 +59,17 @@ type Take = (part: Buffer, at: number) => void
 
 let parts: [Take, Buffer, number][] = []
 
+/** How often something was read, and the microseconds that looking at it took. */
+export const reading = { reads: 0, looked: 0 }
+
 /** Looks at what has come. */
 export function lookAtParts(): void {
   const all = parts
   parts = []
+  const begun = now()
   for (const [take, part, at] of all) take(part, at)
+  reading.reads += all.length
+  reading.looked += now() - begun
 }
 
 /** Milliseconds: longer than most rows. */
@@ -80,6 +86,12 @@ function later(take: Take, part: Buffer, at: number, answers: boolean): void {
   else setTimeout(lookAtParts, LATER)
 }
 
+/**
+ * Where all connections of the process read into, each copying what it has got at once: that takes a third of what a
+ * stream of buffers takes, and a row of readers must not be paced by the one process that reads for all of them.
+ */
+const READ = Buffer.alloc(65_536)
+
 /** A reader's connection: its bytes are counted, its end is a fault unless it was asked for. */
 export class Line {
   readonly socket: Socket
@@ -93,7 +105,12 @@ export class Line {
   constructor(common: Common, data: (part: Buffer, at: number) => void, answers: boolean) {
     this.common = common
     const { host, port } = common.target
-    const socket = connect({ host, port, noDelay: true })
+    const socket = connect({
+      host,
+      port,
+      noDelay: true,
+      onread: { buffer: READ, callback: (size) => got(size) },
+    })
     this.socket = socket
     common.tally.connections++
     common.open.add(socket)
@@ -104,7 +121,11 @@ export class Line {
         this.fail((error as Error).message)
       }
     }
-    socket.on('data', (part) => later(take, part, now(), answers))
+    const got = (size: number) => {
+      const at = now()
+      later(take, Buffer.from(READ.subarray(0, size)), at, answers)
+      return true
+    }
     socket.on('error', (error) => this.fail(error.message))
     socket.on('close', () => {
       lookAtParts()

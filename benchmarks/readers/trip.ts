@@ -13,6 +13,11 @@ export interface Trips {
 }
 
 const TRIPS = 15
+/**
+ * Milliseconds between two echoes: both ends have fallen asleep then, as they have when a message comes, and what
+ * disturbs one of them does not disturb the most.
+ */
+const PAUSE = 5
 
 /** Measures round trips with nothing else under way. */
 export async function measureTrips(target: Target): Promise<Trips> {
@@ -26,7 +31,7 @@ function middle(times: readonly number[]): number {
 /** @throws where the app does not answer /poll */
 function httpTrip({ host, port, path }: Target): Promise<number> {
   const request = `GET ${path}/poll?channel=calibrate&cursor=now HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`
-  return repeat(host, port, (socket, trip) => {
+  return repeat(host, port, 0, (socket, trip) => {
     const answers = new Answers(trip)
     return { send: () => socket.write(request), take: (part) => answers.take(part.toString('latin1')) }
   }) as Promise<number>
@@ -34,7 +39,7 @@ function httpTrip({ host, port, path }: Target): Promise<number> {
 
 function echoTrip({ host, port, path }: Target): Promise<number | undefined> {
   const { headers } = handshake()
-  return repeat(host, port, (socket, trip, fail) => {
+  return repeat(host, port, PAUSE, (socket, trip, fail) => {
     const frames = new Frames(trip)
     const frame = clientFrame(2, Buffer.alloc(16))
     let upgraded = false
@@ -63,6 +68,7 @@ interface Trip {
 function repeat(
   host: string,
   port: number,
+  pause: number,
   trip: (socket: ReturnType<typeof connect>, done: () => void, fail: () => void) => Trip,
 ): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
@@ -82,7 +88,8 @@ function repeat(
       () => {
         times.push((now() - begun) / 1e6)
         if (times.length > TRIPS) end(middle(times.slice(1)))
-        else again()
+        else if (pause === 0) again()
+        else setTimeout(again, pause)
       },
       () => end(undefined),
     )

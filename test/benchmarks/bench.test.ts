@@ -141,9 +141,9 @@ t.test(
       }))
       return plotsOf({ ...whole, rounds })[0]!.series.map(({ label }) => label)
     }
-    const light = curves({ handed: 0, active: 0 })
+    const light = curves({ write: 0, active: 0 })
     t.ok(light.includes('longpoll') && light.includes('longpoll, model'))
-    const busy = curves({ handed: 0.1, writes: 1, active: 1 })
+    const busy = curves({ write: 0.1, active: 1 })
     t.ok(busy.includes('longpoll') && !busy.includes('longpoll, model'), 'above its load no formula')
 
     // Where ss is not there, or a round brought nothing.

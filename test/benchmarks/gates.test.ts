@@ -1,5 +1,5 @@
 import t from 'tap'
-import { atFloor, failuresOf } from '../../benchmarks/gates.ts'
+import { atFloor, failuresOf, isLossy } from '../../benchmarks/gates.ts'
 import { indexOf, payloadOf } from '../../benchmarks/payload.ts'
 import { headersOf } from '../../benchmarks/profiles.ts'
 import { Answers, type HttpAnswer } from '../../benchmarks/readers/answers.ts'
@@ -28,9 +28,11 @@ function round(more: Partial<Measured>, quality: Partial<Quality> = {}): Measure
 
 t.test('what is wrong with a run stands; what disturbs it is told apart', async (t) => {
   t.same(failuresOf(round({})), [])
+  t.notOk(isLossy(round({}, { acceptedShare: 0 })))
   const kind = (measured: Measured) => failuresOf(measured).map((failure) => failure.kind)
   for (const one of [{ missed: 1 }, { duplicates: 1 }, { reordered: 1 }, { faults: ['x'] }]) {
     t.same(kind(round(one)), ['wrong'])
+    t.ok(isLossy(round(one)))
   }
   for (const one of [{ early: 1 }, { acceptedShare: 0.98 }]) t.same(kind(round({}, one)), ['wrong'])
   for (const one of [{ lagP99: 1.1 }, { proxyLagP99: 1.1 }, { loadCore: 0.71 }, { steal: 0.03 }]) {

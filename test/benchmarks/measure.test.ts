@@ -22,6 +22,7 @@ function raw(count: number, lag = 0): Raw {
     rssBytes: 1,
     loop: { active: at / 4000, idle: (at * 3) / 4000, utilization: 0.25 },
     delayP99: 0,
+    waited: 0,
   })
   const mark = (at: number) => ({
     usage: usage(at),
@@ -31,6 +32,8 @@ function raw(count: number, lag = 0): Raw {
     connections: 2,
     deliveries: (2 * at) / 1000,
     envelopes: (500 * at) / 1000,
+    reads: 0,
+    looked: 0,
     up: 0,
     down: (600 * at) / 1000,
   })

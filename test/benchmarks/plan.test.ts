@@ -43,8 +43,8 @@ t.test('the whole plan', async (t) => {
     [
       ['headline', 8, 8],
       ['rtt', 3, 5],
-      ['rate 1', 1, 7],
-      ['rate 20', 1, 7],
+      ['rate 1', 2, 7],
+      ['rate 20', 2, 7],
       ['idle', 1, 6],
     ],
   )

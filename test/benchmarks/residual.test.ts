@@ -22,7 +22,7 @@ function round(more: Partial<Measured> = {}, lagP99 = 0): Measured {
     reordered: 0,
     faults: [],
     accepted: { mean: 5 },
-    work: { turn: 0, writes: 5000, handed: 0, active: 0 },
+    work: { turn: 0, ahead: 0, writes: 5000, handed: 0, write: 0, read: 0, active: 0 },
     trips: { echo: 0.0002, http: 0.0004 },
     requests: 1,
     bytes: { up: 0, down: 300, both: 300 },
@@ -33,7 +33,9 @@ function round(more: Partial<Measured> = {}, lagP99 = 0): Measured {
 
 t.test('what publishing takes is no part of a request', async (t) => {
   const sections = planOf({ ...settings, workload })
-  const work = (active: number, handed = 0, turn = 0) => ({ turn, writes: 5000, handed, active })
+  const work = (active: number, handed = 0, turn = 0) => ({
+    ...{ turn, ahead: 0, writes: 5000, handed, write: handed / 5000, read: 0, active },
+  })
   const alone = round({ variant: PUBLISH_ONLY, publishes: 20, work: work(0.02, 0, 0.0003) })
   const stream = round({ work: work(0.25, 0.1, 0.0005) })
   t.same(publishingOf(sections, [alone, stream], workload), { active: 0.001, turn: 0.0003 })
@@ -42,8 +44,16 @@ t.test('what publishing takes is no part of a request', async (t) => {
   t.same(publishingOf(sections, [], workload), NONE)
 
   const held = round({ work: work(0.65, 0.1) })
-  t.same(timesOf(held, { active: 0.001, turn: 0.0003 }), { turn: 0.0003, write: 20e-6, request: 100e-6 })
+  t.same(timesOf(held, { active: 0.001, turn: 0.0003 }), {
+    ...{ turn: 0.0003, write: 20e-6, pace: 20e-6, request: 100e-6 },
+  })
   t.same(timesOf(round({ work: work(0.01, 0.1) }), NONE).request, 0, 'not below nothing')
+  const slow = { ...held, work: { ...held.work!, ahead: 0.0001, read: 30e-6 } }
+  t.match(
+    timesOf(slow, NONE),
+    { turn: 0.0001, write: 20e-6, pace: 30e-6 },
+    'the load is slower than the server',
+  )
   // d + p + (N + 1)s / 2 with s = 20 µs.
   const { delay } = predict(ws, workload, stream, { active: 0, turn: 0.0003 })!
   t.ok(Math.abs(delay - (0.1 + 0.3 + (101 * 0.02) / 2)) < 1e-9)
@@ -69,7 +79,7 @@ t.test('what the model takes from a round, for each transport', async (t) => {
   const held = says('longpoll', far)!
   t.ok(held.delay > 50 && held.delay <= 150)
   // 500 readers a second at 1 ms each: a formula for one reader says nothing any more.
-  const busy = says('longpoll', { ...far, work: { turn: 0, writes: 5000, handed: 0, active: 5 } })!
+  const busy = says('longpoll', { ...far, work: { ...round().work!, active: 5 } })!
   t.ok(busy.delay > held.delay && busy.bytes > 200)
 })
 

@@ -1,0 +1,62 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { pageOf } from './html.ts'
+import { resultsOf } from './json.ts'
+import { type BenchOptions, readBench } from './options.ts'
+import { uplotFiles } from './peers.ts'
+import { planOf } from './plan.ts'
+import { type Published, picture, resultsText, withResults } from './publication.ts'
+import { report } from './report.ts'
+import { type Outcome, passed, run } from './run.ts'
+
+/**
+ * One run into the repository: `npm run bench:publish`. It takes the flags of bench, and is run in the root. With
+ * `--again` alone nothing is measured: what is written from `results.json` is written anew.
+ */
+
+const FOLDER = 'benchmarks/results'
+
+async function measured(args: string[], options: BenchOptions): Promise<Outcome> {
+  const interrupt = new AbortController()
+  process.once('SIGINT', () => interrupt.abort())
+  process.once('SIGTERM', () => interrupt.abort())
+  const outcome = await run(options, {
+    signal: interrupt.signal,
+    progress: (line) => process.stderr.write(`${line}\n`),
+  })
+  process.stdout.write(report(outcome))
+  if (outcome.partial) {
+    process.stderr.write('Interrupted: nothing was written\n')
+    process.exit(130)
+  }
+  const results = { ...resultsOf(outcome, new Date()), args }
+  await writeFile(`${FOLDER}/results.json`, `${JSON.stringify(results, null, 1)}\n`)
+  return outcome
+}
+
+/** What the file's run was. */
+function outcomeOf({ args, rounds, failures, repeated, residuals, memory, ceiling }: Published): Outcome {
+  const settings = readBench([...args]) as BenchOptions
+  const sections = planOf(settings)
+  return { settings, sections, rounds, failures, repeated, residuals, memory, ceiling, partial: false }
+}
+
+const read = async () => JSON.parse(await readFile(`${FOLDER}/results.json`, 'utf8')) as Published
+const args = process.argv.slice(2)
+if (args[0] !== '--again') {
+  const options = readBench(args)
+  if (options === 'help' || options.quick || options.url !== undefined) {
+    process.stderr.write(
+      'bench:publish takes the flags of bench, without --quick, --url and --help; or --again\n',
+    )
+    process.exit(2)
+  }
+  await uplotFiles()
+  await measured(args, options)
+}
+const results = await read()
+const outcome = outcomeOf(results)
+await writeFile(`${FOLDER}/RESULTS.md`, resultsText(results, report(outcome)))
+await writeFile(`${FOLDER}/results.html`, await pageOf(outcome))
+await writeFile(`${FOLDER}/cheapest.svg`, picture(results))
+await writeFile('README.md', withResults(await readFile('README.md', 'utf8'), results))
+process.exitCode = passed(outcome) ? 0 : 1
