@@ -1,4 +1,5 @@
 import { wordsOf } from './arrow.js'
+import { onBeat } from './beat.js'
 import { sizeText, timeText } from './bytes.js'
 import { onLanguage, t, translate } from './i18n.js'
 
@@ -6,6 +7,8 @@ import { onLanguage, t, translate } from './i18n.js'
 const MOST = { rows: 120, burst: 24 }
 /** Pixels of the longest gap: a longer one says how long it is. */
 const LONGEST = 88
+/** Milliseconds between two arrows that move: sooner ones stand there at once, since moving layers cost a core. */
+const CALM = 400
 const SVG = 'http://www.w3.org/2000/svg'
 
 /** The sequence diagram of one lane: time runs down, the browser is on the left and the server on the right. */
@@ -16,9 +19,10 @@ export class Diagram {
   #rows
   #opened
   #queue = []
-  #frame
+  #draw = () => this.#drawn()
   #tail
   #last
+  #moved = 0
   #state = ''
 
   /**
@@ -40,7 +44,9 @@ export class Diagram {
     this.#box.append(this.#rows)
     place.append(ends, this.#box)
     this.clear()
-    setInterval(() => this.#grow(), 100)
+    setInterval(() => {
+      if (this.#tail && !document.hidden) onBeat(this.#draw)
+    }, 125)
     onLanguage(() => {
       for (const row of this.#rows.children) row.say?.()
     })
@@ -56,66 +62,65 @@ export class Diagram {
 
   /** @param {object} arrow @param {string} [caption] key of the words that stand in for its own */
   add(arrow, caption) {
-    this.#queue.push({ arrow, caption })
-    this.#frame ??= requestAnimationFrame(() => this.#draw())
+    this.#push({ arrow, caption })
   }
 
   /** Something that happened, and is no arrow. @param {string} key @param {object} [values] */
   mark(key, values) {
-    this.#queue.push({ mark: key, values })
-    this.#frame ??= requestAnimationFrame(() => this.#draw())
+    this.#push({ mark: key, values })
   }
 
   /** @param {'' | 'held' | 'open' | 'both'} state what goes on between two arrows */
   set state(state) {
-    this.#queue.push({ state })
+    this.#push({ state })
   }
 
-  #draw() {
-    this.#frame = undefined
-    const followed = this.#box.scrollTop + this.#box.clientHeight >= this.#box.scrollHeight - 24
+  #push(what) {
+    this.#queue.push({ ...what, now: performance.now() })
+    onBeat(this.#draw)
+  }
+
+  /** Nothing is read back of the layout in here: that would have it done anew for each row. */
+  #drawn() {
     const queue = this.#queue.splice(0)
     const arrows = queue.filter(({ arrow }) => arrow).length
     let skip = Math.max(0, arrows - MOST.burst)
-    if (skip > 0) this.#note('diagram.skipped', { count: skip })
-    for (const { arrow, caption, mark, values, state } of queue) {
-      if (state !== undefined) this.#setState(state)
-      else if (mark) this.#note(mark, values)
+    if (skip > 0) this.#note('diagram.skipped', { count: skip }, queue[0].now)
+    for (const { arrow, caption, mark, values, state, now } of queue) {
+      if (state !== undefined) this.#setState(state, now)
+      else if (mark) this.#note(mark, values, now)
       else if (skip > 0) skip--
-      else this.#arrow(arrow, caption)
+      else this.#arrow(arrow, caption, now)
     }
+    this.#grow(performance.now())
     while (this.#rows.childElementCount > MOST.rows) this.#rows.firstElementChild.remove()
-    if (followed) this.#box.scrollTop = this.#box.scrollHeight
   }
 
-  #setState(state) {
-    this.#grow()
+  #setState(state, now) {
+    this.#grow(now)
     this.#state = state
-    if (this.#rows.lastElementChild) this.#tailRow()
+    if (this.#rows.lastElementChild) this.#tailRow(now)
   }
 
   /** The gap at the end, which grows until the next arrow. */
-  #tailRow() {
+  #tailRow(now) {
     const row = document.createElement('li')
     row.className = `gap ${this.#state}`
     row.setAttribute('aria-hidden', 'true')
     this.#rows.append(row)
     this.#tail = row
-    this.#last = performance.now()
+    this.#last = now
   }
 
-  #grow() {
-    if (!this.#tail || document.hidden) return
-    const waited = performance.now() - this.#last
-    const height = Math.min(LONGEST, (waited / 1000) * this.speed)
-    const followed = this.#box.scrollTop + this.#box.clientHeight >= this.#box.scrollHeight - 24
-    if (this.#tail.offsetHeight < LONGEST) this.#tail.style.height = `${height}px`
+  #grow(now) {
+    if (!this.#tail) return
+    const waited = now - this.#last
+    this.#tail.style.height = `${Math.min(LONGEST, (waited / 1000) * this.speed)}px`
     if (waited > 1500) this.#tail.textContent = timeText(Math.round(waited / 100) * 100)
-    if (followed) this.#box.scrollTop = this.#box.scrollHeight
   }
 
-  #note(key, values) {
-    this.#grow()
+  #note(key, values, now) {
+    this.#grow(now)
     const row = document.createElement('li')
     row.className = `note ${this.#state}`
     row.say = () => {
@@ -123,13 +128,15 @@ export class Diagram {
     }
     row.say()
     this.#rows.append(row)
-    this.#tailRow()
+    this.#tailRow(now)
   }
 
-  #arrow(arrow, caption) {
-    this.#grow()
+  #arrow(arrow, caption, now) {
+    this.#grow(now)
     const row = document.createElement('li')
     row.className = `arrow ${arrow.direction} ${this.#state} act-${arrow.act}`
+    if (now - this.#moved > CALM) row.classList.add('moves')
+    this.#moved = now
     const button = document.createElement('button')
     button.type = 'button'
     button.addEventListener('click', () => this.#opened(arrow))
@@ -148,7 +155,7 @@ export class Diagram {
     button.append(say, line(arrow), cost)
     row.append(button)
     this.#rows.append(row)
-    this.#tailRow()
+    this.#tailRow(now)
   }
 }
 
