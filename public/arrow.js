@@ -118,6 +118,8 @@ function newsOf(text) {
     // Cut off: as it stands.
   }
   said = typeof said === 'string' ? said : JSON.stringify(said)
+  // What a text was filled up with says nothing.
+  said = said.replace(/(?: \.){4}.*/s, ' …')
   return said.length > 60 ? `${said.slice(0, 59)}…` : said
 }
 

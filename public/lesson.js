@@ -85,7 +85,7 @@ export class Lesson {
           `<label><input type="radio" name="${name}" value="${lane}"><span data-i18n="lane.${lane}"></span></label>`,
       ).join('')
     form.innerHTML = `
-      <p data-i18n="lesson.guess"></p>
+      <p class="story" data-i18n="lesson.guess"></p>
       <fieldset><legend data-i18n="lesson.first"></legend>${choices('first')}</fieldset>
       <fieldset><legend data-i18n="lesson.most"></legend>${choices('most')}</fieldset>
       <button type="submit" class="main" data-i18n="lesson.begin"></button>`

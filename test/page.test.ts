@@ -189,7 +189,7 @@ t.test('the page', async (t) => {
     await page.locator('#delay').fill('0')
     await page.locator('#rate').fill('20')
     // A poll brings several at once and shows the first of them, whichever that is.
-    await heard(page, /#\d+ \./)
+    await heard(page, /#\d+ …/)
     await page.locator('#rate').fill('0')
     const { epoch } = app.tidings.bus.log
     await page.getByRole('button', { name: 'Restart the log' }).click()
