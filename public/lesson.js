@@ -1,11 +1,14 @@
 import { timeText } from './bytes.js'
-import { onLanguage, t, translate } from './i18n.js'
+import { currentLanguage, onLanguage, t, translate } from './i18n.js'
 import { scripts } from './script.js'
 
 /** How many times as long as usual each pause takes: `?pace=0.5` plays it twice as fast. */
 const PACE = Math.min(4, Math.max(0.02, Number(new URLSearchParams(location.search).get('pace')) || 1))
 
 const LANES = ['poll', 'longpoll', 'sse', 'ws']
+
+/** Milliseconds that can't be told apart: both the server and the browser tell the time in whole ones. */
+const APART = 2
 
 /** The lesson: each transport tells its story with real traffic, then one message crosses all four. */
 export class Lesson {
@@ -156,29 +159,28 @@ export class Lesson {
       this.#stage.publish(t('lesson.news.all')).catch(reject)
     })
     await pause(300, signal)
-    const first = heard.reduce((best, each) => (each.delay < best.delay ? each : best))
-    const most = lanes.reduce((best, each) => (each.totals.requests > best.totals.requests ? each : best))
-    this.#result(guess, first, most)
+    this.#result(guess, heard, lanes)
   }
 
-  #result(guess, first, most) {
-    const count = most.totals.requests
-    // The three that are pushed to are told in one turn: each of them is as good an answer.
-    const right =
-      (guess.first === first.transport || (guess.first !== 'poll' && guess.first !== '') ? 1 : 0) +
-      (guess.most === most.transport ? 1 : 0)
+  /** What was guessed is held against this very run. */
+  #result(guess, heard, lanes) {
+    const time = Math.min(...heard.map(({ delay }) => delay))
+    const first = heard.filter(({ delay }) => delay - time < APART).map(({ transport }) => transport)
+    const count = Math.max(...lanes.map(({ totals }) => totals.requests))
+    const most = lanes.filter(({ totals }) => totals.requests === count).map(({ transport }) => transport)
+    const right = [first.includes(guess.first), most.includes(guess.most)].filter(Boolean).length
     const box = document.createElement('div')
     box.className = 'result'
     box.setAttribute('role', 'status')
     this.#place.replaceChildren(box)
     this.#tell = () => {
       const lines = [
-        t('lesson.result', {
-          first: t(`lane.${first.transport}`),
-          time: timeText(first.delay),
-          most: t(`lane.${most.transport}`),
-          count,
+        t(first.length > 1 ? 'lesson.first.together' : 'lesson.first.alone', {
+          first: namesOf(first),
+          time: timeText(time),
+          apart: APART,
         }),
+        t('lesson.most.is', { most: namesOf(most), count }),
         guess.first || guess.most ? t('lesson.right', { count: right }) : t('lesson.noguess'),
         t('lesson.why'),
       ]
@@ -188,6 +190,11 @@ export class Lesson {
     }
     this.#tell()
   }
+}
+
+function namesOf(lanes) {
+  const names = lanes.map((lane) => t(`lane.${lane}`))
+  return new Intl.ListFormat(currentLanguage() === 'zh' ? 'zh-Hans' : 'en').format(names)
 }
 
 /** @param {number} ms at the usual pace */

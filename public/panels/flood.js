@@ -5,7 +5,7 @@ import { draw, make, say } from './parts.js'
 const PIECE = 250_000
 const PIECES = 80
 const TOTAL = PIECE * PIECES
-const BOX = { width: 640, height: 220, left: 52, right: 12, top: 12, bottom: 28 }
+const BOX = { width: 640, height: 220, left: 80, right: 12, top: 12, bottom: 28 }
 
 /** Sends 20 MB at once, and draws how they wait and come back. */
 export class Flood {

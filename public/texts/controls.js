@@ -5,7 +5,7 @@ export default {
     'controls.rate.value': '{value} messages a second, at random times',
     'controls.size': 'Size of each',
     'controls.size.value': '{value} bytes',
-    'controls.interval': 'Short polling asks at most each',
+    'controls.interval': 'Short polling asks at least every',
     'controls.interval.value':
       '{value} ms; the client asks earlier at random, so that many do not ask at once',
     'controls.delay': 'Added network delay',
