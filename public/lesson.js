@@ -141,6 +141,8 @@ export class Lesson {
     this.#say('lesson.cross')
     const cursor = await this.#stage.place()
     const heard = []
+    // All begin at the same place: what came before it is not missed.
+    this.#stage.ledger.clear()
     for (const lane of lanes) {
       lane.caption = undefined
       lane.clear(cursor)

@@ -25,12 +25,14 @@ export function mount(element) {
     </div>
     <p class="hint waiting" role="status" data-i18n="plots.waiting"></p>
     <table class="compared">
-      <thead><tr><td></td>${['delay', 'bytes']
-        .map(
-          (name) => `<th scope="col" data-i18n="plots.${name}.measured"></th>
-        <th scope="col" data-i18n="plots.${name}.theory"></th>`,
-        )
-        .join('')}</tr></thead>
+      <thead>
+        <tr>
+          <td rowspan="2"></td>
+          <th scope="colgroup" colspan="2" data-i18n="plots.compared.delay"></th>
+          <th scope="colgroup" colspan="2" data-i18n="plots.compared.bytes"></th>
+        </tr>
+        <tr>${'<th scope="col" data-i18n="plots.measured"></th><th scope="col" data-i18n="plots.theory"></th>'.repeat(2)}</tr>
+      </thead>
       <tbody>${[...stage.lanes.keys()]
         .map(
           (lane) => `<tr data-plotted="${lane}"><th scope="row" data-i18n="lane.${lane}"></th>

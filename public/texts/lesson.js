@@ -67,7 +67,7 @@ export default {
     'lesson.ws': 'WebSocket。双方离开 HTTP；此后谁都可以开口，谁也不必再问。',
     'lesson.cross': '现在，一条消息同时发给四方。',
     'lesson.first.alone': '最先：{first}，用时 {time}。',
-    'lesson.first.together': '最先：{first}，用时 {time}，彼此相差不到 {apart} 毫秒，本页分辨不出先后。',
+    'lesson.first.together': '最先：{first}，用时 {time}，彼此相差不到 {apart} ms，本页分辨不出先后。',
     'lesson.most.is': '问得最多：{most}，共 {count} 次。',
     'lesson.right': '你的 2 个猜测中有 {count} 个正确。',
     'lesson.noguess': '你没有猜；数字说明一切。',
