@@ -191,8 +191,6 @@ t.test('the page', async (t) => {
     await publish(page, 'while it was cut')
     await lane(page, 'sse').locator('.arrow.down', { hasText: 'while it was cut' }).waitFor()
     await page.getByRole('button', { name: 'Restore WebSocket' }).click()
-    // As a browser says it, so that the client does not wait for its next try.
-    await page.evaluate(() => dispatchEvent(new Event('online')))
     await heard(page, 'while it was cut')
     t.equal(await figure(page, 'ws', 'missed'), '0')
 
