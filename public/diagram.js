@@ -2,6 +2,7 @@ import { wordsOf } from './arrow.js'
 import { onBeat } from './beat.js'
 import { sizeText, timeText } from './bytes.js'
 import { onLanguage, t, translate } from './i18n.js'
+import { draw, make, say } from './parts.js'
 
 /** Rows that are kept, and those that are drawn of one burst. */
 const MOST = { rows: 120, burst: 24 }
@@ -9,7 +10,6 @@ const MOST = { rows: 120, burst: 24 }
 const LONGEST = 88
 /** Milliseconds between two arrows that move: sooner ones stand there at once, since moving layers cost a core. */
 const CALM = 400
-const SVG = 'http://www.w3.org/2000/svg'
 
 /** The sequence diagram of one lane: time runs down, the browser is on the left and the server on the right. */
 export class Diagram {
@@ -104,11 +104,8 @@ export class Diagram {
 
   /** The gap at the end, which grows until the next arrow. */
   #tailRow(now) {
-    const row = document.createElement('li')
-    row.className = `gap ${this.#state}`
-    row.setAttribute('aria-hidden', 'true')
-    this.#rows.append(row)
-    this.#tail = row
+    this.#tail = make('li', { class: `gap ${this.#state}`, 'aria-hidden': 'true' })
+    this.#rows.append(this.#tail)
     this.#last = now
   }
 
@@ -121,38 +118,29 @@ export class Diagram {
 
   #note(key, values, now) {
     this.#grow(now)
-    const row = document.createElement('li')
-    row.className = `note ${this.#state}`
-    row.say = () => {
-      row.textContent = t(key, values)
-    }
-    row.say()
+    const row = make('li', { class: `note ${this.#state}` })
+    say(row, key, values)
     this.#rows.append(row)
     this.#tailRow(now)
   }
 
   #arrow(arrow, caption, now) {
     this.#grow(now)
-    const row = document.createElement('li')
-    row.className = `arrow ${arrow.direction} ${this.#state} act-${arrow.act}`
+    const row = make('li', { class: `arrow ${arrow.direction} ${this.#state} act-${arrow.act}` })
     if (now - this.#moved > CALM) row.classList.add('moves')
     this.#moved = now
-    const button = document.createElement('button')
-    button.type = 'button'
+    const words = make('span', { class: caption ? 'say caption' : 'say' })
+    const cost = make('span', { class: 'cost' })
+    const button = make('button', { type: 'button' }, words, line(arrow), cost)
     button.addEventListener('click', () => this.#opened(arrow))
-    const say = document.createElement('span')
-    say.className = caption ? 'say caption' : 'say'
-    const cost = document.createElement('span')
-    cost.className = 'cost'
     row.say = () => {
-      say.textContent = caption ? t(caption, { news: arrow.news }) : wordsOf(arrow)
+      words.textContent = caption ? t(caption, { news: arrow.news }) : wordsOf(arrow)
       const parts = arrow.size === undefined ? [] : [sizeText(arrow.size)]
       if (arrow.took !== undefined) parts.push(t('diagram.took', { time: timeText(arrow.took) }))
       if (arrow.delay > 0) parts.push(t('diagram.delay', { time: timeText(arrow.delay) }))
       cost.textContent = parts.join(' · ')
     }
     row.say()
-    button.append(say, line(arrow), cost)
     row.append(button)
     this.#rows.append(row)
     this.#tailRow(now)
@@ -162,24 +150,12 @@ export class Diagram {
 /** An arrow from one lifeline to the other; it falls with the delay that was added. */
 function line({ direction, delay = 0 }) {
   const fall = Math.min(28, delay / 20)
-  const height = 10 + fall
-  const svg = document.createElementNS(SVG, 'svg')
-  svg.setAttribute('class', 'line')
-  svg.setAttribute('width', '100%')
-  svg.setAttribute('height', `${height}`)
-  svg.setAttribute('aria-hidden', 'true')
   const [from, to] = direction === 'up' ? ['0', '100%'] : ['100%', '0']
-  const shaft = document.createElementNS(SVG, 'line')
-  for (const [name, value] of Object.entries({ x1: from, y1: 5, x2: to, y2: 5 + fall })) {
-    shaft.setAttribute(name, `${value}`)
-  }
-  const tip = document.createElementNS(SVG, 'svg')
-  tip.setAttribute('x', to)
-  tip.setAttribute('y', `${5 + fall}`)
-  tip.setAttribute('overflow', 'visible')
-  const head = document.createElementNS(SVG, 'path')
-  head.setAttribute('d', direction === 'up' ? 'M0 0L-9 -4.5V4.5Z' : 'M0 0L9 -4.5V4.5Z')
-  tip.append(head)
-  svg.append(shaft, tip)
-  return svg
+  const head = draw('path', { d: direction === 'up' ? 'M0 0L-9 -4.5V4.5Z' : 'M0 0L9 -4.5V4.5Z' })
+  return draw(
+    'svg',
+    { class: 'line', width: '100%', height: 10 + fall, 'aria-hidden': 'true' },
+    draw('line', { x1: from, y1: 5, x2: to, y2: 5 + fall }),
+    draw('svg', { x: to, y: 5 + fall, overflow: 'visible' }, head),
+  )
 }

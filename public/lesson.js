@@ -1,5 +1,6 @@
 import { timeText } from './bytes.js'
 import { currentLanguage, onLanguage, t, translate } from './i18n.js'
+import { make, say } from './parts.js'
 import { scripts } from './script.js'
 
 /** How many times as long as usual each pause takes: `?pace=0.5` plays it twice as fast. */
@@ -26,7 +27,7 @@ export class Lesson {
     onLanguage(() => this.#tell?.())
   }
 
-  /** What the story says now. */
+  /** Says the result, in whatever language is chosen. */
   #tell
 
   toggle() {
@@ -49,7 +50,7 @@ export class Lesson {
       for (const name of LANES) await this.#chapter(name, ended.signal)
       await this.#cross(guess, ended.signal)
     } catch (error) {
-      if (!ended.signal.aborted) this.#say('lesson.failed', () => ({ reason: error.message }))
+      if (!ended.signal.aborted) this.#say('lesson.failed', { reason: error.message })
     } finally {
       this.#end()
     }
@@ -104,16 +105,11 @@ export class Lesson {
     })
   }
 
-  /** @param {string} key @param {() => object} [values] asked again when the language changes */
-  #say(key, values = () => ({})) {
-    const text = document.createElement('p')
-    text.className = 'story'
-    text.setAttribute('role', 'status')
+  #say(key, values) {
+    const text = make('p', { class: 'story', role: 'status' })
+    say(text, key, values)
     this.#place.replaceChildren(text)
-    this.#tell = () => {
-      text.textContent = t(key, values())
-    }
-    this.#tell()
+    this.#tell = undefined
   }
 
   async #chapter(name, signal) {
@@ -171,9 +167,7 @@ export class Lesson {
     const count = Math.max(...lanes.map(({ totals }) => totals.requests))
     const most = lanes.filter(({ totals }) => totals.requests === count).map(({ transport }) => transport)
     const right = [first.includes(guess.first), most.includes(guess.most)].filter(Boolean).length
-    const box = document.createElement('div')
-    box.className = 'result'
-    box.setAttribute('role', 'status')
+    const box = make('div', { class: 'result', role: 'status' })
     this.#place.replaceChildren(box)
     this.#tell = () => {
       const lines = [
@@ -186,9 +180,7 @@ export class Lesson {
         guess.first || guess.most ? t('lesson.right', { count: right }) : t('lesson.noguess'),
         t('lesson.why'),
       ]
-      box.replaceChildren(
-        ...lines.map((line) => Object.assign(document.createElement('p'), { textContent: line })),
-      )
+      box.replaceChildren(...lines.map((line) => make('p', {}, line)))
     }
     this.#tell()
   }

@@ -1,5 +1,5 @@
 import { t } from '../i18n.js'
-import { draw, make, say } from './parts.js'
+import { draw, make, say } from '../parts.js'
 
 /** Below the largest frame that the server takes. */
 const PIECE = 250_000
