@@ -97,6 +97,7 @@ export class Diagram {
   }
 
   #setState(state, now) {
+    if (state === this.#state) return
     this.#grow(now)
     this.#state = state
     if (this.#rows.lastElementChild) this.#tailRow(now)

@@ -11,6 +11,9 @@ const NO_STORAGE = { getItem: () => null, setItem() {} }
 
 /** What goes on after an arrow, by what it did. */
 const AFTER = {
+  ask: '',
+  listen: '',
+  switch: '',
   hold: 'held',
   no: '',
   yes: '',
