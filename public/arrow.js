@@ -67,7 +67,7 @@ export class Arrows {
 function actOf({ direction, kind, parts }) {
   const text = kind === 'frame' ? '' : latin1(parts[0].bytes)
   if (kind === 'frame') return frameAct(frameOf(parts[0].bytes), direction)
-  if (kind === 'chunk') return eventAct(utf8(parts[0].bytes))
+  if (kind === 'chunk') return eventAct(utf8(parts[0].bytes), isCut(parts[0]))
   if (kind === 'upgrade') return { act: direction === 'up' ? 'switch' : 'switched', news: '' }
   const { first, status } = headOf(text)
   if (direction === 'up') {
@@ -79,22 +79,33 @@ function actOf({ direction, kind, parts }) {
   if (status === 410) return { act: 'gap', news: headOf(text).headers['tidings-gap'] ?? '' }
   if (status !== 200) return { act: 'refused', news: `${status}` }
   if (parts.length === 1) return { act: 'stream', news: '' }
-  return pageAct(utf8(parts[1].bytes))
+  return pageAct(utf8(parts[1].bytes), isCut(parts[1]))
 }
 
-function pageAct(text) {
+/** Only its first bytes are there. */
+function isCut({ size, bytes }) {
+  return size > bytes.length
+}
+
+function pageAct(text, cut) {
   if (/^\{"cursor":"[^"]*","messages":\[\]/.test(text)) return { act: 'no', news: '' }
   const count = text.split(/\{"cursor":"[^"]+","channel":/).length - 1
-  return { act: count > 1 ? 'several' : 'yes', news: newsOf(text), count }
+  return { act: count > 1 ? 'several' : 'yes', news: newsOf(text), count: counted(count, cut) }
 }
 
-function eventAct(text) {
+function eventAct(text, cut) {
   if (text.includes('event: ready')) return { act: 'ready', news: '' }
   if (text.includes('event: gap')) return { act: 'gap', news: /"reason":"(\w+)"/.exec(text)?.[1] ?? '' }
   const count = text.split('\ndata: ').length - 1
-  if (count > 0) return { act: count > 1 ? 'pushes' : 'push', news: newsOf(text), count }
+  if (count > 0) {
+    return { act: count > 1 ? 'pushes' : 'push', news: newsOf(text), count: counted(count, cut) }
+  }
   if (/^0\r\n/.test(text)) return { act: 'end', news: '' }
   return { act: 'alive', news: '' }
+}
+
+function counted(count, cut) {
+  return cut ? `≥ ${count}` : `${count}`
 }
 
 function frameAct({ opcode, payload }, direction) {
@@ -118,6 +129,8 @@ function newsOf(text) {
     // Cut off: as it stands.
   }
   said = typeof said === 'string' ? said : JSON.stringify(said)
+  // What a text was filled up with says nothing.
+  said = said.replace(/(?: \.){4}.*/s, ' …')
   return said.length > 60 ? `${said.slice(0, 59)}…` : said
 }
 

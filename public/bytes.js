@@ -71,10 +71,12 @@ export function headOf(text) {
   return { first, headers, status: Number(first.split(' ')[1]) || 0 }
 }
 
-/** @param {number} count */
+/** Three digits from 10 kB on: more would not fit, and say no more. @param {number} count */
 export function sizeText(count) {
   if (count < 10_000) return `${count} B`
-  return count < 10_000_000 ? `${(count / 1000).toFixed(1)} kB` : `${(count / 1e6).toFixed(1)} MB`
+  if (count < 99_950) return `${(count / 1e3).toFixed(1)} kB`
+  if (count < 999_500) return `${(count / 1e3).toFixed(0)} kB`
+  return `${(count / 1e6).toFixed(count < 9_995_000 ? 2 : count < 99_950_000 ? 1 : 0)} MB`
 }
 
 /** @param {number} ms */

@@ -1,12 +1,15 @@
 import { wordsOf } from './arrow.js'
+import { onBeat } from './beat.js'
 import { sizeText, timeText } from './bytes.js'
 import { onLanguage, t, translate } from './i18n.js'
+import { draw, make, say } from './parts.js'
 
 /** Rows that are kept, and those that are drawn of one burst. */
 const MOST = { rows: 120, burst: 24 }
 /** Pixels of the longest gap: a longer one says how long it is. */
 const LONGEST = 88
-const SVG = 'http://www.w3.org/2000/svg'
+/** Milliseconds between two arrows that move: sooner ones stand there at once, since moving layers cost a core. */
+const CALM = 400
 
 /** The sequence diagram of one lane: time runs down, the browser is on the left and the server on the right. */
 export class Diagram {
@@ -16,9 +19,10 @@ export class Diagram {
   #rows
   #opened
   #queue = []
-  #frame
+  #draw = () => this.#drawn()
   #tail
   #last
+  #moved = 0
   #state = ''
 
   /**
@@ -40,7 +44,9 @@ export class Diagram {
     this.#box.append(this.#rows)
     place.append(ends, this.#box)
     this.clear()
-    setInterval(() => this.#grow(), 100)
+    setInterval(() => {
+      if (this.#tail && !document.hidden) onBeat(this.#draw)
+    }, 125)
     onLanguage(() => {
       for (const row of this.#rows.children) row.say?.()
     })
@@ -56,123 +62,101 @@ export class Diagram {
 
   /** @param {object} arrow @param {string} [caption] key of the words that stand in for its own */
   add(arrow, caption) {
-    this.#queue.push({ arrow, caption })
-    this.#frame ??= requestAnimationFrame(() => this.#draw())
+    this.#push({ arrow, caption })
   }
 
   /** Something that happened, and is no arrow. @param {string} key @param {object} [values] */
   mark(key, values) {
-    this.#queue.push({ mark: key, values })
-    this.#frame ??= requestAnimationFrame(() => this.#draw())
+    this.#push({ mark: key, values })
   }
 
   /** @param {'' | 'held' | 'open' | 'both'} state what goes on between two arrows */
   set state(state) {
-    this.#queue.push({ state })
+    this.#push({ state })
   }
 
-  #draw() {
-    this.#frame = undefined
-    const followed = this.#box.scrollTop + this.#box.clientHeight >= this.#box.scrollHeight - 24
+  #push(what) {
+    this.#queue.push({ ...what, now: performance.now() })
+    onBeat(this.#draw)
+  }
+
+  /** Nothing is read back of the layout in here: that would have it done anew for each row. */
+  #drawn() {
     const queue = this.#queue.splice(0)
     const arrows = queue.filter(({ arrow }) => arrow).length
     let skip = Math.max(0, arrows - MOST.burst)
-    if (skip > 0) this.#note('diagram.skipped', { count: skip })
-    for (const { arrow, caption, mark, values, state } of queue) {
-      if (state !== undefined) this.#setState(state)
-      else if (mark) this.#note(mark, values)
+    if (skip > 0) this.#note('diagram.skipped', { count: skip }, queue[0].now)
+    for (const { arrow, caption, mark, values, state, now } of queue) {
+      if (state !== undefined) this.#setState(state, now)
+      else if (mark) this.#note(mark, values, now)
       else if (skip > 0) skip--
-      else this.#arrow(arrow, caption)
+      else this.#arrow(arrow, caption, now)
     }
+    this.#grow(performance.now())
     while (this.#rows.childElementCount > MOST.rows) this.#rows.firstElementChild.remove()
-    if (followed) this.#box.scrollTop = this.#box.scrollHeight
   }
 
-  #setState(state) {
-    this.#grow()
+  #setState(state, now) {
+    if (state === this.#state) return
+    this.#grow(now)
     this.#state = state
-    if (this.#rows.lastElementChild) this.#tailRow()
+    if (this.#rows.lastElementChild) this.#tailRow(now)
   }
 
   /** The gap at the end, which grows until the next arrow. */
-  #tailRow() {
-    const row = document.createElement('li')
-    row.className = `gap ${this.#state}`
-    row.setAttribute('aria-hidden', 'true')
-    this.#rows.append(row)
-    this.#tail = row
-    this.#last = performance.now()
+  #tailRow(now) {
+    this.#tail = make('li', { class: `gap ${this.#state}`, 'aria-hidden': 'true' })
+    this.#rows.append(this.#tail)
+    this.#last = now
   }
 
-  #grow() {
-    if (!this.#tail || document.hidden) return
-    const waited = performance.now() - this.#last
-    const height = Math.min(LONGEST, (waited / 1000) * this.speed)
-    const followed = this.#box.scrollTop + this.#box.clientHeight >= this.#box.scrollHeight - 24
-    if (this.#tail.offsetHeight < LONGEST) this.#tail.style.height = `${height}px`
+  #grow(now) {
+    if (!this.#tail) return
+    const waited = now - this.#last
+    this.#tail.style.height = `${Math.min(LONGEST, (waited / 1000) * this.speed)}px`
     if (waited > 1500) this.#tail.textContent = timeText(Math.round(waited / 100) * 100)
-    if (followed) this.#box.scrollTop = this.#box.scrollHeight
   }
 
-  #note(key, values) {
-    this.#grow()
-    const row = document.createElement('li')
-    row.className = `note ${this.#state}`
-    row.say = () => {
-      row.textContent = t(key, values)
-    }
-    row.say()
+  #note(key, values, now) {
+    this.#grow(now)
+    const row = make('li', { class: `note ${this.#state}` })
+    say(row, key, values)
     this.#rows.append(row)
-    this.#tailRow()
+    this.#tailRow(now)
   }
 
-  #arrow(arrow, caption) {
-    this.#grow()
-    const row = document.createElement('li')
-    row.className = `arrow ${arrow.direction} ${this.#state} act-${arrow.act}`
-    const button = document.createElement('button')
-    button.type = 'button'
+  #arrow(arrow, caption, now) {
+    this.#grow(now)
+    const row = make('li', { class: `arrow ${arrow.direction} ${this.#state} act-${arrow.act}` })
+    if (now - this.#moved > CALM) row.classList.add('moves')
+    this.#moved = now
+    const words = make('span', { class: caption ? 'say caption' : 'say' })
+    const cost = make('span', { class: 'cost' })
+    const button = make('button', { type: 'button' }, words, line(arrow), cost)
     button.addEventListener('click', () => this.#opened(arrow))
-    const say = document.createElement('span')
-    say.className = caption ? 'say caption' : 'say'
-    const cost = document.createElement('span')
-    cost.className = 'cost'
     row.say = () => {
-      say.textContent = caption ? t(caption, { news: arrow.news }) : wordsOf(arrow)
+      words.textContent = caption ? t(caption, { news: arrow.news }) : wordsOf(arrow)
       const parts = arrow.size === undefined ? [] : [sizeText(arrow.size)]
       if (arrow.took !== undefined) parts.push(t('diagram.took', { time: timeText(arrow.took) }))
       if (arrow.delay > 0) parts.push(t('diagram.delay', { time: timeText(arrow.delay) }))
       cost.textContent = parts.join(' · ')
     }
     row.say()
-    button.append(say, line(arrow), cost)
     row.append(button)
     this.#rows.append(row)
-    this.#tailRow()
+    this.#tailRow(now)
   }
 }
 
 /** An arrow from one lifeline to the other; it falls with the delay that was added. */
 function line({ direction, delay = 0 }) {
   const fall = Math.min(28, delay / 20)
-  const height = 10 + fall
-  const svg = document.createElementNS(SVG, 'svg')
-  svg.setAttribute('class', 'line')
-  svg.setAttribute('width', '100%')
-  svg.setAttribute('height', `${height}`)
-  svg.setAttribute('aria-hidden', 'true')
   const [from, to] = direction === 'up' ? ['0', '100%'] : ['100%', '0']
-  const shaft = document.createElementNS(SVG, 'line')
-  for (const [name, value] of Object.entries({ x1: from, y1: 5, x2: to, y2: 5 + fall })) {
-    shaft.setAttribute(name, `${value}`)
-  }
-  const tip = document.createElementNS(SVG, 'svg')
-  tip.setAttribute('x', to)
-  tip.setAttribute('y', `${5 + fall}`)
-  tip.setAttribute('overflow', 'visible')
-  const head = document.createElementNS(SVG, 'path')
-  head.setAttribute('d', direction === 'up' ? 'M0 0L-9 -4.5V4.5Z' : 'M0 0L9 -4.5V4.5Z')
-  tip.append(head)
-  svg.append(shaft, tip)
-  return svg
+  const head = draw('path', { d: direction === 'up' ? 'M0 0L-9 -4.5V4.5Z' : 'M0 0L9 -4.5V4.5Z' })
+  return draw(
+    'svg',
+    { class: 'line', width: '100%', height: 10 + fall, 'aria-hidden': 'true' },
+    draw('line', { x1: from, y1: 5, x2: to, y2: 5 + fall }),
+    draw('svg', { x: to, y: 5 + fall, overflow: 'visible' }, head),
+  )
 }

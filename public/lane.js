@@ -1,4 +1,5 @@
 import { Arrows } from './arrow.js'
+import { onBeat } from './beat.js'
 import { showDetails } from './details.js'
 import { Diagram } from './diagram.js'
 import { Figures } from './figures.js'
@@ -10,6 +11,9 @@ const NO_STORAGE = { getItem: () => null, setItem() {} }
 
 /** What goes on after an arrow, by what it did. */
 const AFTER = {
+  ask: '',
+  listen: '',
+  switch: '',
   hold: 'held',
   no: '',
   yes: '',
@@ -41,7 +45,7 @@ export class Lane {
   #arrows = new Arrows()
   #status
   #said = 'lane.status.off'
-  #shown
+  #show = () => this.#showFigures()
   /** What the server has counted before the lane was cleared. */
   #before = { requests: 0, empty: 0, up: 0, down: 0 }
   #all
@@ -179,11 +183,10 @@ export class Lane {
   }
 
   #later() {
-    this.#shown ??= setTimeout(() => this.#show(), 100)
+    onBeat(this.#show)
   }
 
-  #show() {
-    this.#shown = undefined
+  #showFigures() {
     const { ledger } = this.#stage
     this.figures.show(
       this.totals,

@@ -1,11 +1,15 @@
 import { timeText } from './bytes.js'
-import { onLanguage, t, translate } from './i18n.js'
+import { currentLanguage, onLanguage, t, translate } from './i18n.js'
+import { make, say } from './parts.js'
 import { scripts } from './script.js'
 
 /** How many times as long as usual each pause takes: `?pace=0.5` plays it twice as fast. */
 const PACE = Math.min(4, Math.max(0.02, Number(new URLSearchParams(location.search).get('pace')) || 1))
 
 const LANES = ['poll', 'longpoll', 'sse', 'ws']
+
+/** Milliseconds that can't be told apart: both the server and the browser tell the time in whole ones. */
+const APART = 2
 
 /** The lesson: each transport tells its story with real traffic, then one message crosses all four. */
 export class Lesson {
@@ -23,7 +27,7 @@ export class Lesson {
     onLanguage(() => this.#tell?.())
   }
 
-  /** What the story says now. */
+  /** Says the result, in whatever language is chosen. */
   #tell
 
   toggle() {
@@ -46,7 +50,7 @@ export class Lesson {
       for (const name of LANES) await this.#chapter(name, ended.signal)
       await this.#cross(guess, ended.signal)
     } catch (error) {
-      if (!ended.signal.aborted) this.#say('lesson.failed', () => ({ reason: error.message }))
+      if (!ended.signal.aborted) this.#say('lesson.failed', { reason: error.message })
     } finally {
       this.#end()
     }
@@ -85,7 +89,7 @@ export class Lesson {
           `<label><input type="radio" name="${name}" value="${lane}"><span data-i18n="lane.${lane}"></span></label>`,
       ).join('')
     form.innerHTML = `
-      <p data-i18n="lesson.guess"></p>
+      <p class="story" data-i18n="lesson.guess"></p>
       <fieldset><legend data-i18n="lesson.first"></legend>${choices('first')}</fieldset>
       <fieldset><legend data-i18n="lesson.most"></legend>${choices('most')}</fieldset>
       <button type="submit" class="main" data-i18n="lesson.begin"></button>`
@@ -101,16 +105,11 @@ export class Lesson {
     })
   }
 
-  /** @param {string} key @param {() => object} [values] asked again when the language changes */
-  #say(key, values = () => ({})) {
-    const text = document.createElement('p')
-    text.className = 'story'
-    text.setAttribute('role', 'status')
+  #say(key, values) {
+    const text = make('p', { class: 'story', role: 'status' })
+    say(text, key, values)
     this.#place.replaceChildren(text)
-    this.#tell = () => {
-      text.textContent = t(key, values())
-    }
-    this.#tell()
+    this.#tell = undefined
   }
 
   async #chapter(name, signal) {
@@ -138,6 +137,8 @@ export class Lesson {
     this.#say('lesson.cross')
     const cursor = await this.#stage.place()
     const heard = []
+    // All begin at the same place: what came before it is not missed.
+    this.#stage.ledger.clear()
     for (const lane of lanes) {
       lane.caption = undefined
       lane.clear(cursor)
@@ -156,38 +157,38 @@ export class Lesson {
       this.#stage.publish(t('lesson.news.all')).catch(reject)
     })
     await pause(300, signal)
-    const first = heard.reduce((best, each) => (each.delay < best.delay ? each : best))
-    const most = lanes.reduce((best, each) => (each.totals.requests > best.totals.requests ? each : best))
-    this.#result(guess, first, most)
+    this.#result(guess, heard, lanes)
   }
 
-  #result(guess, first, most) {
-    const count = most.totals.requests
-    // The three that are pushed to are told in one turn: each of them is as good an answer.
-    const right =
-      (guess.first === first.transport || (guess.first !== 'poll' && guess.first !== '') ? 1 : 0) +
-      (guess.most === most.transport ? 1 : 0)
-    const box = document.createElement('div')
-    box.className = 'result'
-    box.setAttribute('role', 'status')
+  /** What was guessed is held against this very run. */
+  #result(guess, heard, lanes) {
+    const time = Math.min(...heard.map(({ delay }) => delay))
+    const first = heard.filter(({ delay }) => delay - time < APART).map(({ transport }) => transport)
+    const count = Math.max(...lanes.map(({ totals }) => totals.requests))
+    const most = lanes.filter(({ totals }) => totals.requests === count).map(({ transport }) => transport)
+    const right = [first.includes(guess.first), most.includes(guess.most)].filter(Boolean).length
+    const box = make('div', { class: 'result', role: 'status' })
     this.#place.replaceChildren(box)
     this.#tell = () => {
       const lines = [
-        t('lesson.result', {
-          first: t(`lane.${first.transport}`),
-          time: timeText(first.delay),
-          most: t(`lane.${most.transport}`),
-          count,
+        t(first.length > 1 ? 'lesson.first.together' : 'lesson.first.alone', {
+          first: namesOf(first),
+          time: timeText(time),
+          apart: APART,
         }),
+        t('lesson.most.is', { most: namesOf(most), count }),
         guess.first || guess.most ? t('lesson.right', { count: right }) : t('lesson.noguess'),
         t('lesson.why'),
       ]
-      box.replaceChildren(
-        ...lines.map((line) => Object.assign(document.createElement('p'), { textContent: line })),
-      )
+      box.replaceChildren(...lines.map((line) => make('p', {}, line)))
     }
     this.#tell()
   }
+}
+
+function namesOf(lanes) {
+  const names = lanes.map((lane) => t(`lane.${lane}`))
+  return new Intl.ListFormat(currentLanguage() === 'zh' ? 'zh-Hans' : 'en').format(names)
 }
 
 /** @param {number} ms at the usual pace */

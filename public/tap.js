@@ -7,7 +7,8 @@ export class Tap extends EventTarget {
   #asked = new Map()
   /** Milliseconds that the server's clock is ahead of ours. */
   offset = 0
-  #bestTrip = Number.POSITIVE_INFINITY
+  /** Milliseconds of the shortest round trip on this socket, to which no delay is added. */
+  trip = 0
   #ended = false
 
   /** @param {URL} url */
@@ -64,8 +65,8 @@ export class Tap extends EventTarget {
     const { at, clock } = this.#asked.get(id)
     this.#asked.delete(id)
     const trip = performance.now() - at
-    if (trip >= this.#bestTrip) return
-    this.#bestTrip = trip
+    if (this.trip > 0 && trip >= this.trip) return
+    this.trip = trip
     const offset = now - (clock + trip / 2)
     // Within a round trip it can't be told from none.
     this.offset = Math.abs(offset) < trip + 2 ? 0 : offset

@@ -104,6 +104,8 @@ export function mount(element) {
       const type = lane.isCut ? 'restore' : 'cut'
       if (!(await control({ type, lane: lane.id }))) return
       lane.isCut = type === 'cut'
+      // As a browser says it when its network is back, so that the client does not wait for its next try.
+      if (!lane.isCut) dispatchEvent(new Event('online'))
       label()
     })
     networks.append(button)

@@ -1,7 +1,7 @@
 import { t } from '../i18n.js'
+import { make, say } from '../parts.js'
 import { Flood } from './flood.js'
 import { Journal } from './journal.js'
-import { make, say } from './parts.js'
 
 const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED']
 /** Characters of a text that are shown. */

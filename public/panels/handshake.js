@@ -1,7 +1,7 @@
 import { addTexts } from '../i18n.js'
+import { dump, make, say } from '../parts.js'
 import { digest } from '../sha1.js'
 import texts from '../texts/handshake.js'
-import { dump, make, say } from './parts.js'
 
 addTexts(texts)
 

@@ -1,4 +1,4 @@
-import { make } from './parts.js'
+import { make } from '../parts.js'
 
 /** Lines that are kept. */
 const MOST = 200

@@ -1,4 +1,4 @@
-import { make, say } from './parts.js'
+import { make, say } from '../parts.js'
 
 /**
  * The program, a line each: its text; how it runs, where it does something by itself; the event that lights it; what

@@ -1,13 +1,14 @@
+import { sizeText, timeText } from '../bytes.js'
 import { addTexts, onLanguage, t, translate } from '../i18n.js'
-import { longPollBytes, longPollDelay } from '../lib/model/longpoll.js'
-import { pollBytes, pollDelay } from '../lib/model/poll.js'
 import uPlot from '../lib/uplot/uPlot.esm.js'
 import { stage } from '../stage.js'
 import texts from '../texts/controls.js'
+import { Rhythm } from '../theory.js'
 
 /** Seconds that are shown, and over which rates and bytes are taken. */
 const SPAN = 60
-const MOST = 1200
+/** Deliveries that are kept: past them the span is shorter. */
+const MOST = 6000
 const LANES = ['poll', 'longpoll', 'sse', 'ws']
 
 /** @param {HTMLElement} element */
@@ -23,6 +24,22 @@ export function mount(element) {
       <figure><figcaption></figcaption><div></div></figure>
     </div>
     <p class="hint waiting" role="status" data-i18n="plots.waiting"></p>
+    <table class="compared">
+      <thead>
+        <tr>
+          <td rowspan="2"></td>
+          <th scope="colgroup" colspan="2" data-i18n="plots.compared.delay"></th>
+          <th scope="colgroup" colspan="2" data-i18n="plots.compared.bytes"></th>
+        </tr>
+        <tr>${'<th scope="col" data-i18n="plots.measured"></th><th scope="col" data-i18n="plots.theory"></th>'.repeat(2)}</tr>
+      </thead>
+      <tbody>${[...stage.lanes.keys()]
+        .map(
+          (lane) => `<tr data-plotted="${lane}"><th scope="row" data-i18n="lane.${lane}"></th>
+        <td></td><td></td><td></td><td></td></tr>`,
+        )
+        .join('')}</tbody>
+    </table>
     <p class="hint" data-i18n="plots.hint"></p>`
   translate(element)
   const [delayPlace, bytesPlace] = element.querySelectorAll('figure > div')
@@ -35,14 +52,24 @@ export function mount(element) {
   const deliveries = []
   const counts = []
   const bytes = []
+  const rhythms = new Map([...stage.lanes.keys()].map((lane) => [lane, new Rhythm()]))
   const beyond = () => Date.now() - SPAN * 1000
-  stage.addEventListener('delivery', ({ transport, delay }) => {
+  stage.addEventListener('delivery', ({ transport, delay, data }) => {
     element.querySelector('.waiting').hidden = true
-    deliveries.push({ transport, delay, at: Date.now() })
+    deliveries.push({ transport, delay, at: Date.now(), size: sizeOf(data) })
     if (deliveries.length > MOST) deliveries.shift()
   })
+  const byId = new Map([...stage.lanes.values()].map(({ id, transport }) => [id, rhythms.get(transport)]))
+  stage.tap?.addEventListener('pieces', ({ pieces }) => {
+    for (const piece of pieces) byId.get(piece.lane)?.take(piece)
+  })
+  const rest = () => {
+    for (const rhythm of rhythms.values()) rhythm.rest()
+  }
+  document.addEventListener('visibilitychange', rest)
   stage.addEventListener('clear', () => {
     deliveries.length = counts.length = bytes.length = 0
+    rest()
   })
 
   const delays = plot(delayPlace, true)
@@ -50,15 +77,19 @@ export function mount(element) {
   const draw = () => {
     if (document.hidden || element.clientWidth === 0) return
     while (deliveries[0]?.at < beyond()) deliveries.shift()
-    while (counts[0]?.at < beyond()) counts.shift()
+    const from = deliveries.length === MOST ? deliveries[0].at : beyond()
+    while (counts[0]?.at < from) counts.shift()
     while (bytes[0]?.at < beyond()) bytes.shift()
     counts.push({
       at: Date.now(),
       totals: new Map([...stage.lanes].map(([lane, { totals }]) => [lane, { ...totals }])),
     })
-    const model = theory(deliveries, counts)
+    for (const rhythm of rhythms.values()) rhythm.forget(from)
+    const model = theory(deliveries, counts, rhythms)
     bytes.push({ at: Date.now(), values: LANES.map((lane) => model.measured[lane]), model: model.bytes })
-    const times = deliveries.map(({ at }) => at / 1000)
+    compare(element, model)
+    const ago = ({ at }) => (at - Date.now()) / 1000
+    const times = deliveries.map(ago)
     delays.setData([
       times,
       ...LANES.map((lane) =>
@@ -69,53 +100,59 @@ export function mount(element) {
       ),
     ])
     weights.setData([
-      bytes.map(({ at }) => at / 1000),
+      bytes.map(ago),
       ...LANES.map((_, index) => bytes.map(({ values }) => values[index] ?? null)),
       ...LANES.map((lane) => bytes.map(({ model }) => model[lane] ?? null)),
     ])
-    for (const [each, place] of [
-      [delays, delayPlace],
-      [weights, bytesPlace],
-    ]) {
-      if (each.width !== place.clientWidth) each.setSize({ width: place.clientWidth, height: 260 })
-    }
   }
   setInterval(draw, 1000)
   draw()
-  onLanguage(name)
+  onLanguage(() => {
+    name()
+    draw()
+  })
 }
 
-/** What the theory says of the last minute, and what has come. Times of the model are in seconds. */
-function theory(deliveries, counts) {
+/** Bytes of a message's data, as JSON, without the quotes around a text. */
+function sizeOf(data) {
+  return new TextEncoder().encode(JSON.stringify(data)).length - 2
+}
+
+/** What the theory says of the last minute, and what has come. */
+function theory(deliveries, counts, rhythms) {
   const [first, last] = [counts[0], counts.at(-1)]
   const seconds = (last.at - first.at) / 1000
-  const result = { delay: {}, bytes: {}, measured: {} }
+  const result = { delay: {}, bytes: {}, measured: {}, mean: {} }
   for (const lane of LANES) {
-    const got = deliveries.filter(({ transport, at }) => transport === lane && at > first.at).length
+    const got = deliveries.filter(({ transport, at }) => transport === lane && at > first.at)
     const [before, after] = [first.totals.get(lane), last.totals.get(lane)]
-    if (got < 2 || seconds < 3 || !(after?.requests >= before?.requests)) continue
-    const sum = after.up + after.down - before.up - before.down
-    result.measured[lane] = sum / got
-    const requests = after.requests - before.requests
-    const exchange = requests > 0 ? sum / requests : 0
-    const rate = got / seconds
-    const oneWay = stage.lanes.get(lane).delay / 1000
-    if (lane === 'poll') {
-      // The client waits from half of its interval to all of it, and then for the answer.
-      const cycles = Array.from(
-        { length: 11 },
-        (_, i) => (stage.pollInterval / 1000) * (0.5 + i / 20) + 2 * oneWay,
-      )
-      const weight = { empty: exchange, full: exchange, message: 0 }
-      result.delay[lane] = pollDelay({ oneWay, cycles }) * 1000
-      result.bytes[lane] = pollBytes({ rate, oneWay, cycles }, weight)
-    } else if (lane === 'longpoll') {
-      const polling = { rate, oneWay, gap: 2 * oneWay + 0.002, wait: 25 }
-      result.delay[lane] = longPollDelay(polling) * 1000
-      result.bytes[lane] = longPollBytes(polling, { empty: exchange, full: exchange, message: 0 })
-    } else result.delay[lane] = oneWay * 1000
+    if (got.length < 2 || seconds < 3 || !(after?.requests >= before?.requests)) continue
+    result.mean[lane] = got.reduce((sum, { delay }) => sum + delay, 0) / got.length
+    result.measured[lane] = (after.up + after.down - before.up - before.down) / got.length
+    const predicted = rhythms.get(lane).predict(lane, {
+      rate: got.length / seconds,
+      oneWay: (stage.lanes.get(lane).delay + stage.tap.trip / 2) / 1000,
+      payload: got.reduce((sum, { size }) => sum + size, 0) / got.length,
+      channel: stage.channel.length,
+    })
+    result.delay[lane] = predicted.delay
+    result.bytes[lane] = predicted.bytes
   }
   return result
+}
+
+/** The same in figures: for who does not see the plots, or wants to know. */
+function compare(element, { mean, delay, measured, bytes }) {
+  for (const row of element.querySelectorAll('[data-plotted]')) {
+    const lane = row.dataset.plotted
+    const texts = [
+      [mean, timeText],
+      [delay, timeText],
+      [measured, (value) => sizeText(Math.round(value))],
+      [bytes, (value) => sizeText(Math.round(value))],
+    ].map(([of, text]) => (of[lane] === undefined ? '–' : text(of[lane])))
+    for (const [index, cell] of [...row.querySelectorAll('td')].entries()) cell.textContent = texts[index]
+  }
 }
 
 function plot(place, dots) {
@@ -137,17 +174,28 @@ function plot(place, dots) {
     dash: [6, 5],
     points: { show: false },
   }))
-  return new uPlot(
+  const seconds = { ...axis, values: (_plot, splits) => splits.map((value) => t('plots.ago', { value })) }
+  const height = 260
+  const uplot = new uPlot(
     {
       width: place.clientWidth || 400,
-      height: 260,
-      scales: dots ? { y: { distr: 3, range: (_plot, _min, max) => [0.5, Math.max(100, max * 1.5)] } } : {},
+      height,
+      scales: {
+        x: { time: false, range: () => [-SPAN, 0] },
+        y: dots
+          ? { distr: 3, range: (_plot, _min, max) => [0.5, Math.max(100, max * 1.5)] }
+          : { range: (_plot, _min, max) => [0, Math.max(100, max * 1.1)] },
+      },
       legend: { show: false },
       cursor: { show: false },
-      axes: [axis, { ...axis, size: 64 }],
+      axes: [seconds, { ...axis, size: 64 }],
       series: [{}, ...measured, ...modelled],
     },
     [[], ...measured.map(() => []), ...modelled.map(() => [])],
     place,
   )
+  new ResizeObserver(() => {
+    if (place.clientWidth > 0) uplot.setSize({ width: place.clientWidth, height })
+  }).observe(place)
+  return uplot
 }

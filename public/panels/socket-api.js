@@ -1,9 +1,9 @@
 import { addTexts } from '../i18n.js'
+import { make } from '../parts.js'
 import texts from '../texts/socket-api.js'
 import { FreeSocket } from './free-socket.js'
 import { Journal } from './journal.js'
 import { Listing } from './listing.js'
-import { make } from './parts.js'
 
 addTexts(texts)
 

@@ -1,7 +1,7 @@
 import { addTexts, currentLanguage, onLanguage, t } from '../i18n.js'
 import { rank, turnsOf } from '../lib/model/advice.js'
+import { make, say } from '../parts.js'
 import texts from '../texts/workload.js'
-import { make, say } from './parts.js'
 
 addTexts(texts)
 

@@ -5,7 +5,7 @@ export default {
     'controls.rate.value': '{value} messages a second, at random times',
     'controls.size': 'Size of each',
     'controls.size.value': '{value} bytes',
-    'controls.interval': 'Short polling asks at most each',
+    'controls.interval': 'Short polling asks at least every',
     'controls.interval.value':
       '{value} ms; the client asks earlier at random, so that many do not ask at once',
     'controls.delay': 'Added network delay',
@@ -25,8 +25,13 @@ export default {
     'controls.failed': 'Not done: {reason}',
     'plots.delay': 'Delay of each message, in milliseconds',
     'plots.bytes': 'Bytes per message, both ways, over the last {seconds} s',
+    'plots.ago': '{value} s',
+    'plots.compared.delay': 'Mean delay',
+    'plots.compared.bytes': 'Bytes per message',
+    'plots.measured': 'measured',
+    'plots.theory': 'theory',
     'plots.hint':
-      'Dots and solid lines are measured here; dashed lines are the theory, with the rate, the added delay and the weights of exchanges that were measured. Short polling is taken to ask at intervals between half of its setting and all of it, as the client does. The delay ends where the browser hands the message to the page, and is right to about a millisecond: its start is the server’s clock.',
+      'Dots and solid lines are measured here; dashed lines are the theory. It is fed with what is seen on this page in the last minute: messages a second, the added delay and half of the shortest round trip of a socket beside the lanes, when requests came, how long their headers are, and the size of the data. It knows nothing of the bytes and delays that it is held against, takes messages to come at random times, and knows no machine that is busy with other things. A delay ends where the browser hands the message to the page, and is right to about a millisecond: its start is the server’s clock.',
     'plots.waiting': 'Publish something, best at a rate (see Controls).',
   },
   zh: {
@@ -52,8 +57,13 @@ export default {
     'controls.failed': '未完成：{reason}',
     'plots.delay': '每条消息的延迟（毫秒）',
     'plots.bytes': '每条消息的字节数，双向，最近 {seconds} 秒',
+    'plots.ago': '{value} 秒',
+    'plots.compared.delay': '平均延迟',
+    'plots.compared.bytes': '每条消息字节数',
+    'plots.measured': '实测',
+    'plots.theory': '理论',
     'plots.hint':
-      '点与实线是此处的实测；虚线是理论，采用实测的速率、增加的延迟和每次往来的字节数。短轮询按客户端的做法，以设定间隔的一半到全部来问。延迟止于浏览器把消息交给页面之时，精确到约一毫秒：起点取自服务器的时钟。',
+      '点与实线是此处的实测，虚线是理论。理论只用本页最近一分钟所见：每秒消息数、增加的延迟和通道之外一个套接字最短往返的一半、请求到来的时刻、请求头的长度、数据的大小。它不知道要与之对照的字节数和延迟，假定消息在随机时刻到来，也不考虑机器正忙于别的事。延迟止于浏览器把消息交给页面之时，精确到约一毫秒：起点取自服务器的时钟。',
     'plots.waiting': '请发布些消息，最好按速率（见“控制”）。',
   },
 }

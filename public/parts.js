@@ -1,6 +1,6 @@
-import { onLanguage, t } from '../i18n.js'
+import { onLanguage, t } from './i18n.js'
 
-/** What the panels are put together from. */
+/** What the page is put together from. */
 
 /** @type {WeakMap<Element, Record<string, string | number>>} */
 const values = new WeakMap()

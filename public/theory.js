@@ -1,0 +1,71 @@
+import { bytesOf, latin1 } from './bytes.js'
+import { exchangeOf, pushOf } from './lib/model/exchange.js'
+import { longPollBytes, longPollDelay } from './lib/model/longpoll.js'
+import { pollBytes, pollDelay } from './lib/model/poll.js'
+import { takenDelay } from './lib/model/push.js'
+
+/** Seconds that a long poll asks to be held: as the lanes do. */
+const WAIT = 25
+/** Cycles that it takes to say anything. */
+const FEW = 3
+
+/** What the model is fed with: the rhythm and the headers of one lane's requests. Times of the model are in seconds. */
+export class Rhythm {
+  /** From one request to the next. */
+  #cycles = []
+  /** From an answer's leaving the server until the next request is there. */
+  #gaps = []
+  #asked
+  #answered
+  #headers = 0
+
+  /** A piece of the lane's traffic, as the tap tells it. */
+  take({ kind, at, delay, size, bytes }) {
+    if (kind === 'response') this.#answered = at
+    if (kind !== 'request') return
+    if (this.#asked !== undefined) this.#cycles.push({ at, value: (at - this.#asked) / 1000 })
+    if (this.#answered !== undefined) {
+      this.#gaps.push({ at, value: (at + delay - this.#answered) / 1000 })
+    }
+    this.#asked = at
+    this.#answered = undefined
+    // Without the request line, and the empty line that ends the head.
+    this.#headers = size - latin1(bytesOf(bytes)).indexOf('\r\n') - 4
+  }
+
+  /** The rhythm was broken off. */
+  rest() {
+    this.#asked = this.#answered = undefined
+  }
+
+  /** @param {number} from what was before it is forgotten */
+  forget(from) {
+    for (const all of [this.#cycles, this.#gaps]) while (all[0]?.at < from) all.shift()
+  }
+
+  /**
+   * Nothing of it is fitted to what is to be predicted.
+   * @param {string} transport
+   * @param {{ rate: number, oneWay: number, payload: number, channel: number }} seen messages a second, seconds, and
+   *   bytes of the data and of the channel's name
+   * @returns {{ delay?: number, bytes?: number }} milliseconds, and bytes of each message, both ways
+   */
+  predict(transport, { rate, oneWay, payload, channel }) {
+    const shape = { payload, channel, wait: WAIT, headers: this.#headers }
+    if (transport === 'sse' || transport === 'ws') {
+      // What is written to others beside it is not seen from here.
+      const delay = takenDelay({ rate, oneWay, readers: 1, write: 0 })
+      return { delay: delay * 1000, bytes: pushOf(transport, shape, rate) }
+    }
+    const weight = exchangeOf(transport, shape)
+    if (transport === 'poll') {
+      if (this.#cycles.length < FEW) return {}
+      const polling = { rate, oneWay, cycles: this.#cycles.map(({ value }) => value) }
+      return { delay: pollDelay(polling) * 1000, bytes: pollBytes(polling, weight) }
+    }
+    if (this.#gaps.length < FEW) return {}
+    const gap = this.#gaps.reduce((sum, { value }) => sum + value, 0) / this.#gaps.length
+    const polling = { rate, oneWay, gap, wait: WAIT }
+    return { delay: longPollDelay(polling) * 1000, bytes: longPollBytes(polling, weight) }
+  }
+}
