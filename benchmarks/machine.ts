@@ -26,10 +26,12 @@ export function machine(): Machine {
   }
 }
 
-/** What was measured, and what it was measured with. */
-export function versions(): Record<string, string> {
+const PACKAGES = ['fastify-tidings', 'fastify', 'ws', 'hdr-histogram-js', 'autocannon']
+
+/** What was measured, and what it was measured with, of what is there. */
+export function versions(packages: readonly string[] = PACKAGES): Record<string, string> {
   const require = createRequire(import.meta.url)
-  const known = ['fastify-tidings', 'fastify', 'ws', 'hdr-histogram-js', 'autocannon'].flatMap((name) => {
+  const known = packages.flatMap((name) => {
     try {
       return [[name, (require(`${name}/package.json`) as { version: string }).version]]
     } catch {

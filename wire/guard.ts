@@ -17,11 +17,14 @@ export class Guard {
    * @returns a signal that aborts when the permission runs out, or undefined where it does not
    * @throws TIDINGS_ERR_FORBIDDEN
    */
-  async ask(request: FastifyRequest, question: Question): Promise<AbortSignal | undefined> {
-    if (this.#authorize === undefined) return undefined
+  async #ask(
+    authorize: Authorize,
+    request: FastifyRequest,
+    question: Question,
+  ): Promise<AbortSignal | undefined> {
     let verdict: unknown
     try {
-      verdict = await this.#authorize(request, question)
+      verdict = await authorize(request, question)
     } catch (error) {
       request.log.info({ err: error }, 'authorize threw: not permitted')
     }
@@ -32,7 +35,8 @@ export class Guard {
 
   /** Asks for a reader that stays. Where there is nobody to ask, its request is not kept for it. */
   asker(request: FastifyRequest): (question: Question) => Promise<AbortSignal | undefined> {
-    return this.#authorize === undefined ? allow : (question) => this.ask(request, question)
+    const authorize = this.#authorize
+    return authorize === undefined ? allow : (question) => this.#ask(authorize, request, question)
   }
 
   /**
@@ -40,10 +44,11 @@ export class Guard {
    * @param question what this request is about; may throw what is wrong with it
    */
   hook(question: (request: FastifyRequest) => Question): preHandlerAsyncHookHandler[] {
-    if (this.#authorize === undefined) return []
+    const authorize = this.#authorize
+    if (authorize === undefined) return []
     return [
       async (request) => {
-        const permit = await this.ask(request, question(request))
+        const permit = await this.#ask(authorize, request, question(request))
         if (permit !== undefined) this.#permits.set(request, permit)
       },
     ]

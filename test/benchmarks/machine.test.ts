@@ -1,12 +1,14 @@
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { kernelBytes, machine, pin, segmentsOf, steal } from '../../benchmarks/machine.ts'
+import { kernelBytes, machine, pin, segmentsOf, steal, versions } from '../../benchmarks/machine.ts'
 
 t.test('what this machine tells of itself', async (t) => {
   const { cores, memoryBytes, node } = machine()
   t.ok(cores >= 1 && memoryBytes > 0)
   t.equal(node, process.version)
+  t.match(versions(), { fastify: /^5\./, 'fastify-tidings': String })
+  t.same(versions(['no-such-package']), {})
 })
 
 t.test('a core alone is shared by all', async (t) => {

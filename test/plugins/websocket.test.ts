@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import tidings, { type TidingsOptions, websocketOptions } from '../../index.ts'
 import { listen, openRaw, openSocket, post } from '../helper.ts'
+import { maskedFrame, OPCODE, openRawSocket } from '../raw-socket.ts'
 import { ask } from '../request.ts'
 
 /** An app that says what it has warned of. */
@@ -64,6 +65,22 @@ t.test('without one of the user, ours is in its own scope', async (t) => {
   await app.register(tidings, OPTIONS)
   t.notOk(app.hasDecorator('websocketServer'))
   t.strictSame(warnings, [])
+})
+
+t.test("a client's bad frame gets its close code, whose @fastify/websocket it ever is", async (t) => {
+  for (const own of [true, false]) {
+    const { app } = build(t)
+    if (!own) await app.register(fastifyWebsocket, websocketOptions())
+    await app.register(tidings, OPTIONS)
+    const { port } = await listen(app)
+    const raw = await openRawSocket(t, port, '/live/ws?format=raw')
+    raw.socket.write(maskedFrame(0x40 | OPCODE.text, 'x'))
+    const close = await raw.next()
+    t.equal(close.opcode, OPCODE.close)
+    t.equal(close.payload.readUInt16BE(), 1002)
+    raw.socket.end()
+    await raw.closed
+  }
 })
 
 t.test('registered before ours, with our options', async (t) => {
