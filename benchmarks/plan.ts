@@ -68,8 +68,8 @@ export interface Settings {
 export const AGAIN = 'ws again'
 export const PUBLISH_ONLY = 'publish only'
 
-/** Round trip of the section with the proxy, in milliseconds, and its rounds. */
-const RTT = { rtt: 40, rounds: 3 }
+/** Round trip of the section with the proxy, in milliseconds, its rounds, and the most subscribers. */
+const RTT = { rtt: 40, rounds: 3, subscribers: 25 }
 /** Rates of the crossover, in parts of the headline's, and the rounds of each. */
 const RATES = { parts: [0.2, 4], rounds: 2 }
 
@@ -106,11 +106,20 @@ export function planOf(settings: Settings): Section[] {
     )
   })
   const near = variants.filter(({ kind, interval }) => kind !== 'poll' || interval <= 1)
-  const far = workload.rtt > 0 ? [] : [{ ...workload, rtt: RTT.rtt }]
+  // A message to more of them keeps the proxy busy for longer than its lag may be.
+  const subscribers = Math.min(workload.subscribers, RTT.subscribers)
+  const far = workload.rtt > 0 ? [] : [{ ...workload, subscribers, rtt: RTT.rtt }]
   return [
     headline,
     ...far.map((each) =>
-      section('rtt', `Through a delay of ${RTT.rtt} ms a round trip`, settings, near, each, RTT.rounds),
+      section(
+        'rtt',
+        `Through a delay of ${RTT.rtt} ms a round trip, to ${subscribers} subscribers`,
+        settings,
+        near,
+        each,
+        RTT.rounds,
+      ),
     ),
     ...rates,
     idle,
