@@ -103,8 +103,8 @@ export function steal(file = '/proc/stat'): { total: number; stolen: number } {
 }
 
 /** For how long this process's first thread was ready to run and had no core, in microseconds. */
-export function waited(): number {
-  return Number(read('/proc/self/schedstat').split(' ')[1] ?? 0) / 1e3
+export function waited(file = '/proc/self/schedstat'): number {
+  return Number(read(file).split(' ')[1] ?? 0) / 1e3
 }
 
 /** Bytes that the kernel holds for TCP sockets. */

@@ -1,7 +1,7 @@
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { kernelBytes, machine, pin, segmentsOf, steal, versions } from '../../benchmarks/machine.ts'
+import { kernelBytes, machine, pin, segmentsOf, steal, versions, waited } from '../../benchmarks/machine.ts'
 
 t.test('what this machine tells of itself', async (t) => {
   const { cores, memoryBytes, node } = machine()
@@ -21,12 +21,15 @@ t.test('a file that is not there, or says something else, tells nothing', async 
     t.same(steal(file), { total: 0, stolen: 0 })
     t.equal(kernelBytes(file), 0)
   }
+  t.equal(waited('/nowhere'), 0)
   const known = t.testdir({
     stat: 'cpu  1 2 3 4 5 6 7 8 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n',
+    schedstat: '1000 2000 3\n',
     sockstat: 'sockets: used 1\nTCP: inuse 4 orphan 0 tw 0 alloc 5 mem 3\n',
   })
   t.same(steal(`${known}/stat`), { total: 36, stolen: 8 })
   t.equal(kernelBytes(`${known}/sockstat`), 3 * 4096)
+  t.equal(waited(`${known}/schedstat`), 2)
 })
 
 /** Tools are looked for there alone. */
