@@ -5,6 +5,8 @@ import type { Measured } from './record.ts'
 export interface Failure {
   /** `wrong`: the transport, or the run itself, is at fault, and that stands. `outside`: the machine was disturbed. */
   readonly kind: 'wrong' | 'outside'
+  /** Whose figures it is against. */
+  readonly section: string
   readonly text: string
 }
 
@@ -16,10 +18,10 @@ const STEAL = 0.02
 const ACCEPTED = 0.99
 
 export function failuresOf(measured: Measured): Failure[] {
-  const { variant, block, missed, duplicates, reordered, faults, quality, latency } = measured
+  const { section, variant, block, missed, duplicates, reordered, faults, quality, latency } = measured
   const failures: Failure[] = []
   const fail = (kind: Failure['kind'], text: string) =>
-    failures.push({ kind, text: `${variant}, block ${block + 1}: ${text}` })
+    failures.push({ kind, section, text: `${section}: ${variant}, block ${block + 1}: ${text}` })
 
   if (missed > 0) fail('wrong', `${missed} messages were missed`)
   if (duplicates > 0) fail('wrong', `${duplicates} messages came twice`)

@@ -110,7 +110,11 @@ t.test(
     const { cpu } = summariesOf(whole).find(({ variant }) => variant === 'ws')!
     t.ok(cpu.marginal! > 0 && cpu.idle! > 0)
     t.match(report(whole), /Against ws.*An idle subscriber.*1 blocks were run again/s)
-    const page = await pageOf({ ...whole, partial: true, failures: [{ kind: 'wrong', text: '<x>' }] })
+    const page = await pageOf({
+      ...whole,
+      partial: true,
+      failures: [{ kind: 'wrong', section: 'headline', text: '<x>' }],
+    })
     t.match(page, /<script>.*uPlot/s)
     t.match(page, /did not pass its gates.*is partial.*Lowest price.*FAILED: &lt;x>/s)
     t.notMatch(page, /https?:\/\/(?!www\.w3\.org)[^"'\s]*\.(js|css)/, 'it needs nothing else')

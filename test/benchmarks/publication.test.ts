@@ -25,8 +25,11 @@ t.test('what the README and the picture say is what stands in the results', asyn
 })
 
 t.test('a run that can not be cited says so', async (t) => {
-  const bad = { ...results, passed: false }
+  const fault = { kind: 'wrong' as const, text: 'a fault' }
+  const bad = { ...results, passed: false, failures: [{ ...fault, section: 'headline' }], residuals: [] }
   t.match(withResults(readme, bad), /did not pass all of its gates/)
+  const elsewhere = { ...bad, failures: [{ ...fault, section: 'rtt' }] }
+  t.match(withResults(readme, elsewhere), /own figures held.*\(1 lines/)
   t.notMatch(withResults(readme, { ...results, passed: true }), /did not pass all of its gates/)
   t.match(
     resultsText({ ...results, args: ['--seed', '2'], passed: true }, ''),
