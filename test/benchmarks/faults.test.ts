@@ -35,7 +35,7 @@ t.test('a message that is dropped, comes twice, out of order or of itself', asyn
     '1 messages came out of order',
     'A message came that was not sent',
   ]) {
-    t.ok(out.includes(`FAILED: sse, block 1: ${why}`), why)
+    t.ok(out.includes(`FAILED: headline: sse, block 1: ${why}`), why)
   }
 })
 
@@ -44,7 +44,7 @@ t.test('a publisher that is starved', async (t) => {
   const out = await failing(t, ['--url', url, '--transports', 'ws', '--rate', '40'], {
     inject: { starve: 60 },
   })
-  t.match(out, /FAILED: ws, block 1: only [\d.]+ % of the planned publishes were accepted in the window/)
+  t.match(out, /FAILED: headline: ws, block 1: only [\d.]+ % of the planned publishes were accepted in the window/)
 })
 
 t.test('a wrong model', async (t) => {
