@@ -44,7 +44,10 @@ t.test('a publisher that is starved', async (t) => {
   const out = await failing(t, ['--url', url, '--transports', 'ws', '--rate', '40'], {
     inject: { starve: 60 },
   })
-  t.match(out, /FAILED: headline: ws, block 1: only [\d.]+ % of the planned publishes were accepted in the window/)
+  t.match(
+    out,
+    /FAILED: headline: ws, block 1: only [\d.]+ % of the planned publishes were accepted in the window/,
+  )
 })
 
 t.test('a wrong model', async (t) => {
