@@ -54,7 +54,7 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
   }
   setUpBus(app, bus, settings.decorator)
   app.addHook('preClose', (done) => {
-    service.readers.close(() => bus.log.flush())
+    service.readers.close(() => bus.log.views.flush())
     done()
   })
   app.addHook('onClose', async () => service.meter?.close())

@@ -5,7 +5,7 @@ import type { GapReason } from './errors.ts'
 import { Entry } from './message.ts'
 import type { Payload } from './payload.ts'
 import { Ring } from './ring.ts'
-import { View } from './view.ts'
+import { Views } from './views.ts'
 
 /** What a log keeps. */
 export interface Retention {
@@ -45,11 +45,6 @@ interface Channel {
   floor: number
 }
 
-const NO_VIEWS: ReadonlySet<View> = new Set()
-
-/** Views that nobody watches, kept since a next reader of the same channels is likely. */
-const IDLE_VIEWS = 256
-
 /** Batches whose bytes are kept for the next reader at the same place, until the log changes. */
 const MEMO = 8
 
@@ -73,14 +68,8 @@ export class Log {
   #bytes = 0
   #ageTimer: NodeJS.Timeout | undefined
 
-  readonly #watched = new Map<string, View>()
-  readonly #idle = new Map<string, View>()
-  readonly #watchers = new Map<string, Set<View>>()
-  #dirty: View[] = []
-  #flush: NodeJS.Immediate | undefined
-  /** The head at the last flush: what stands after it has not been handed to the live readers. */
-  #flushed = 0
-  #flushing = false
+  /** Who reads it live. */
+  readonly views = new Views(this)
   #memo: { channels: readonly string[]; after: number; bound: Bound; batch: Batch }[] = []
   #closed = false
 
@@ -98,13 +87,6 @@ export class Log {
     return { channels: this.#channels.size - this.#empty.size, messages: this.#messages, bytes: this.#bytes }
   }
 
-  /** Readers that wait for what comes next. */
-  get watching(): number {
-    let count = 0
-    for (const view of this.#watched.values()) count += view.size
-    return count
-  }
-
   /** The batch of a reader that has it all. */
   get nothing(): Batch {
     return new Batch(this.epoch, [], this.#head, false)
@@ -114,7 +96,7 @@ export class Log {
     return `${this.epoch}.${seq}`
   }
 
-  /** Puts a message at the end. Live readers get it at the end of this turn of the event loop. */
+  /** Puts a message at the end. Live readers get it once all that came with it is there (`Views`). */
   append(name: string, payload: Payload, keySize = 0): Entry {
     let channel = this.#channels.get(name)
     if (channel === undefined) {
@@ -132,7 +114,7 @@ export class Log {
     this.#bytes += entry.weight
     this.#memo = []
 
-    for (const view of this.#watchers.get(name) ?? NO_VIEWS) this.#soil(view, entry.seq)
+    this.views.soil(name, entry.seq)
     while (channel.entries.length > this.#retention.messages) this.#trim(channel.entries.at(0))
     while (this.#bytes > this.#retention.bytes) this.#trim(this.#oldest!)
     this.#armAge()
@@ -226,71 +208,12 @@ export class Log {
     return cursors
   }
 
-  /** The view of these channels, sorted, each once: one view for all who ask for the same. */
-  view(channels: readonly string[]): View {
-    const key = channels.join()
-    let view = this.#watched.get(key) ?? this.#idle.get(key)
-    if (view === undefined) {
-      view = new View(this, key, channels)
-      this.#rest(view)
-    }
-    return view
-  }
-
-  #rest(view: View): void {
-    this.#idle.set(view.key, view)
-    if (this.#idle.size > IDLE_VIEWS) this.#idle.delete(this.#idle.keys().next().value!)
-  }
-
-  /** @internal A view has its first member. */
-  watch(view: View): void {
-    this.#idle.delete(view.key)
-    this.#watched.set(view.key, view)
-    for (const name of view.channels) {
-      const views = this.#watchers.get(name)
-      if (views === undefined) this.#watchers.set(name, new Set([view]))
-      else views.add(view)
-    }
-  }
-
-  /** @internal A view has lost its last member. */
-  unwatch(view: View): void {
-    this.#watched.delete(view.key)
-    for (const name of view.channels) {
-      const views = this.#watchers.get(name)!
-      views.delete(view)
-      if (views.size === 0) this.#watchers.delete(name)
-    }
-    this.#rest(view)
-  }
-
-  #soil(view: View, seq: number): void {
-    if (!view.dirty) this.#dirty.push(view)
-    view.soil(seq)
-    // The check phase comes right after the sockets of this turn were read: what they published goes out in one
-    // write, and an idle loop adds no wait.
-    this.#flush ??= setImmediate(() => this.flush())
-  }
-
-  /** Hands what was appended in this turn to the live readers. */
-  flush(): void {
-    if (this.#flushing) return // what a delivery publishes goes out at the end of the turn
-    clearImmediate(this.#flush)
-    this.#flush = undefined
-    this.#flushed = this.#head
-    const views = this.#dirty
-    this.#dirty = []
-    this.#flushing = true
-    for (const view of views) view.flush()
-    this.#flushing = false
-  }
-
   /** Takes a channel's oldest message out. */
   #trim(entry: Entry): void {
     // A live reader that keeps up must not meet a hole because one turn published more than is kept. (Not from within
     // a flush, where a hook of the user's published: the readers behind would get the later message first.)
-    if (entry.seq > this.#flushed && this.#dirty.length > 0 && !this.#flushing) {
-      this.flush()
+    if (this.views.waitFor(entry.seq)) {
+      this.views.flush()
       return
     }
     const channel = this.#channels.get(entry.channel)!
@@ -334,6 +257,6 @@ export class Log {
     this.#closed = true
     clearTimeout(this.#ageTimer)
     this.#ageTimer = undefined
-    this.flush()
+    this.views.flush()
   }
 }

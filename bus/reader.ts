@@ -89,7 +89,7 @@ export class Reader implements Member {
         this.#replay(this.#joining)
         continue
       }
-      const view = this.#log.view(this.#channels)
+      const view = this.#log.views.of(this.#channels)
       const gap = this.#hole ?? view.gapAfter(this.#at)
       if (gap !== undefined) {
         this.#hole = undefined

@@ -99,7 +99,7 @@ async function* follow<T>(
 /** Resolves at the next message of these channels, or when the signal aborts. */
 function news(log: Log, channels: readonly string[], ended: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const view = log.view(channels)
+    const view = log.views.of(channels)
     const end = () => {
       view.leave(member)
       ended.removeEventListener('abort', end)

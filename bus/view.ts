@@ -1,5 +1,6 @@
 import type { Batch } from './batch.ts'
 import type { Bound, Gap, Log } from './log.ts'
+import type { Views } from './views.ts'
 
 /** A live reader: it has all that its view holds, and waits for what comes next. */
 export interface Member {
@@ -22,6 +23,7 @@ export class View {
   readonly key: string
   readonly channels: readonly string[]
   readonly #log: Log
+  readonly #views: Views
   readonly #members = new Set<Member>()
   #next: { readonly after: number; readonly batch: Batch | undefined } | undefined
   #dirty = false
@@ -31,8 +33,9 @@ export class View {
   /** The last message of these channels, of those that came while the view had members. */
   #last = 0
 
-  constructor(log: Log, key: string, channels: readonly string[]) {
+  constructor(log: Log, views: Views, key: string, channels: readonly string[]) {
     this.#log = log
+    this.#views = views
     this.key = key
     this.channels = channels
   }
@@ -76,7 +79,7 @@ export class View {
 
   /** The member must have read up to the head in this turn of the event loop. */
   join(member: Member): void {
-    if (this.#members.size === 0) this.#log.watch(this)
+    if (this.#members.size === 0) this.#views.watch(this)
     this.#members.add(member)
     member.view = this
     member.seen = this.#log.head
@@ -89,7 +92,7 @@ export class View {
     this.#members.delete(member)
     if (this.#members.size > 0) return
     this.#dirty = false
-    this.#log.unwatch(this)
+    this.#views.unwatch(this)
   }
 
   /** This message was appended. */

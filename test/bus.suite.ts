@@ -35,7 +35,7 @@ export function busSuite(t: Test, name: string, makeBus: MakeBus): void {
   /** Resolves once the log has come so far: a bus may learn from elsewhere what was published. */
   const reached = (bus: Bus, channel: string, seq: number) =>
     new Promise<void>((resolve) => {
-      const view = bus.log.view([channel])
+      const view = bus.log.views.of([channel])
       const member = memberOf(() => look())
       const look = () => {
         if (bus.log.head < seq) return
@@ -106,7 +106,7 @@ export function busSuite(t: Test, name: string, makeBus: MakeBus): void {
   test('live readers get what is published', async (t, make) => {
     const bus = await make()
     const heard: string[] = []
-    const view = bus.log.view(['c'])
+    const view = bus.log.views.of(['c'])
     view.join(
       memberOf((after) => heard.push(...view.read(after, ALL).entries.map(({ payload }) => `${payload}`))),
     )
@@ -114,7 +114,7 @@ export function busSuite(t: Test, name: string, makeBus: MakeBus): void {
     await bus.publish('other', textPayload('no'))
     const { seq } = await bus.publish('c', textPayload('4'))
     await reached(bus, 'c', seq)
-    bus.log.flush()
+    bus.log.views.flush()
     t.strictSame(heard, ['1', '2', '3', '4'])
   })
 

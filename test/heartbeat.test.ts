@@ -89,7 +89,7 @@ t.test('a full socket gets no ping, and is not called silent', async (t) => {
   const [server] = await accepted
   const { log } = app.tidings.bus
   let count = 0
-  while (log.watching > 0) {
+  while (log.views.watching > 0) {
     await app.tidings.publish('default', 'x'.repeat(60_000))
     count++
     await new Promise(setImmediate)

@@ -34,7 +34,7 @@ export class Poll {
     this.reply = reply
     const messages = parseLimit(request.query, limit, maxLimit)
     this.#bound = bounds.of(ask.raw ? 1 : messages)
-    this.view = service.bus.log.view(ask.channels)
+    this.view = service.bus.log.views.of(ask.channels)
   }
 
   /**

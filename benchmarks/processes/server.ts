@@ -20,9 +20,9 @@ export type Work = Readonly<typeof work>
  * one's write, and how long all of them take.
  */
 function watch(bus: Bus): void {
-  const { log } = bus
+  const { views } = bus.log
   const publish = bus.publish.bind(bus)
-  const flush = log.flush.bind(log)
+  const flush = views.flush.bind(views)
   let taken: number[] = []
   let channels = new Set<string>()
   let first: number | undefined
@@ -46,8 +46,8 @@ function watch(bus: Bus): void {
   }
   bus.publish = (channel, payload, key) => {
     const at = now()
-    // Ahead of the log's own, which hands out.
-    if (taken.length === 0) setImmediate(() => begin(now()))
+    // Where nobody reads: as late as it goes out to many.
+    if (taken.length === 0) setImmediate(() => setImmediate(() => begin(now())))
     taken.push(at)
     channels.add(channel)
     let times = accepted.get(channel)
@@ -58,10 +58,10 @@ function watch(bus: Bus): void {
     times[indexOf(payload.json, 1)] = at
     return publish(channel, payload, key)
   }
-  log.flush = () => {
+  views.flush = () => {
     const at = now()
     begin(at)
-    for (const channel of channels) work.writes += log.view([channel]).size
+    for (const channel of channels) work.writes += views.of([channel]).size
     channels = new Set()
     first = undefined
     flush()

@@ -108,7 +108,7 @@ t.test('messages go when their time is over', async (t) => {
   const log = makeLog(t, { age: 30 })
   say(log, 'a')
   say(log, 'b')
-  const view = log.view(['b'])
+  const view = log.views.of(['b'])
   const heard: number[] = []
   view.join(memberOf((after) => heard.push(after)))
   while (log.kept.messages > 0) await wait(5)
@@ -306,12 +306,14 @@ t.test('one turn’s messages reach a live member in one delivery', async (t) =>
   const log = makeLog(t)
   const heard: string[] = []
   const listen = (name: string, channels: string[]) =>
-    log.view(channels).join(memberOf((after) => heard.push(`${name} ${after} ${seqs(log, channels, after)}`)))
+    log.views
+      .of(channels)
+      .join(memberOf((after) => heard.push(`${name} ${after} ${seqs(log, channels, after)}`)))
   say(log, 'a')
   listen('A', ['a'])
   listen('AB', ['a', 'b'])
   listen('A2', ['a'])
-  t.equal(log.watching, 3)
+  t.equal(log.views.watching, 3)
   say(log, 'c')
   say(log, 'a')
   say(log, 'b')
@@ -325,7 +327,7 @@ t.test('one turn’s messages reach a live member in one delivery', async (t) =>
 
 t.test('a burst larger than the retention makes no gap for a live member', async (t) => {
   const log = makeLog(t, { messages: 2 })
-  const view = log.view(['a'])
+  const view = log.views.of(['a'])
   const heard: number[] = []
   const gaps: unknown[] = []
   view.join(
@@ -346,7 +348,7 @@ t.test('close hands out what waits, also from within a delivery', async (t) => {
   const log = makeLog(t)
   const heard: number[] = []
   for (const name of ['a', 'b']) {
-    log.view([name]).join(
+    log.views.of([name]).join(
       memberOf((after) => {
         heard.push(...seqs(log, [name], after))
         log.close()

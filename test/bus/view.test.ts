@@ -18,7 +18,7 @@ class Listener implements Member {
   constructor(log: Log, channels: string[]) {
     this.#log = log
     this.#channels = channels
-    log.view(channels).join(this)
+    log.views.of(channels).join(this)
   }
 
   deliver(after: number): void {
@@ -30,23 +30,41 @@ class Listener implements Member {
   }
 
   leave(): void {
-    this.#log.view(this.#channels).leave(this)
+    this.#log.views.of(this.#channels).leave(this)
   }
 }
 
 t.test('one view for all who ask for the same', async (t) => {
   const log = makeLog(t)
-  const view = log.view(['a', 'b'])
-  t.equal(log.view(['a', 'b']), view)
-  t.not(log.view(['a']), view)
+  const view = log.views.of(['a', 'b'])
+  t.equal(log.views.of(['a', 'b']), view)
+  t.not(log.views.of(['a']), view)
   const listener = new Listener(log, ['a', 'b'])
-  t.equal(log.view(['a', 'b']), view, 'while it is watched')
+  t.equal(log.views.of(['a', 'b']), view, 'while it is watched')
   t.equal(view.size, 1)
   listener.leave()
-  t.equal(log.view(['a', 'b']), view, 'and behind that')
-  t.equal(log.watching, 0)
-  for (let i = 0; i < 300; i++) log.view([`c${i}`])
-  t.not(log.view(['a', 'b']), view, 'but not for ever')
+  t.equal(log.views.of(['a', 'b']), view, 'and behind that')
+  t.equal(log.views.watching, 0)
+  for (let i = 0; i < 300; i++) log.views.of([`c${i}`])
+  t.not(log.views.of(['a', 'b']), view, 'but not for ever')
+})
+
+t.test('many are handed one more turn’s messages with the first', async (t) => {
+  for (const [count, handed] of [
+    [31, [1]],
+    [32, [1, 2]],
+  ] as const) {
+    const log = makeLog(t)
+    const listeners = Array.from({ length: count }, () => new Listener(log, ['a']))
+    say(log, 'a')
+    await turn()
+    say(log, 'a')
+    if (count === 32) await turn()
+    for (const { got } of listeners) t.strictSame(got, handed)
+    await turn()
+    await turn()
+    for (const { got } of listeners) t.strictSame(got, [1, 2])
+  }
 })
 
 t.test('members that join and leave', async (t) => {
@@ -54,7 +72,7 @@ t.test('members that join and leave', async (t) => {
   const early = new Listener(log, ['a'])
   say(log, 'a')
   const late = new Listener(log, ['a'])
-  const view = log.view(['a'])
+  const view = log.views.of(['a'])
   t.strictSame([view.placeOf(early), view.placeOf(late)], [0, 1])
   t.ok(view.dirty)
   say(log, 'b')
@@ -74,7 +92,7 @@ t.test('members that join and leave', async (t) => {
   say(log, 'a')
   for (const listener of [early, late, later, last]) listener.leave()
   early.leave()
-  t.equal(log.watching, 0)
+  t.equal(log.views.watching, 0)
   t.notOk(view.dirty, 'nobody waits for it')
   const again = new Listener(log, ['a'])
   await turn()
@@ -89,9 +107,9 @@ t.test('an idle member’s place moves with the log', async (t) => {
   const idle = new Listener(log, ['idle'])
   for (let i = 0; i < 10; i++) say(log, `c${i}`, 'x'.repeat(100))
   t.ok(log.floor(['idle']) > 0, 'channels were forgotten')
-  t.equal(log.view(['idle']).placeOf(idle), 10)
+  t.equal(log.views.of(['idle']).placeOf(idle), 10)
   say(log, 'idle')
-  t.equal(log.view(['idle']).placeOf(idle), 10)
+  t.equal(log.views.of(['idle']).placeOf(idle), 10)
   await turn()
   t.strictSame(idle.got, [11], 'what others have lost is no hole of its own')
 })
@@ -167,7 +185,7 @@ t.test('members that leave, join and have others leave from within a delivery', 
   first.onDelivered = () => {
     second.leave()
     first.leave()
-    log.view(['a']).join(first)
+    log.views.of(['a']).join(first)
     joined.push(new Listener(log, ['a']))
   }
   say(log, 'a')
@@ -190,7 +208,7 @@ t.test('the last member leaves from within a delivery that published', async (t)
   await turn()
   await turn()
   t.strictSame(only.got, [1])
-  t.equal(log.watching, 0)
+  t.equal(log.views.watching, 0)
   const next = new Listener(log, ['a'])
   say(log, 'a')
   await turn()

@@ -113,7 +113,7 @@ t.test('in a pipeline each answer comes in its turn', async (t) => {
   await socket.head
   const upgraded = await openRaw(t, port)
   upgraded.socket.write(held + handshake('/ws'))
-  while (app.tidings.bus.log.watching < 3) await new Promise(setImmediate)
+  while (app.tidings.bus.log.views.watching < 3) await new Promise(setImmediate)
   await app.tidings.publish('default', 'the message')
 
   const text = await plain.until('HTTP/1.1 404')
@@ -129,7 +129,7 @@ t.test('a pipeline whose connection ends first is given up', async (t) => {
   const longpoll = 'GET /longpoll?cursor=now&format=raw HTTP/1.1\r\nHost: x\r\n'
   const h2c = `GET /poll HTTP/1.1\r\nHost: x\r\n${H2C}\r\n`
   const held = async (count: number) => {
-    while (app.tidings.bus.log.watching !== count) await new Promise(setImmediate)
+    while (app.tidings.bus.log.views.watching !== count) await new Promise(setImmediate)
   }
 
   const connection = once(app.server, 'connection')
