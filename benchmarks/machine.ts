@@ -62,8 +62,13 @@ export async function pin(
   return (await tool('taskset', ['-a', '-c', '-p', list, String(pid)])) !== undefined
 }
 
-/** Lets all else on its core go before this process, which only waits: that takes no privilege. */
-export function yieldTo(pid: number): void {
+/**
+ * Lets all else on its core go before this process, which only waits: that takes no privilege. With a low priority it
+ * still keeps the core from one that wakes until its slice, a millisecond or three, is over.
+ * @param atOnce it gives way there and then, and so gets nothing on a machine that is busy with something else
+ */
+export async function yieldTo(pid: number, atOnce: boolean): Promise<void> {
+  if (atOnce && (await tool('chrt', ['-i', '-a', '-p', '0', String(pid)])) !== undefined) return
   setPriority(pid, 10)
 }
 

@@ -59,15 +59,19 @@ const LONG = 0.5
 export class Stage {
   readonly #url: URL | undefined
   readonly #inject: Inject
+  readonly #alone: boolean
   readonly #children = new Set<Stoppable>()
   readonly #load: Child<LoadApi>
   readonly #publisher: Child<PublisherApi>
+  #proxy: Child<ProxyApi> | undefined
   #spare: Child<ServerApi>[] = []
   #ended = false
 
-  constructor(url: URL | undefined, inject: Inject = {}) {
+  /** @param alone whether the machine does nothing else */
+  constructor(url: URL | undefined, inject: Inject = {}, alone = false) {
     this.#url = url
     this.#inject = inject
+    this.#alone = alone
     this.#load = this.#child<LoadApi>('load')
     this.#publisher = this.#child<PublisherApi>('publisher')
   }
@@ -140,12 +144,14 @@ export class Stage {
 
   /** @param left rounds after this one @throws where a process can't do its part */
   async run(plan: RoundPlan, left = 0): Promise<Raw> {
-    const proxy = plan.workload.rtt > 0 ? this.#child<ProxyApi>('proxy') : undefined
+    if (plan.workload.rtt > 0) this.#proxy ??= this.#child<ProxyApi>('proxy')
+    const proxy = plan.workload.rtt > 0 ? this.#proxy : undefined
     const server = this.#url === undefined ? await this.#server() : undefined
     try {
       return await this.#measure(plan, server, proxy, left)
     } finally {
-      for (const child of [proxy, server]) await this.#stop(child)
+      // Its end is over before the next one's warm-up is.
+      this.#stop(server)
     }
   }
 
@@ -172,7 +178,7 @@ export class Stage {
     ])
 
     // Publisher and proxy keep time: they must not wait for the load.
-    yieldTo(load.pid)
+    await yieldTo(load.pid, this.#alone)
 
     const schedule = scheduleOf(plan)
     const { names, of } = channelsOf(workload)
@@ -193,7 +199,7 @@ export class Stage {
 
     const opened = await load.call('mark', undefined)
 
-    const start = now() + 50_000
+    const start = now() + 20_000
     const window = { from: start + warmup * 1e6, to: start + (warmup + duration) * 1e6 }
     const port = await publisher.call('start', {
       target,

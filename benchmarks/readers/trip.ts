@@ -12,7 +12,7 @@ export interface Trips {
   readonly http: number
 }
 
-const TRIPS = 15
+const TRIPS = 11
 /**
  * Milliseconds between two echoes: both ends have fallen asleep then, as they have when a message comes, and what
  * disturbs one of them does not disturb the most.

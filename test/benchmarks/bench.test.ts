@@ -17,7 +17,7 @@ async function smallFull(t: Test): Promise<{ alone: Measured; idle: Measured }> 
   const lines: string[] = []
   const outcome = await runs(settings, {
     progress: (line) => lines.push(line),
-    limits: { repeats: 0, idle: [0, 2], ceiling: 1 },
+    limits: { repeats: 0, idle: [0, 2], ceiling: 1, alone: false },
   })
   const { rounds, memory, ceiling } = outcome
   looksRight(t, outcome)

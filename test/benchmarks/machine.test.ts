@@ -1,7 +1,18 @@
-import { chmod } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { chmod, readFile } from 'node:fs/promises'
+import { getPriority } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { kernelBytes, machine, pin, segmentsOf, steal, versions, waited } from '../../benchmarks/machine.ts'
+import {
+  kernelBytes,
+  machine,
+  pin,
+  segmentsOf,
+  steal,
+  versions,
+  waited,
+  yieldTo,
+} from '../../benchmarks/machine.ts'
 
 t.test('what this machine tells of itself', async (t) => {
   const { cores, memoryBytes, node } = machine()
@@ -59,6 +70,28 @@ t.test('segments are those of the connections to a port but those left out', asy
   t.same(await segmentsOf(3000, []), { in: 38, out: 27 })
   t.same(await segmentsOf(3000, [40002]), { in: 8, out: 7 })
   t.same(await segmentsOf(3000, [40001, 40002]), { in: 0, out: 0 })
+})
+
+t.test('a process that waits gives way: at once, where there is a tool for it', async (t) => {
+  const idle = spawn(process.execPath, ['--eval', 'setInterval(() => {}, 1000)'])
+  t.teardown(() => idle.kill())
+  const pid = idle.pid!
+  const folder = t.testdir({
+    chrt: `#!${process.execPath}\nrequire('node:fs').writeFileSync(__filename + '.args', process.argv.slice(2).join(' '))\n`,
+  })
+  await chmod(join(folder, 'chrt'), 0o755)
+  onlyIn(t, folder)
+  await yieldTo(pid, true)
+  t.equal(await readFile(join(folder, 'chrt.args'), 'utf8'), `-i -a -p 0 ${pid}`)
+  t.equal(getPriority(pid), getPriority())
+  await yieldTo(pid, false)
+  t.equal(getPriority(pid), 10)
+
+  const other = spawn(process.execPath, ['--eval', 'setInterval(() => {}, 1000)'])
+  t.teardown(() => other.kill())
+  process.env.PATH = t.testdir({ empty: {} })
+  await yieldTo(other.pid!, true)
+  t.equal(getPriority(other.pid), 10, 'and where there is none, by its priority')
 })
 
 t.test('a tool that is missing is done without', async (t) => {
