@@ -1,6 +1,7 @@
 import type { Batch } from './batch.ts'
 import type { Start } from './cursor.ts'
 import type { Gap, Log } from './log.ts'
+import { NOWHERE } from './roster.ts'
 import { type Member, STEP, type View } from './view.ts'
 
 /** What a transport is to the core: it takes batches and gaps in order, knows its socket and its form. */
@@ -32,6 +33,7 @@ export class Reader implements Member {
   readonly #sink: Sink
   #channels: readonly string[]
   view: View | undefined
+  indexInView = NOWHERE
   seen = 0
   #at: number
   /** A hole at the start, not told yet. */

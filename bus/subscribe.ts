@@ -4,6 +4,7 @@ import { parseStart } from './cursor.ts'
 import { ERR_CURSOR, GapError } from './errors.ts'
 import type { Bound, Gap, Log } from './log.ts'
 import type { Message } from './message.ts'
+import { NOWHERE } from './roster.ts'
 import type { Member } from './view.ts'
 
 export interface SubscribeOptions {
@@ -105,7 +106,7 @@ function news(log: Log, channels: readonly string[], ended: AbortSignal): Promis
       ended.removeEventListener('abort', end)
       resolve()
     }
-    const member: Member = { view: undefined, seen: 0, deliver: end }
+    const member: Member = { view: undefined, indexInView: NOWHERE, seen: 0, deliver: end }
     view.join(member)
     ended.addEventListener('abort', end)
   })

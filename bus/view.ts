@@ -1,11 +1,14 @@
 import type { Batch } from './batch.ts'
 import type { Bound, Gap, Log } from './log.ts'
+import { Roster } from './roster.ts'
 import type { Views } from './views.ts'
 
 /** A live reader: it has all that its view holds, and waits for what comes next. */
 export interface Member {
   /** The view that it is a live member of. Set by the view alone. */
   view: View | undefined
+  /** Its place among the members of its view. Set by the view alone. */
+  indexInView: number
   /** All up to here has been handed to it: the log's head when it joined, and at each delivery. */
   seen: number
   /** Something new stands after this place. Must not throw. It may take less than all, and then sets `seen` back. */
@@ -24,7 +27,7 @@ export class View {
   readonly channels: readonly string[]
   readonly #log: Log
   readonly #views: Views
-  readonly #members = new Set<Member>()
+  readonly #members = new Roster<'indexInView', Member>('indexInView')
   #next: { readonly after: number; readonly batch: Batch | undefined } | undefined
   #dirty = false
   #flushing = false
@@ -109,7 +112,7 @@ export class View {
     this.#flushing = true
     // A copy, but each as it is when its turn comes: a delivery may run a hook of the user's, which publishes or has
     // others leave, and a member that has joined or read in between must not be handed the same again.
-    for (const member of [...this.#members]) {
+    for (const member of this.#members.all()) {
       if (member.view !== this || member.seen >= this.#last) continue
       const after = this.#after(member)
       member.seen = this.#log.head

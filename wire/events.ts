@@ -4,6 +4,7 @@ import type { Batch, Form } from '../bus/batch.ts'
 import { chunk, events, eventsChunk, rawEvents, rawEventsChunk } from '../bus/forms.ts'
 import type { Gap, Log } from '../bus/log.ts'
 import { Reader, type Sink } from '../bus/reader.ts'
+import { NOWHERE } from '../bus/roster.ts'
 import type { Ask } from './ask.ts'
 import { ownSocket, plainStream } from './internals.ts'
 import { Outlet, type Sender } from './outlet.ts'
@@ -23,7 +24,9 @@ const HEARTBEAT_CHUNK = chunk(HEARTBEAT)
  * `response.write` would make three small writes of each.
  */
 export class EventStream implements Sink, Sender, Held, Spoke {
-  slot: Set<Spoke> | undefined
+  slot: Spoke['slot']
+  indexInSlot = NOWHERE
+  indexInReaders = NOWHERE
   readonly #service: Service
   readonly #response: ServerResponse
   readonly #outlet: Outlet

@@ -1,4 +1,5 @@
 import { ERR_FORBIDDEN, ERR_READERS } from '../bus/errors.ts'
+import { NOWHERE } from '../bus/roster.ts'
 import type { Member, View } from '../bus/view.ts'
 import type { Poll } from './poll.ts'
 import type { Held } from './readers.ts'
@@ -26,6 +27,8 @@ export function holdPoll(service: Service, poll: Poll, asked: number, wait: numb
 
 class HeldPoll implements Member, Held {
   view: View | undefined
+  indexInView = NOWHERE
+  indexInReaders = NOWHERE
   seen = 0
   readonly #service: Service
   readonly #poll: Poll

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
+import { NOWHERE } from '../bus/roster.ts'
 import { receivedBytes, streamOf } from './internals.ts'
 import { Outlet, type Sender } from './outlet.ts'
 import type { Held } from './readers.ts'
@@ -20,7 +21,9 @@ export interface User {
 
 /** The life of one WebSocket: its signs of life, its way out, its end. It keeps nothing of the request that began it. */
 export class Peer implements Sender, Held, Spoke {
-  slot: Set<Spoke> | undefined
+  slot: Spoke['slot']
+  indexInSlot = NOWHERE
+  indexInReaders = NOWHERE
   readonly #service: Service
   readonly #stream: Writable
   readonly #ws: WebSocket

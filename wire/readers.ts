@@ -1,7 +1,12 @@
+import { Roster } from '../bus/roster.ts'
 import { Permits } from './permits.ts'
+
+const NONE: ReadonlySet<() => void> = new Set()
 
 /** A reader that is held open: a long poll that waits, a stream, a socket. */
 export interface Held {
+  /** Its place among the readers. Set by them alone. */
+  indexInReaders: number
   /** The server is going away: end with grace, now. */
   goAway(): void
   /** Its permission ran out. */
@@ -11,8 +16,9 @@ export interface Held {
 /** The readers that one registration holds open, up to a limit. */
 export class Readers {
   readonly #limit: number
-  /** With what takes back each of their permits. */
-  readonly #held = new Map<Held, Set<() => void> | undefined>()
+  readonly #held = new Roster<'indexInReaders', Held>('indexInReaders')
+  /** What takes back the permits of those that have some. */
+  readonly #releases = new Map<Held, Set<() => void>>()
   readonly #permits = new Permits()
   #closing = false
 
@@ -30,7 +36,7 @@ export class Readers {
    * @param permit the reader is ended when it aborts
    */
   hold(held: Held, permit?: AbortSignal): void {
-    this.#held.set(held, undefined)
+    this.#held.add(held)
     // Let in, and held up by a hook of the user's while the server closed. Not at once: the reader is being made.
     if (this.#closing) queueMicrotask(() => held.goAway())
     if (permit !== undefined) this.permit(held, permit)
@@ -39,20 +45,21 @@ export class Readers {
   /** A permit of a held reader. @returns what takes it back */
   permit(held: Held, permit: AbortSignal): () => void {
     if (!this.#held.has(held)) return () => {}
-    const permits = this.#held.get(held) ?? new Set()
-    this.#held.set(held, permits)
+    const releases = this.#releases.get(held) ?? new Set()
+    this.#releases.set(held, releases)
     const end = this.#permits.add(permit, () => held.revoke())
     const release = () => {
       end()
-      permits.delete(release)
+      releases.delete(release)
     }
-    permits.add(release)
+    releases.add(release)
     return release
   }
 
   /** Releasing twice is harmless. */
   release(held: Held): void {
-    for (const release of this.#held.get(held) ?? []) release()
+    for (const release of this.#releases.get(held) ?? NONE) release()
+    this.#releases.delete(held)
     this.#held.delete(held)
   }
 
@@ -68,6 +75,6 @@ export class Readers {
   close(flush: () => void): void {
     this.#closing = true
     flush()
-    for (const held of [...this.#held.keys()]) held.goAway()
+    for (const held of this.#held.all()) held.goAway()
   }
 }

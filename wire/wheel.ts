@@ -1,10 +1,16 @@
+import { Roster } from '../bus/roster.ts'
+
 /** Whom a wheel calls. */
 export interface Spoke {
   /** Where it stands on its wheel. Set by the wheel alone. */
-  slot: Set<Spoke> | undefined
+  slot: Slot | undefined
+  /** Its place in the slot. Set by the wheel alone. */
+  indexInSlot: number
   /** A period has passed since the last call, or since it was added. */
   beat(): void
 }
+
+type Slot = Roster<'indexInSlot', Spoke>
 
 /** Slots of a period: as many turns of the event loop share the calls. */
 const SLOTS = 16
@@ -15,7 +21,7 @@ const SLOTS = 16
  */
 export class Wheel {
   readonly #period: number
-  readonly #slots: Set<Spoke>[] = Array.from({ length: SLOTS }, () => new Set())
+  readonly #slots: Slot[] = Array.from({ length: SLOTS }, () => new Roster('indexInSlot'))
   #size = 0
   #now = 0
   #timer: NodeJS.Timeout | undefined
@@ -48,6 +54,8 @@ export class Wheel {
 
   #turn(): void {
     this.#now = (this.#now + 1) % SLOTS
-    for (const spoke of this.#slots[this.#now]!) spoke.beat()
+    const slot = this.#slots[this.#now]!
+    // A beat may end others.
+    for (const spoke of slot.all()) if (slot.has(spoke)) spoke.beat()
   }
 }

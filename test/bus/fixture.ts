@@ -3,6 +3,7 @@ import type { Batch } from '../../bus/batch.ts'
 import { type Gap, Log, type Retention } from '../../bus/log.ts'
 import { textPayload } from '../../bus/payload.ts'
 import type { Sink } from '../../bus/reader.ts'
+import { NOWHERE } from '../../bus/roster.ts'
 import type { Member } from '../../bus/view.ts'
 
 /** A log that closes with the test, and forgets nothing unless it is told to. */
@@ -25,7 +26,7 @@ export function say(log: Log, channel: string, text = 'x'): number {
 
 /** A live member of no view yet. */
 export function memberOf(deliver: (after: number) => void): Member {
-  return { view: undefined, seen: 0, deliver }
+  return { view: undefined, indexInView: NOWHERE, seen: 0, deliver }
 }
 
 /** All that is waiting to be done at the end of this turn of the event loop. */

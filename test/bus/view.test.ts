@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { Log } from '../../bus/log.ts'
+import { NOWHERE } from '../../bus/roster.ts'
 import type { Member } from '../../bus/view.ts'
 import { makeLog, say, turn } from './fixture.ts'
 
@@ -8,6 +9,7 @@ const ALL = { limit: 1000, bytes: 1e9 }
 /** A live member that writes down what it is handed, and comes to stand behind it. */
 class Listener implements Member {
   view: Member['view']
+  indexInView = NOWHERE
   seen = 0
   readonly got: (number | string)[] = []
   readonly #log: Log

@@ -1,9 +1,11 @@
 import t from 'tap'
+import { NOWHERE } from '../../bus/roster.ts'
 import { type Spoke, Wheel } from '../../wire/wheel.ts'
 
 /** A spoke whose calls are waited for. */
 class Counter implements Spoke {
-  slot: Set<Spoke> | undefined
+  slot: Spoke['slot']
+  indexInSlot = NOWHERE
   count = 0
   #look = () => {}
 
@@ -52,7 +54,7 @@ t.test('a member that leaves as it is called keeps none from being called', asyn
   const alive = setInterval(() => {}, 1000)
   t.teardown(() => clearInterval(alive))
   const last = new Counter()
-  const first = { slot: undefined, beat: () => wheel.delete(first) }
+  const first = { slot: undefined, indexInSlot: NOWHERE, beat: () => wheel.delete(first) }
   wheel.add(first)
   wheel.add(last)
   await last.until(2)
