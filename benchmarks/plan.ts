@@ -71,7 +71,7 @@ export const PUBLISH_ONLY = 'publish only'
 /** Round trip of the section with the proxy, in milliseconds, its rounds, and the most subscribers. */
 const RTT = { rtt: 40, rounds: 3, subscribers: 25 }
 /** Rates of the crossover, in parts of the headline's, and the rounds of each. */
-const RATES = { parts: [0.2, 4], rounds: 2 }
+const RATES = { parts: [0.2, 4], rounds: 1 }
 
 export function pollVariant(interval: number): Variant {
   return { name: pollName(interval), kind: 'poll', interval, pause: false }

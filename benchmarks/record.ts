@@ -3,6 +3,7 @@ import type { Histogram } from './peers.ts'
 import type { RoundPlan } from './plan.ts'
 import type { Trips } from './readers/trip.ts'
 import type { Raw } from './round.ts'
+import { withoutWorst } from './statistics.ts'
 
 /** The figures of one round. */
 
@@ -198,8 +199,7 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
     quality: {
       acceptedShare: publishes === 0 ? 1 : inTime / publishes,
       early,
-      // The worst hundredth is left out, and one at least: a short round has no hundred publishes.
-      lagP99: (lags.at(-1 - Math.ceil(lags.length / 100)) ?? lags[0] ?? 0) / 1000,
+      lagP99: withoutWorst(lags) / 1000,
       proxyLagP99: raw.proxyLag / 1000,
       loadCore: [
         [before.usage, after.usage] as const,

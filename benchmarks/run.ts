@@ -48,12 +48,12 @@ export interface Limits {
   readonly alone: boolean
 }
 
-const LIMITS: Limits = { repeats: 2, idle: [0, 200, 400, 800], ceiling: 5, alone: true }
+const LIMITS: Limits = { repeats: 2, idle: [0, 400, 800], ceiling: 5, alone: true }
 
 /** Seconds that a run may take: it repeats nothing that would lead past this, or past a tenth more than was planned. */
 const MOST = 15 * 60
 /** Seconds that the memory of idle subscribers takes. */
-const MEMORY = 45
+const MEMORY = 35
 
 /** @throws MissingPeer */
 export async function run(settings: Settings, options: RunOptions): Promise<Outcome> {

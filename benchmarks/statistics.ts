@@ -97,3 +97,8 @@ export function slopeOf(points: readonly (readonly [x: number, y: number])[]): n
   const up = points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0)
   return up / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0)
 }
+
+/** The most of sorted values without the worst hundredth, one at least: a short round has no hundred. 0 of none. */
+export function withoutWorst(sorted: readonly number[]): number {
+  return sorted.at(-1 - Math.ceil(sorted.length / 100)) ?? sorted[0] ?? 0
+}

@@ -1,8 +1,17 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { type Kind, Pair, type Result } from './pair.ts'
-import { type Cell, curveTable, fanoutTable, memoryTable, openTable, pollTable } from './report.ts'
+import {
+  type Cell,
+  type Conditions,
+  type Figures,
+  resultsText,
+  SECTIONS,
+  sectionText,
+  type Tables,
+} from './report.ts'
 import type { TransportName } from './server.ts'
 
 /*
@@ -16,10 +25,12 @@ const HELP = `Usage: npm run bench:fanout -- [options]
   --duration MS  length of a window (1000)
   --only NAMES   of: fanout, open, poll, memory, curves (all)
   --json FILE    the figures
+  --publish      puts them into benchmarks/results, beside what stands there of the other parts
   --help         this text
 `
 
-const SECTIONS = ['fanout', 'open', 'poll', 'memory', 'curves']
+const JSON_FILE = 'benchmarks/results/fanout.json'
+const TEXT_FILE = 'benchmarks/results/fanout.md'
 
 const { values } = parseArgs({
   options: {
@@ -27,6 +38,7 @@ const { values } = parseArgs({
     duration: { type: 'string', default: '1000' },
     only: { type: 'string', default: SECTIONS.join() },
     json: { type: 'string' },
+    publish: { type: 'boolean', default: false },
     help: { type: 'boolean' },
   },
 })
@@ -36,8 +48,8 @@ if (values.help) {
 }
 const rounds = Number(values.rounds)
 const duration = Number(values.duration)
-const only = values.only.split(',')
-if (!(rounds >= 1) || !(duration >= 100) || only.some((name) => !SECTIONS.includes(name))) {
+const only = SECTIONS.filter((name) => values.only.split(',').includes(name))
+if (!(rounds >= 1) || !(duration >= 100) || only.length !== values.only.split(',').length) {
   process.stderr.write('bench:fanout: --rounds, --duration or --only is off; see --help\n')
   process.exit(2)
 }
@@ -59,12 +71,19 @@ async function byTurns<T>(title: string, measure: (kind: Kind) => Promise<T>): P
   return cell
 }
 
+interface Load {
+  readonly outstanding?: number
+  readonly rate?: number
+}
+
+type More = Parameters<typeof Pair.start>[3]
+
 async function windows(
   kind: Kind,
   transport: TransportName,
   readers: number,
-  loads: readonly { outstanding?: number; rate?: number }[],
-  more?: Parameters<typeof Pair.start>[3],
+  loads: readonly Load[],
+  more?: More,
 ): Promise<Result[]> {
   const pair = await Pair.start(kind, transport, readers, more)
   try {
@@ -99,120 +118,106 @@ function slope(points: readonly [number, number][]): number {
   return over / points.reduce((sum, [a]) => sum + (a - x) ** 2, 0)
 }
 
-const figures: Record<string, unknown> = {
+const measures = {
+  async fanout() {
+    const outstanding = [1, 8, 32]
+    const loads = outstanding.map((each) => ({ outstanding: each }))
+    const rows = []
+    for (const transport of STREAMS) {
+      for (const readers of [100, 1000]) {
+        const title = `${transport}, ${readers} subscribers`
+        const cell = await byTurns(title, (kind) => windows(kind, transport, readers, loads))
+        rows.push({ transport, readers, outstanding, cell })
+      }
+    }
+    return rows
+  },
+
+  async open() {
+    const rows = []
+    for (const transport of STREAMS) {
+      for (const [readers, rate] of [
+        [100, 10],
+        [1000, 10],
+        [100, 100],
+      ] as const) {
+        const title = `${transport}, ${readers} subscribers, ${rate} messages/s`
+        const cell = await byTurns(title, (kind) => windows(kind, transport, readers, [{ rate }]))
+        rows.push({ transport, readers, rate, cell })
+      }
+    }
+    return rows
+  },
+
+  async poll() {
+    const rows = []
+    for (const fill of [0, 1, 100]) {
+      const cell = await byTurns(`poll, ${fill} new`, (kind) => windows(kind, 'poll', 8, [{}], { fill }))
+      rows.push({ fill, cell })
+    }
+    return rows
+  },
+
+  async memory() {
+    const rows = []
+    for (const transport of STREAMS) {
+      rows.push({ transport, cell: await byTurns(`memory, ${transport}`, (kind) => memory(kind, transport)) })
+    }
+    return rows
+  },
+
+  async curves() {
+    const rows: Tables['curves'][number][] = []
+    const one = { outstanding: 1 }
+    for (const transport of STREAMS) {
+      const point = async (curve: string, at: number, readers: number, load: Load, more?: More) => {
+        progress(`curve: ${transport}, ${curve}: ${at}`)
+        const [result] = await windows('ours', transport, readers, [load], more)
+        rows.push({ curve, transport, at, result: result! })
+      }
+      for (const readers of [10, 30, 100, 300, 1000, 3000, 5000]) {
+        await point('subscribers', readers, readers, one)
+      }
+      for (const channels of [1, 10, 100, 1000, 10_000]) {
+        await point('channels, a reader each', channels, channels, { outstanding: 32 }, { channels })
+      }
+      for (const payload of [16, 128, 1024, 8192, 65_536]) {
+        await point('payload bytes', payload, 100, one, { payload })
+      }
+    }
+    for (const readers of [1, 1000]) {
+      progress(`curve: replay of 100,000 to ${readers}`)
+      const pair = await Pair.start('ours', 'ws', readers, { fill: 100_000 })
+      rows.push({
+        curve: 'replay of 100,000, readers',
+        transport: 'ws',
+        at: readers,
+        result: await pair.run({ outstanding: 0, rate: 0, duration }),
+      })
+      await pair.stop()
+    }
+    return rows
+  },
+} satisfies { [N in keyof Tables]: () => Promise<Tables[N]> }
+
+const require = createRequire(import.meta.url)
+const versionOf = (name: string) => (require(`${name}/package.json`) as { version: string }).version
+const conditions: Conditions = {
   node: process.version,
-  cpu: cpus()[0]?.model,
-  cores: cpus().length,
-  versions: Object.fromEntries(
-    ['fastify', 'ws'].map((name) => {
-      const file = new URL(`../../../node_modules/${name}/package.json`, import.meta.url)
-      return [name, JSON.parse(readFileSync(file, 'utf8')).version]
-    }),
-  ),
+  machine: `${cpus().length} x ${cpus()[0]?.model}`,
+  versions: { fastify: versionOf('fastify'), ws: versionOf('ws') },
   rounds,
   duration,
 }
-const print = (text: string) => process.stdout.write(`${text}\n\n`)
-print(
-  `node ${process.version}, ${figures.cores} x ${figures.cpu}, ${JSON.stringify(figures.versions)}, ${rounds} rounds`,
-)
-
-if (only.includes('fanout')) {
-  const outstanding = [1, 8, 32]
-  const rows = []
-  for (const transport of STREAMS) {
-    for (const readers of [100, 1000]) {
-      const loads = outstanding.map((each) => ({ outstanding: each }))
-      const title = `${transport}, ${readers} subscribers`
-      const cell = await byTurns(title, (kind) => windows(kind, transport, readers, loads))
-      rows.push({ transport, readers, outstanding, cell })
-    }
-  }
-  figures.fanout = rows
-  print(fanoutTable(rows))
+const figures: Figures =
+  values.publish && existsSync(JSON_FILE) ? JSON.parse(readFileSync(JSON_FILE, 'utf8')) : {}
+for (const name of only) {
+  Object.assign(figures, { [name]: { conditions, rows: await measures[name]() } })
+  process.stdout.write(`${sectionText(figures, name)}\n`)
 }
-
-if (only.includes('open')) {
-  const rows = []
-  for (const transport of STREAMS) {
-    for (const [readers, rate] of [
-      [100, 10],
-      [1000, 10],
-      [100, 100],
-    ] as const) {
-      const title = `${transport}, ${readers} subscribers, ${rate} messages/s`
-      rows.push({
-        transport,
-        readers,
-        rate,
-        cell: await byTurns(title, (kind) => windows(kind, transport, readers, [{ rate }])),
-      })
-    }
-  }
-  figures.open = rows
-  print(openTable(rows))
+const json = `${JSON.stringify(figures, null, 1)}\n`
+if (values.json !== undefined) writeFileSync(values.json, json)
+if (values.publish) {
+  writeFileSync(JSON_FILE, json)
+  writeFileSync(TEXT_FILE, resultsText(figures))
 }
-
-if (only.includes('poll')) {
-  const rows = []
-  for (const fill of [0, 1, 100]) {
-    const title = `poll, ${fill} new`
-    rows.push({ fill, cell: await byTurns(title, (kind) => windows(kind, 'poll', 8, [{}], { fill })) })
-  }
-  figures.poll = rows
-  print(pollTable(rows))
-}
-
-if (only.includes('memory')) {
-  const rows = []
-  for (const transport of STREAMS) {
-    rows.push({ transport, cell: await byTurns(`memory, ${transport}`, (kind) => memory(kind, transport)) })
-  }
-  figures.memory = rows
-  print(memoryTable(rows))
-}
-
-if (only.includes('curves')) {
-  const rows = []
-  const one = [{ outstanding: 1 }]
-  for (const transport of STREAMS) {
-    for (const readers of [10, 30, 100, 300, 1000, 3000, 5000]) {
-      progress(`curve: ${transport}, ${readers} subscribers`)
-      rows.push({
-        curve: 'subscribers',
-        transport,
-        at: readers,
-        result: (await windows('ours', transport, readers, one))[0]!,
-      })
-    }
-    for (const channels of [1, 10, 100, 1000, 10_000]) {
-      progress(`curve: ${transport}, ${channels} channels`)
-      const [result] = await windows('ours', transport, channels, [{ outstanding: 32 }], { channels })
-      rows.push({ curve: 'channels, a reader each', transport, at: channels, result: result! })
-    }
-    for (const payload of [16, 128, 1024, 8192, 65_536]) {
-      progress(`curve: ${transport}, ${payload} bytes`)
-      rows.push({
-        curve: 'payload bytes',
-        transport,
-        at: payload,
-        result: (await windows('ours', transport, 100, one, { payload }))[0]!,
-      })
-    }
-  }
-  for (const readers of [1, 1000]) {
-    progress(`curve: replay of 100,000 to ${readers}`)
-    const pair = await Pair.start('ours', 'ws', readers, { fill: 100_000 })
-    rows.push({
-      curve: 'replay of 100,000, readers',
-      transport: 'ws' as const,
-      at: readers,
-      result: await pair.run({ outstanding: 0, rate: 0, duration }),
-    })
-    await pair.stop()
-  }
-  figures.curves = rows
-  print(curveTable(rows))
-}
-
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figures, null, 1)}\n`)

@@ -6,6 +6,30 @@ export interface Cell<T> {
   reference: T[]
 }
 
+/** The rows of each part. */
+export interface Tables {
+  fanout: { transport: string; readers: number; outstanding: number[]; cell: Cell<Result[]> }[]
+  open: { transport: string; readers: number; rate: number; cell: Cell<Result[]> }[]
+  poll: { fill: number; cell: Cell<Result[]> }[]
+  memory: { transport: string; cell: Cell<number> }[]
+  curves: { curve: string; transport: string; at: number; result: Result }[]
+}
+
+export const SECTIONS = ['fanout', 'open', 'poll', 'memory', 'curves'] as const
+
+/** Where and how a part was measured. */
+export interface Conditions {
+  readonly node: string
+  readonly machine: string
+  readonly versions: Readonly<Record<string, string>>
+  readonly rounds: number
+  /** Milliseconds of a window. */
+  readonly duration: number
+}
+
+/** What has been measured. */
+export type Figures = { [N in keyof Tables]?: { readonly conditions: Conditions; readonly rows: Tables[N] } }
+
 /** Ratios that the plugin is to reach, by transport and publishes outstanding. */
 const AIMS: Record<string, Record<number, (ratio: number) => boolean>> = {
   ws: { 1: (cpu) => cpu <= 0.85, 8: (cpu) => 1 / cpu >= 4, 32: (cpu) => 1 / cpu >= 10 },
@@ -88,9 +112,7 @@ function resultRow(cell: Cell<Result>): string[] {
   ]
 }
 
-export function fanoutTable(
-  rows: readonly { transport: string; readers: number; outstanding: number[]; cell: Cell<Result[]> }[],
-): string {
+function fanoutTable(rows: Tables['fanout']): string {
   const lines = rows.flatMap(({ transport, readers, outstanding, cell }) =>
     outstanding.map((count, i) => {
       const one = {
@@ -108,12 +130,10 @@ export function fanoutTable(
       ]
     }),
   )
-  return `Closed loop\n\n${table(['transport', 'subscribers', 'outstanding', ...RESULT_HEAD, 'aim'], lines)}`
+  return table(['transport', 'subscribers', 'outstanding', ...RESULT_HEAD, 'aim'], lines)
 }
 
-export function openTable(
-  rows: readonly { transport: string; readers: number; rate: number; cell: Cell<Result[]> }[],
-): string {
+function openTable(rows: Tables['open']): string {
   const lines = rows.map(({ transport, readers, rate, cell }) => {
     const one = {
       ours: cell.ours.map((round) => round[0]!),
@@ -121,12 +141,12 @@ export function openTable(
     }
     return [transport, String(readers), String(rate), ...resultRow(one)]
   })
-  return `Open loop\n\n${table(['transport', 'subscribers', 'messages/s', ...RESULT_HEAD], lines)}`
+  return table(['transport', 'subscribers', 'messages/s', ...RESULT_HEAD], lines)
 }
 
 const POLL_AIMS: Record<number, number> = { 0: 1, 1: 1, 100: 0.5 }
 
-export function pollTable(rows: readonly { fill: number; cell: Cell<Result[]> }[]): string {
+function pollTable(rows: Tables['poll']): string {
   const lines = rows.map(({ fill, cell }) => {
     const one = {
       ours: cell.ours.map((round) => round[0]!),
@@ -142,21 +162,19 @@ export function pollTable(rows: readonly { fill: number; cell: Cell<Result[]> }[
   const head = RESULT_HEAD.map((name) =>
     name.replace('delivery', 'request').replace('deliveries', 'requests'),
   )
-  return `Poll\n\n${table(['new messages', ...head, 'aim'], lines)}`
+  return table(['new messages', ...head, 'aim'], lines)
 }
 
-export function memoryTable(rows: readonly { transport: string; cell: Cell<number> }[]): string {
+function memoryTable(rows: Tables['memory']): string {
   const lines = rows.map(({ transport, cell }) => {
     const { ours, reference, ratio } = column(cell, (bytes) => bytes)
     const aim = `<= 1.15: ${median(ratio) <= 1.15 ? 'yes' : 'NO'}`
     return [transport, spread(ours, 0), spread(reference, 0), spread(ratio, 2), aim]
   })
-  return `Memory an idle subscriber, bytes of heap and external\n\n${table(['transport', 'ours', 'reference', 'ratio', 'aim'], lines)}`
+  return table(['transport', 'ours', 'reference', 'ratio', 'aim'], lines)
 }
 
-export function curveTable(
-  rows: readonly { curve: string; transport: string; at: number; result: Result }[],
-): string {
+function curveTable(rows: Tables['curves']): string {
   const lines = rows.map(({ curve, transport, at, result }) => [
     curve,
     transport,
@@ -167,5 +185,35 @@ export function curveTable(
     `${result.serverBusy.toFixed(2)}, ${result.loadBusy.toFixed(2)}`,
   ])
   const head = ['over', 'transport', 'at', 'CPU µs/delivery', 'deliveries/s', 'p99 ms', 'busy: server, load']
-  return `Curves\n\n${table(head, lines)}`
+  return table(head, lines)
+}
+
+const PARTS: { [N in keyof Tables]: { title: string; table: (rows: Tables[N]) => string } } = {
+  fanout: { title: 'Closed loop', table: fanoutTable },
+  open: { title: 'Open loop', table: openTable },
+  poll: { title: 'Poll, beside a Fastify route that returns an object', table: pollTable },
+  memory: { title: 'Memory of an idle subscriber, bytes of heap and external', table: memoryTable },
+  curves: { title: 'Curves, ours alone', table: curveTable },
+}
+
+/** One part, as it is printed; nothing where it has not been measured. */
+export function sectionText<N extends keyof Tables>(figures: Figures, name: N): string {
+  const part = figures[name]
+  if (part === undefined) return ''
+  const { node, machine, versions, rounds, duration } = part.conditions
+  const packages = Object.entries(versions).map(([key, version]) => `${key} ${version}`)
+  const how = `${rounds} round${rounds === 1 ? '' : 's'}, windows of ${duration} ms; node ${node}, ${packages.join(', ')}, ${machine}`
+  return `## ${PARTS[name].title}\n\n\`--only ${name}\`: ${how}\n\n${PARTS[name].table(part.rows as Tables[N])}\n`
+}
+
+const HEAD = `# Fan-out
+
+Written by \`npm run bench:fanout -- --publish\`. Medians over the rounds, in brackets the least and the most; where two figures stand together, ours is the first. The machine is shared: where the brackets are wide, so was the noise. Both sides ran with the plugin's module loaded, which spares both a slowness of \`process.nextTick\` in Node 20 (wire/internals.ts).
+`
+
+/** All that has been measured. */
+export function resultsText(figures: Figures): string {
+  return [HEAD, ...SECTIONS.map((name) => sectionText(figures, name))]
+    .filter((text) => text !== '')
+    .join('\n')
 }

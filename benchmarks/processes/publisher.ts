@@ -34,8 +34,11 @@ export interface Published {
 
 const usage = usageMeter()
 const alarm = new Alarm()
-/** It is awake so long before a message, in microseconds: for the rest it turns its loop, where waking takes some. */
-const EARLY = 250
+/**
+ * It is awake so long before a message, in microseconds, and turns its loop: waking takes some hundred, and more where
+ * the host has to wake the machine. No more than a twentieth of the time between two.
+ */
+const EARLY = 1500
 /** To sleep on. */
 const BED = new Int32Array(new SharedArrayBuffer(4))
 let socket: Socket
@@ -77,6 +80,7 @@ const api = {
 function publish(plan: PublisherPlan, planned: readonly Planned[], heads: readonly string[]): Promise<void> {
   const { sent, answered } = state
   return new Promise((resolve) => {
+    const early = Math.min(EARLY, ((planned.at(-1)?.at ?? 0) - (planned[0]?.at ?? 0)) / planned.length / 20)
     let done = 0
     let next = 0
     let deadline: NodeJS.Timeout | undefined
@@ -105,7 +109,7 @@ function publish(plan: PublisherPlan, planned: readonly Planned[], heads: readon
         return
       }
       const { at } = planned[next]!
-      if (at - now() > EARLY) alarm.set(at - EARLY, turn)
+      if (at - now() > early) alarm.set(at - early, turn)
       else setImmediate(turn)
     }
     turn()

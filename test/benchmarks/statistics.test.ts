@@ -6,6 +6,7 @@ import {
   medianEstimate,
   slopeOf,
   studentT,
+  withoutWorst,
 } from '../../benchmarks/statistics.ts'
 import { exponential, randomOf } from '../../model/random.ts'
 
@@ -59,4 +60,11 @@ t.test('a slope', async (t) => {
     ]),
     2,
   )
+})
+
+t.test('without the worst hundredth, one at least', async (t) => {
+  t.equal(withoutWorst([]), 0)
+  t.equal(withoutWorst([3]), 3)
+  t.equal(withoutWorst([1, 2, 9]), 2)
+  t.equal(withoutWorst(Array.from({ length: 250 }, (_, i) => i)), 246)
 })
