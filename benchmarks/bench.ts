@@ -1,7 +1,7 @@
-import { writeFile } from 'node:fs/promises'
+import { open, writeFile } from 'node:fs/promises'
 import { pageOf } from './html.ts'
 import { resultsOf } from './json.ts'
-import { BENCH_HELP, readBench } from './options.ts'
+import { BENCH_HELP, readBench, UsageError } from './options.ts'
 import { uplotFiles } from './peers.ts'
 import { report } from './report.ts'
 import { passed, type RunOptions, run } from './run.ts'
@@ -31,6 +31,8 @@ export async function bench(
     return 0
   }
   // Before a run that takes minutes.
+  await writable('--json', options.json)
+  await writable('--html', options.html)
   if (options.html !== undefined) await uplotFiles()
   const interrupt = new AbortController()
   const stop = () => interrupt.abort()
@@ -48,5 +50,15 @@ export async function bench(
   } finally {
     process.off('SIGINT', stop)
     process.off('SIGTERM', stop)
+  }
+}
+
+/** @throws UsageError where a file can't be written */
+async function writable(flag: string, file: string | undefined): Promise<void> {
+  if (file === undefined) return
+  try {
+    await (await open(file, 'a')).close()
+  } catch (error) {
+    throw new UsageError(`${flag} '${file}' can't be written (${(error as NodeJS.ErrnoException).code})`)
   }
 }

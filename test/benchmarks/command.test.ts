@@ -79,6 +79,7 @@ t.test('what is wrong with a command is said in one line, with exit code 2', asy
   for (const [args, why] of [
     [['bench', '--nope'], /^fastify-tidings: Unknown option '--nope'/],
     [['bench', '--transports', 'mqtt'], /--transports 'mqtt' must be one of poll, longpoll, sse, ws/],
+    [['bench', '--json', '/nowhere/x.json'], /--json '\/nowhere\/x\.json' can't be written \(ENOENT\)/],
     [['advise', '--http', '3'], /--http '3' must be one of 1\.1, 2/],
   ] as const) {
     const child = cli(t, args)
