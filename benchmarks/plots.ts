@@ -1,6 +1,8 @@
 import { LONG_POLL_LOAD, longPollBytes, longPollLoad, longPollQuantile } from '../model/longpoll.ts'
 import { pollBytes, pollQuantile } from '../model/poll.ts'
 import { joinedQuantile } from '../model/push.ts'
+import { randomOf } from '../model/random.ts'
+import { simulateLongPoll } from '../model/simulation.ts'
 import type { Variant, Workload } from './plan.ts'
 import { CURVE, type Measured } from './record.ts'
 import { exchangeBytes, type Publishing, publishingOf, pushBytes, timesOf } from './residual.ts'
@@ -89,7 +91,7 @@ function quantileOf(
   workload: Workload,
   rounds: readonly Measured[],
   publishing: Publishing,
-): ((p: number) => number) | undefined {
+): (p: number) => number {
   const mean = (figure: (round: Measured) => number) => meanOf(rounds.map(figure))
   const oneWay = mean(({ trips }) => (trips.echo ?? trips.http) / 2)
   const { rate, wait, channels, subscribers } = workload
@@ -110,8 +112,9 @@ function quantileOf(
       request,
       write,
     }
-    if (longPollLoad(polling) > LONG_POLL_LOAD) return undefined
-    return (p) => (turn + longPollQuantile(polling, p)) * 1e3
+    if (longPollLoad(polling) <= LONG_POLL_LOAD) return (p) => (turn + longPollQuantile(polling, p)) * 1e3
+    const found = simulateLongPoll({ ...polling, messages: 2000, random: randomOf(1) })
+    return (p) => (turn + found.quantile(p)) * 1e3
   }
   return (p) => (turn + joinedQuantile({ rate, oneWay, readers, write: pace }, p)) * 1e3
 }
