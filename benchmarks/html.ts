@@ -35,7 +35,7 @@ ${plots
 <h2>Bytes a message, up and down</h2>
 <div class="wide">${bars(summaries)}</div>
 <h2>The cheapest transport</h2>
-<p>Over message rate and the delay that 99 of 100 messages may have, with a round trip of ${mappedOf(settings.workload).rtt} ms. ${priced ? `Lowest price of a month: what leaves the server at ${PRICES.gigabyte} a GB, by the model with the headers of a browser, and its CPU at ${PRICES.core} a core, as measured here.` : 'Fewest bytes, by the model with the headers of a browser: this run is too short to tell the CPU at other rates.'} A poll’s interval is the longest of 100 ms to 60 s that keeps the delay; where there is no colour, none keeps it.</p>
+<p>Over message rate and the delay that 99 of 100 messages may have, with a round trip of ${mappedOf(settings.workload).rtt} ms. ${priced ? `Lowest price of a month: what leaves the server at ${PRICES.gigabyte} US dollars a GB, by the model with the headers of a browser, and its CPU at ${PRICES.core} a core and month, as measured here.` : 'Fewest bytes, by the model with the headers of a browser: this run is too short to tell the CPU at other rates.'} A poll’s interval is the longest of 100 ms to 60 s that keeps the delay; where there is no colour, none keeps it.</p>
 <div class="wide">${mapOf(settings.workload, priced ? coefficients : undefined)}</div>
 <h2>All figures</h2>
 <pre>${escaped(report(outcome))}</pre>

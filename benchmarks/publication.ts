@@ -80,7 +80,7 @@ Two bytes of frame are not two bytes on the wire. A message on a WebSocket has $
 
 ![The cheapest transport over message rate and the delay that may be](benchmarks/results/cheapest.svg)
 
-${streams(results)}What is cheapest by the month, with the headers of a browser over ${mapped.rtt} ms of round trip: bytes that leave the server at ${PRICES.gigabyte} a GB, by the model, and CPU at ${PRICES.core} a core, as measured here. \`npx fastify-tidings advise\` says it for your figures.
+${streams(results)}What is cheapest by the month, with the headers of a browser over ${mapped.rtt} ms of round trip: bytes that leave the server at ${PRICES.gigabyte} US dollars a GB, by the model, and CPU at ${PRICES.core} a core and month, as measured here. \`npx fastify-tidings advise\` says it for your figures.
 `
 }
 
