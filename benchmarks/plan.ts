@@ -69,7 +69,7 @@ export const AGAIN = 'ws again'
 export const PUBLISH_ONLY = 'publish only'
 
 /** Round trip of the section with the proxy, in milliseconds, its rounds, and the most subscribers. */
-const RTT = { rtt: 40, rounds: 3, subscribers: 25 }
+const RTT = { rtt: 40, rounds: 3, subscribers: 16 }
 /** Rates of the crossover, in parts of the headline's, and the rounds of each. */
 const RATES = { parts: [0.2, 4], rounds: 1 }
 
