@@ -104,7 +104,7 @@ function standing({ passed, failures, residuals }: Published): string {
   const said = 'as [its results](benchmarks/results/RESULTS.md) say'
   return others.length < against.length
     ? `**This run did not pass all of its gates, ${said}: its figures are not to be cited.**\n\n`
-    : `All gates and residuals of the table's own figures held. **Those of other parts of the run, at other rates or over a round trip, did not all hold (${others.length} lines, ${said}): those are not to be cited, and the map below leans on their CPU.**\n\n`
+    : `All gates and residuals of the table's own figures held. **Those of other parts of the run, at other rates or over a round trip, did not all hold (${others.length} line${others.length === 1 ? '' : 's'}, ${said}): those are not to be cited, and the map below leans on their CPU.**\n\n`
 }
 
 const BEGIN = '<!-- results: by npm run bench:publish -->'
