@@ -29,7 +29,7 @@ t.test('a run that can not be cited says so', async (t) => {
   const bad = { ...results, passed: false, failures: [{ ...fault, section: 'headline' }], residuals: [] }
   t.match(withResults(readme, bad), /did not pass all of its gates/)
   const elsewhere = { ...bad, failures: [{ ...fault, section: 'rtt' }] }
-  t.match(withResults(readme, elsewhere), /own figures held.*\(1 lines/)
+  t.match(withResults(readme, elsewhere), /own figures held.*\(1 line, /)
   t.notMatch(withResults(readme, { ...results, passed: true }), /did not pass all of its gates/)
   t.match(
     resultsText({ ...results, args: ['--seed', '2'], passed: true }, ''),
