@@ -27,6 +27,12 @@ t.test('--help', async (t) => {
   t.match(await run(['--help']), { code: 0, out: /--header-profile NAME/, lines: [] })
 })
 
+t.test('a file that can not be written is found out before the run', async (t) => {
+  await t.rejects(run([...SMALL, '--html', '/nowhere/x.html']), {
+    message: "--html '/nowhere/x.html' can't be written (ENOENT)",
+  })
+})
+
 t.test('to its end: tables, the figures as the schema says, the page', async (t) => {
   quickForks(t)
   const folder = t.testdir()

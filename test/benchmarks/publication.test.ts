@@ -30,6 +30,8 @@ t.test('a run that can not be cited says so', async (t) => {
   t.match(withResults(readme, bad), /did not pass all of its gates/)
   const elsewhere = { ...bad, failures: [{ ...fault, section: 'rtt' }] }
   t.match(withResults(readme, elsewhere), /own figures held.*\(1 line, /)
+  const twice = { ...elsewhere, failures: [...elsewhere.failures, ...elsewhere.failures] }
+  t.match(withResults(readme, twice), /\(2 lines, /)
   t.notMatch(withResults(readme, { ...results, passed: true }), /did not pass all of its gates/)
   t.match(
     resultsText({ ...results, args: ['--seed', '2'], passed: true }, ''),
