@@ -20,7 +20,6 @@ interface Handle {
 interface WriteRequest {
   oncomplete?: (status: number) => void
   buffer?: Buffer
-  getAsyncId?: () => number
 }
 
 function handleOf(stream: Writable): Handle | null | undefined {
@@ -52,10 +51,6 @@ export function isPlainSocket(stream: Writable): boolean {
 }
 
 let Request: (new () => WriteRequest) | undefined
-/** A request that has not been used: to make one takes as long as the rest of what we do for a write. */
-let spare: WriteRequest | undefined
-/** What Node says of a request that nothing native has been attached to. */
-const UNUSED = -1
 
 /**
  * Writes to a plain socket past its stream, for what the write itself costs: the stream's bookkeeping would come to a
@@ -74,12 +69,10 @@ export function writePast(
     learnRequest(handle)
     return 'refused'
   }
-  const request = spare ?? new Request()
-  spare = undefined
+  // Never one that has served: what the kernel took in two goes is done, and its request is still libuv's.
+  const request = new Request()
   // The stream will meet the same error, and tells of it.
   if (handle.writeBuffer(request, bytes) !== 0) return 'refused'
-  // Only one that libuv has not taken. What the kernel took in two goes is done, and its request is still libuv's.
-  if (request.getAsyncId?.() === UNUSED) spare = request
   if (handle.writeQueueSize === 0) return 'taken'
   request.buffer = bytes
   request.oncomplete = (status) => (status === 0 ? writer.drained() : socket.destroy())

@@ -194,35 +194,6 @@ t.test('a write past the stream', async (t) => {
   t.equal(write('f'), 'taken')
 })
 
-t.test('a request that libuv has not taken serves the next write', async (t) => {
-  const { socket, client } = await pair(t)
-  const handle = (
-    socket as unknown as { _handle: { writeBuffer: (request: object, bytes: Buffer) => number } }
-  )._handle
-  const used: object[] = []
-  const write = (bytes: Buffer, writer = nobody) => {
-    const went = writePast(socket, bytes, writer)
-    if (went === 'refused') socket.write(bytes)
-    return went
-  }
-  if (write(Buffer.from('a')) === 'refused') socket.write(Buffer.from('b'))
-  const { writeBuffer } = handle
-  handle.writeBuffer = (request, bytes) => {
-    used.push(request)
-    return writeBuffer.call(handle, request, bytes)
-  }
-  t.equal(write(Buffer.from('c')), 'taken')
-  t.equal(write(Buffer.from('d')), 'taken')
-  await new Promise<void>((drained) => {
-    t.equal(write(Buffer.alloc(24 * 1024 * 1024), { drained }), 'waits')
-    client.resume()
-  })
-  t.equal(write(Buffer.from('e')), 'taken')
-  const [first, second, third, fourth] = used
-  t.ok(first === second && second === third, 'one request for as long as libuv leaves it')
-  t.ok(fourth !== third, 'and another then')
-})
-
 // What the kernel takes in two goes is done, and its request is still libuv's: one that was used again would end the
 // process. That takes a reader that makes room between the two.
 t.test('a reader that takes all that it can while it is written to', async (t) => {
