@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import { parseSocketAsk } from '../wire/ask.ts'
-import { Conversation } from '../wire/conversation.ts'
 import { socketRoute } from '../wire/handshake.ts'
 import { wsSchema } from '../wire/schemas.ts'
 import type { Service } from '../wire/service.ts'
@@ -14,9 +13,7 @@ export function ws(app: FastifyInstance, service: Service): void {
     schema: wsSchema,
     wsHandler(socket, request) {
       const ask = parseSocketAsk(request.query)
-      const stream = new SocketStream(service, request, socket, ask)
-      new Conversation(service, request, socket, stream, ask)
-      stream.start()
+      new SocketStream(service, request, socket, ask).start()
     },
   })
 }

@@ -1,4 +1,4 @@
-import type { FastifyBaseLogger, FastifyError, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyError } from 'fastify'
 import type { WebSocket } from 'ws'
 import { MAX_CHANNELS } from '../bus/channel.ts'
 import {
@@ -9,12 +9,11 @@ import {
   ERR_SUBSCRIBED,
 } from '../bus/errors.ts'
 import { bytesPayload, type Payload, textPayload } from '../bus/payload.ts'
-import type { Ask } from './ask.ts'
 import { checkSize } from './body.ts'
 import { type ClientFrame, parseFrame, parseMembers } from './client-frame.ts'
 import { maxFrame } from './frame-limit.ts'
+import type { Asker } from './guard.ts'
 import { logFrame } from './log-frame.ts'
-import type { Question } from './options.ts'
 import type { Service } from './service.ts'
 import type { SocketStream } from './socket.ts'
 
@@ -29,9 +28,9 @@ interface Incoming {
 /** What a client says on a WebSocket: its frames, in their order, each after the one before has settled. */
 export class Conversation {
   readonly #service: Service
-  readonly #may: (question: Question) => Promise<AbortSignal | undefined>
+  readonly #may: Asker
   readonly #log: FastifyBaseLogger
-  readonly #path: string
+  readonly #path: string | undefined
   readonly #ws: WebSocket
   readonly #stream: SocketStream
   /** Where the frames of the raw form go. */
@@ -41,20 +40,28 @@ export class Conversation {
   /** A frame has ended the socket: those behind it are not handled. */
   #refused = false
 
-  constructor(service: Service, request: FastifyRequest, ws: WebSocket, stream: SocketStream, ask: Ask) {
+  /** @param path is logged with each frame, where there is one */
+  constructor(
+    service: Service,
+    may: Asker,
+    log: FastifyBaseLogger,
+    path: string | undefined,
+    ws: WebSocket,
+    stream: SocketStream,
+  ) {
     this.#service = service
-    this.#may = service.guard.asker(request)
-    this.#log = request.log
-    this.#path = request.url
+    this.#may = may
+    this.#log = log
+    this.#path = path
     this.#ws = ws
     this.#stream = stream
-    this.#rawChannel = ask.raw ? ask.channels[0] : undefined
-    ws.on('message', (data: Buffer, binary: boolean) => this.#take({ data, binary }))
+    this.#rawChannel = stream.raw ? stream.channels[0] : undefined
   }
 
-  #take(incoming: Incoming): void {
+  /** A frame came in. */
+  take(data: Buffer, binary: boolean): void {
     if (this.#refused) return
-    this.#waiting.push(incoming)
+    this.#waiting.push({ data, binary })
     if (this.#waiting.length >= MOST_WAITING) this.#ws.pause()
     if (!this.#busy) void this.#work()
   }
@@ -150,7 +157,7 @@ export class Conversation {
   }
 
   #note(frame: string | Buffer): void {
-    if (this.#service.settings.logFrames) logFrame(this.#log, this.#path, frame)
+    if (this.#path !== undefined) logFrame(this.#log, this.#path, frame)
   }
 
   async #publish(channel: string, payload: Payload, key?: string): Promise<string> {

@@ -1,29 +1,31 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import { logFrame } from './log-frame.ts'
-import { Peer, type User } from './peer.ts'
+import { Peer } from './peer.ts'
 import type { Service } from './service.ts'
 
 /** Sends each frame back as it came: text as text, binary as binary. A full socket is not read. */
-export class EchoSocket implements User {
-  readonly #ws: WebSocket
-  readonly #peer: Peer
+export class EchoSocket extends Peer {
+  readonly #log: FastifyBaseLogger
+  readonly #path: string
 
   constructor(service: Service, request: FastifyRequest, ws: WebSocket) {
-    this.#ws = ws
-    this.#peer = new Peer(service, request, ws, this)
-    const { log, url } = request
-    ws.on('message', (data: Buffer, binary: boolean) => {
-      if (!this.#peer.open) return
-      if (service.settings.logFrames) logFrame(log, url, binary ? data : data.toString())
-      this.#peer.send(data, binary)
-      if (this.#peer.full) ws.pause()
-    })
+    super(service, request, ws)
+    this.#log = request.log
+    this.#path = request.url
   }
 
-  drained(): void {
-    this.#ws.resume()
+  protected override message(data: Buffer, binary: boolean): void {
+    if (!this.open) return
+    if (this.service.settings.logFrames) logFrame(this.#log, this.#path, binary ? data : data.toString())
+    this.ws.send(data, { binary })
+    this.watch()
+    if (this.full) this.ws.pause()
   }
 
-  ended(): void {}
+  protected override drained(): void {
+    this.ws.resume()
+  }
+
+  protected override ended(): void {}
 }

@@ -2,12 +2,12 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import type { Batch, Form } from '../bus/batch.ts'
 import { chunk, events, eventsChunk, rawEvents, rawEventsChunk } from '../bus/forms.ts'
-import type { Gap, Log } from '../bus/log.ts'
+import type { Gap } from '../bus/log.ts'
 import { Reader, type Sink } from '../bus/reader.ts'
 import { NOWHERE } from '../bus/roster.ts'
 import type { Ask } from './ask.ts'
 import { ownSocket, plainStream } from './internals.ts'
-import { Outlet, type Sender } from './outlet.ts'
+import { Outlet } from './outlet.ts'
 import type { Held } from './readers.ts'
 import { retryCut } from './retry.ts'
 import type { Service } from './service.ts'
@@ -23,15 +23,13 @@ const HEARTBEAT_CHUNK = chunk(HEARTBEAT)
  * A stream of server-sent events. Over HTTP/1.1 its chunks are made once for all readers and go to the socket itself;
  * `response.write` would make three small writes of each.
  */
-export class EventStream implements Sink, Sender, Held, Spoke {
+export class EventStream extends Outlet implements Sink, Held, Spoke {
   slot: Spoke['slot']
   indexInSlot = NOWHERE
   indexInReaders = NOWHERE
   readonly #service: Service
   readonly #response: ServerResponse
-  readonly #outlet: Outlet
   readonly #reader: Reader
-  readonly #log: Log
   readonly #form: Form
   /** Whether we make the chunks. */
   readonly #chunks: boolean
@@ -44,14 +42,13 @@ export class EventStream implements Sink, Sender, Held, Spoke {
     headers: OutgoingHttpHeaders,
   ) {
     const { bus, settings, readers, guard, heartbeat } = service
-    this.#service = service
-    this.#response = response
-    this.#log = bus.log
+    const { log } = bus
     const start = ask.start ?? 'now'
-    this.#reader = new Reader(bus.log, ask.channels, start, this)
     // The place asked for, also at a hole: the gap follows with its own.
     const place =
-      typeof start === 'string' ? this.#log.cursor(this.#reader.place) : `${start.epoch}.${start.seq}`
+      typeof start === 'string'
+        ? log.cursor(log.locate(start, ask.channels).seq)
+        : `${start.epoch}.${start.seq}`
     const hello = `retry: ${retryCut()}\n\nevent: ready\nid: ${place}\ndata: {"cursor":"${place}"}\n\n`
 
     // Headers that are set one by one would stay in memory as long as the stream.
@@ -59,32 +56,31 @@ export class EventStream implements Sink, Sender, Held, Spoke {
     response.write(hello)
     request.raw.socket.setTimeout(0)
     const socket = ownSocket(response)
+    super(socket ?? plainStream(response), settings.slowConsumer)
+    this.#service = service
+    this.#response = response
     this.#chunks = socket !== undefined
     if (this.#chunks) this.#form = ask.raw ? rawEventsChunk : eventsChunk
     else this.#form = ask.raw ? rawEvents : events
-    this.#outlet = new Outlet(socket ?? plainStream(response), settings.slowConsumer, this)
+    this.#reader = new Reader(log, ask.channels, start, this)
     response.on('close', () => this.#release())
     readers.hold(this, guard.permitOf(request))
     heartbeat.sse.add(this)
     this.#reader.resume()
   }
 
-  get full(): boolean {
-    return this.#outlet.full
-  }
-
   batch(batch: Batch): void {
     this.#service.meter?.delivered('sse', batch.entries.length)
-    this.#outlet.write(batch.as(this.#form))
+    this.put(batch.as(this.#form))
   }
 
   gap({ reason, seq }: Gap): void {
-    const cursor = this.#log.cursor(seq)
+    const cursor = this.#service.bus.log.cursor(seq)
     this.#send(`event: gap\nid: ${cursor}\ndata: {"reason":"${reason}","cursor":"${cursor}"}\n\n`)
   }
 
   #send(text: string): void {
-    this.#outlet.write(this.#chunks ? chunk(text) : text)
+    this.put(this.#chunks ? chunk(text) : text)
   }
 
   drained(): void {
@@ -92,7 +88,7 @@ export class EventStream implements Sink, Sender, Held, Spoke {
   }
 
   beat(): void {
-    if (!this.full) this.#outlet.write(this.#chunks ? HEARTBEAT_CHUNK : HEARTBEAT)
+    if (!this.full) this.put(this.#chunks ? HEARTBEAT_CHUNK : HEARTBEAT)
   }
 
   tooSlow(): void {
@@ -118,7 +114,7 @@ export class EventStream implements Sink, Sender, Held, Spoke {
 
   #release(): void {
     this.#reader.end()
-    this.#outlet.close()
+    this.shut()
     this.#service.heartbeat.sse.delete(this)
     this.#service.readers.release(this)
   }

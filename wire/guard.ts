@@ -4,6 +4,9 @@ import type { Authorize, Question } from './options.ts'
 
 const allow = async () => undefined
 
+/** Asks for one client. @returns a signal that aborts when the permission runs out, or undefined where it does not */
+export type Asker = (question: Question) => Promise<AbortSignal | undefined>
+
 /** Asks `authorize`, where there is one, and keeps what it said of a request for the handler behind. */
 export class Guard {
   readonly #authorize: Authorize | undefined
@@ -34,7 +37,7 @@ export class Guard {
   }
 
   /** Asks for a reader that stays. Where there is nobody to ask, its request is not kept for it. */
-  asker(request: FastifyRequest): (question: Question) => Promise<AbortSignal | undefined> {
+  asker(request: FastifyRequest): Asker {
     const authorize = this.#authorize
     return authorize === undefined ? allow : (question) => this.#ask(authorize, request, question)
   }

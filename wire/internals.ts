@@ -16,6 +16,9 @@ interface Handle {
   writeBuffer?: (request: WriteRequest, bytes: Buffer) => number
 }
 
+/** That of a TCP socket. */
+export type Plain = Required<Handle>
+
 /** What libuv takes with a write, and calls where it could not do it at once. */
 interface WriteRequest {
   oncomplete?: (status: number) => void
@@ -44,10 +47,16 @@ export function waitingBytes(stream: Writable): number {
   return Math.max(stream.writableLength, handleOf(stream)?.writeQueueSize ?? 0)
 }
 
-/** Whether a stream is a TCP socket's own, with nothing between the two that would change the bytes, as TLS does. */
-export function isPlainSocket(stream: Writable): boolean {
+/**
+ * What to write past a stream to: a TCP socket's own, with nothing between the two that would change the bytes, as TLS
+ * does. Where nothing waits in the stream: from then on what waits in it waits behind what libuv has of it, so that
+ * one look there tells of both.
+ */
+export function plainHandle(stream: Writable): Plain | undefined {
   const handle = handleOf(stream)
   return handle?.constructor.name === 'TCP' && 'writeBuffer' in handle && 'writeQueueSize' in handle
+    ? (handle as Plain)
+    : undefined
 }
 
 let Request: (new () => WriteRequest) | undefined
@@ -59,28 +68,27 @@ let Request: (new () => WriteRequest) | undefined
  * @returns `waits`: it was not taken at once; `refused`: it is to be written to the stream instead
  */
 export function writePast(
-  socket: Writable,
+  handle: Plain,
   bytes: Buffer,
-  writer: { drained(): void },
+  writer: { written(): void; failed(): void },
 ): 'taken' | 'waits' | 'refused' {
-  const handle = handleOf(socket) as Required<Handle> | null
-  if (handle === null || socket.writableLength > 0 || handle.writeQueueSize > 0) return 'refused'
+  if (handle.writeQueueSize > 0) return 'refused'
   if (Request === undefined) {
     learnRequest(handle)
     return 'refused'
   }
   // Never one that has served: what the kernel took in two goes is done, and its request is still libuv's.
   const request = new Request()
-  // The stream will meet the same error, and tells of it.
+  // The stream will meet the same error, and tells of it; so with a socket that has been closed.
   if (handle.writeBuffer(request, bytes) !== 0) return 'refused'
   if (handle.writeQueueSize === 0) return 'taken'
   request.buffer = bytes
-  request.oncomplete = (status) => (status === 0 ? writer.drained() : socket.destroy())
+  request.oncomplete = (status) => (status === 0 ? writer.written() : writer.failed())
   return 'waits'
 }
 
 /** The class of the requests has no public name: the stream's own next write shows it. */
-function learnRequest(handle: Required<Handle>): void {
+function learnRequest(handle: Plain): void {
   const { writeBuffer } = handle
   handle.writeBuffer = (request, bytes) => {
     Request = request.constructor as new () => WriteRequest

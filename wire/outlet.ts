@@ -1,13 +1,5 @@
 import type { Writable } from 'node:stream'
-import { isPlainSocket, takenBytes, writePast } from './internals.ts'
-
-/** Whose bytes go out. */
-export interface Sender {
-  /** There is room again. */
-  drained(): void
-  /** Its unsent bytes passed the bound, or the socket took none for too long. */
-  tooSlow(): void
-}
+import { type Plain, plainHandle, takenBytes, writePast } from './internals.ts'
 
 /** When a reader that does not keep up is ended: unsent bytes, and milliseconds without a byte taken. */
 export interface Slow {
@@ -16,57 +8,70 @@ export interface Slow {
 }
 
 /** The way out to one client: it says when to wait, and watches for a client that takes nothing. */
-export class Outlet {
-  readonly #stream: Writable
-  readonly #slow: Slow
-  readonly #sender: Sender
-  readonly #plain: boolean
+export abstract class Outlet {
+  /** What is written to past the stream. Undefined until the stream has sent something; null where that can't be. */
+  #handle: Plain | null | undefined
   /** Listens while it is full: an idle reader has no listener of its own. */
   #onDrain: (() => void) | undefined
+  protected readonly stream: Writable
+  readonly #slow: Slow
   #timer: NodeJS.Timeout | undefined
   /** Unsent bytes when the stream became full: one batch, which one message may make larger than the bound. */
   #base = 0
 
-  constructor(stream: Writable, slow: Slow, sender: Sender) {
-    this.#stream = stream
+  constructor(stream: Writable, slow: Slow) {
+    this.stream = stream
     this.#slow = slow
-    this.#sender = sender
-    this.#plain = isPlainSocket(stream)
   }
+
+  /** There is room again. */
+  protected abstract drained(): void
+  /** Its unsent bytes passed the bound, or the socket took none for too long. */
+  protected abstract tooSlow(): void
 
   /** Whether what is written now would only wait in memory. */
   get full(): boolean {
     return this.#onDrain !== undefined
   }
 
-  write(bytes: Buffer | string): void {
-    const went = this.#plain && typeof bytes !== 'string' ? writePast(this.#stream, bytes, this) : 'refused'
-    if (went === 'taken') return
-    if (went === 'waits' || !this.#stream.write(bytes) || this.full) this.#filled()
+  /** Sends bytes as they are. */
+  protected put(bytes: Buffer | string): void {
+    if (this.#handle != null && this.#onDrain === undefined && typeof bytes !== 'string') {
+      const went = writePast(this.#handle, bytes, this)
+      if (went === 'taken') return
+      if (went === 'waits') {
+        this.#filled()
+        return
+      }
+    }
+    if (!this.stream.write(bytes) || this.full) this.#filled()
+    else if (this.#handle === undefined && this.stream.writableLength === 0) {
+      this.#handle = plainHandle(this.stream) ?? null
+    }
   }
 
   /** To be called after a write that went past this outlet. */
-  watch(): void {
-    if (this.#stream.writableNeedDrain) this.#filled()
+  protected watch(): void {
+    if (this.stream.writableNeedDrain) this.#filled()
   }
 
   #filled(): void {
     if (this.#onDrain === undefined) {
-      this.#onDrain = () => this.drained()
-      this.#stream.on('drain', this.#onDrain)
-      this.#base = this.#stream.writableLength
-      this.#timer = this.#arm(takenBytes(this.#stream))
-    } else if (this.#stream.writableLength > this.#base + this.#slow.bytes) {
+      this.#onDrain = () => this.written()
+      this.stream.on('drain', this.#onDrain)
+      this.#base = this.stream.writableLength
+      this.#timer = this.#arm(takenBytes(this.stream))
+    } else if (this.stream.writableLength > this.#base + this.#slow.bytes) {
       this.#settle()
-      this.#sender.tooSlow()
+      this.tooSlow()
     }
   }
 
   #arm(taken: number): NodeJS.Timeout {
     return setTimeout(() => {
-      const now = takenBytes(this.#stream)
+      const now = takenBytes(this.stream)
       this.#timer = undefined
-      if (now === taken) this.#sender.tooSlow()
+      if (now === taken) this.tooSlow()
       else this.#timer = this.#arm(now)
     }, this.#slow.timeout).unref()
   }
@@ -77,17 +82,22 @@ export class Outlet {
   }
 
   /** What was written to the stream, or past it, has been taken. */
-  drained(): void {
-    if (this.#onDrain === undefined || this.#stream.writableNeedDrain) return
-    this.close()
-    this.#sender.drained()
+  written(): void {
+    if (this.#onDrain === undefined || this.stream.writableNeedDrain) return
+    this.shut()
+    this.drained()
+  }
+
+  /** What was written past the stream has failed. */
+  failed(): void {
+    this.stream.destroy()
   }
 
   /** Stops watching. The stream itself is the caller's. */
-  close(): void {
+  protected shut(): void {
     if (this.#onDrain === undefined) return
     this.#settle()
-    this.#stream.off('drain', this.#onDrain)
+    this.stream.off('drain', this.#onDrain)
     this.#onDrain = undefined
   }
 }

@@ -1,38 +1,42 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import type { Batch, Form } from '../bus/batch.ts'
 import type { Start } from '../bus/cursor.ts'
 import { frames, rawFrames, textFrame } from '../bus/forms.ts'
-import type { Gap, Log } from '../bus/log.ts'
+import type { Gap } from '../bus/log.ts'
 import { Reader, type Sink } from '../bus/reader.ts'
 import type { Ask } from './ask.ts'
-import { Peer, type User } from './peer.ts'
+import { Conversation } from './conversation.ts'
+import type { Asker } from './guard.ts'
+import { Peer } from './peer.ts'
 import type { Service } from './service.ts'
 
 /**
  * What goes out on a WebSocket. Frames are made once for all readers and go to the socket itself; only pings and the
  * close go through ws, so that nothing can overtake anything.
  */
-export class SocketStream implements Sink, User {
-  readonly #service: Service
-  readonly #peer: Peer
+export class SocketStream extends Peer implements Sink {
   readonly #reader: Reader
-  readonly #log: Log
   readonly #form: Form
-  readonly #raw: boolean
+  readonly #may: Asker
+  readonly #log: FastifyBaseLogger
+  readonly #path: string | undefined
+  /** Not before the client has said something: most never do. */
+  #conversation: Conversation | undefined
   /** The ref of the subscribe frame whose channel is being replayed. */
   #ref: string | undefined
   /** What takes back the permits of subscribe frames. */
   #permits: Map<string, () => void> | undefined
 
   constructor(service: Service, request: FastifyRequest, ws: WebSocket, ask: Ask) {
-    this.#service = service
-    this.#log = service.bus.log
-    this.#raw = ask.raw
+    super(service, request, ws)
+    const { bus, guard, settings } = service
     this.#form = ask.raw ? rawFrames : frames
-    this.#peer = new Peer(service, request, ws, this)
+    this.#may = guard.asker(request)
+    this.#log = request.log
+    this.#path = settings.logFrames ? request.url : undefined
     const start = ask.start ?? 'now'
-    this.#reader = new Reader(this.#log, ask.channels, start, this)
+    this.#reader = new Reader(bus.log, ask.channels, start, this)
     // The place asked for, also at a hole: the gap follows with its own.
     const place = typeof start === 'string' ? this.cursor : `${start.epoch}.${start.seq}`
     if (!ask.raw) this.#send(`{"type":"ready","cursor":"${place}"}`)
@@ -45,25 +49,26 @@ export class SocketStream implements Sink, User {
 
   /** The socket's place: all of its channels before it has been sent. */
   get cursor(): string {
-    return this.#log.cursor(this.#reader.place)
+    return this.service.bus.log.cursor(this.#reader.place)
   }
 
   get channels(): readonly string[] {
     return this.#reader.channels
   }
 
-  get full(): boolean {
-    return this.#peer.full
+  /** Whether frames are payloads, with nothing around them. */
+  get raw(): boolean {
+    return this.#form === rawFrames
   }
 
   batch(batch: Batch): void {
-    this.#service.meter?.delivered('ws', batch.entries.length)
-    this.#peer.write(batch.as(this.#form))
+    this.service.meter?.delivered('ws', batch.entries.length)
+    this.write(batch.as(this.#form))
   }
 
   gap({ reason, seq }: Gap, channel?: string): void {
-    const cursor = this.#log.cursor(seq)
-    if (this.#raw) {
+    const cursor = this.service.bus.log.cursor(seq)
+    if (this.raw) {
       // It can't tell of a hole, nor go on from one.
       this.close(4010, cursor)
       return
@@ -73,7 +78,7 @@ export class SocketStream implements Sink, User {
   }
 
   #send(text: string): void {
-    this.#peer.write(textFrame(text))
+    this.write(textFrame(text))
   }
 
   /** Answers a client's frame. @param ref its text, as it was sent */
@@ -106,18 +111,19 @@ export class SocketStream implements Sink, User {
   /** The permit of a subscribe frame: it counts until the channel is unsubscribed. */
   permit(channel: string, permit: AbortSignal): void {
     this.#permits ??= new Map()
-    this.#permits.set(channel, this.#peer.permit(permit))
+    this.#permits.set(channel, this.service.readers.permit(this, permit))
   }
 
-  close(code: number, reason: string): void {
-    this.#peer.close(code, reason)
+  protected override message(data: Buffer, binary: boolean): void {
+    this.#conversation ??= new Conversation(this.service, this.#may, this.#log, this.#path, this.ws, this)
+    this.#conversation.take(data, binary)
   }
 
-  drained(): void {
+  protected override drained(): void {
     this.#reader.resume()
   }
 
-  ended(): void {
+  protected override ended(): void {
     this.#reader.end()
   }
 }

@@ -7,8 +7,8 @@ import { PassThrough, type Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import {
-  isPlainSocket,
   ownSocket,
+  plainHandle,
   plainStream,
   receivedBytes,
   takenBytes,
@@ -160,24 +160,25 @@ async function pair(t: Test) {
   return { socket: request.socket, client: raw.socket, got: () => text }
 }
 
-const nobody: { drained(): void } = { drained() {} }
+const nobody = { written() {}, failed() {} }
 
 // Where an upgrade of Node takes this inside away, all is refused and goes the public way: this test then fails.
 t.test('a write past the stream', async (t) => {
   const { socket, client, got } = await pair(t)
+  const handle = plainHandle(socket)!
+  t.ok(handle)
   const write = (text: string, writer = nobody) => {
-    const went = writePast(socket, Buffer.from(text), writer)
+    const went = writePast(handle, Buffer.from(text), writer)
     if (went === 'refused') socket.write(text)
     return went
   }
-  t.ok(isPlainSocket(socket))
   t.equal(write('a'), 'refused', 'the first write of a process shows how')
   socket.write(Buffer.from('b'))
   t.equal(waitingBytes(socket), 0)
   t.equal(write('c'), 'taken')
   const much = 'd'.repeat(24 * 1024 * 1024)
   let drained = 0
-  t.equal(write(much, { drained: () => drained++ }), 'waits')
+  t.equal(write(much, { ...nobody, written: () => drained++ }), 'waits')
   const waiting = waitingBytes(socket)
   t.ok(waiting > 0 && waiting < much.length)
   t.equal(socket.writableLength, 0, 'the stream knows nothing of it')
@@ -212,23 +213,24 @@ t.test('a reader that takes all that it can while it is written to', async (t) =
   let waited = 0
   await new Promise<void>((resolve) => {
     const writer = {
-      drained() {
+      failed() {},
+      written() {
         while (written < count) {
           written++
-          const went = writePast(socket, bytes, writer)
+          const went = writePast(plainHandle(socket)!, bytes, writer)
           if (went === 'waits') {
             waited++
             return
           }
           if (went === 'refused') {
-            socket.write(bytes, () => setImmediate(() => writer.drained()))
+            socket.write(bytes, () => setImmediate(() => writer.written()))
             return
           }
         }
         resolve()
       },
     }
-    writer.drained()
+    writer.written()
   })
   t.ok(waited > 0)
   socket.end()
@@ -240,24 +242,67 @@ t.test('a reader that takes all that it can while it is written to', async (t) =
 
 t.test('a connection that fails while a write past its stream waits', async (t) => {
   const { socket, client } = await pair(t)
-  const failed = new Promise((resolve) => socket.once('close', resolve))
-  let drained = 0
-  t.equal(writePast(socket, Buffer.alloc(24 * 1024 * 1024), { drained: () => drained++ }), 'waits')
+  const handle = plainHandle(socket)!
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  const said: string[] = []
+  const writer = {
+    written: () => said.push('written'),
+    failed() {
+      said.push('failed')
+      socket.destroy()
+    },
+  }
+  t.equal(writePast(handle, Buffer.alloc(24 * 1024 * 1024), writer), 'waits')
   client.resetAndDestroy()
-  await failed
-  t.equal(drained, 0)
-  t.equal(writePast(socket, Buffer.from('x'), nobody), 'refused')
+  await closed
+  t.same(said, ['failed'])
+  t.equal(writePast(handle, Buffer.from('x'), nobody), 'refused')
 })
+
+t.test(
+  'a write past a stream that has been destroyed, as soon as it is and when it has closed',
+  async (t) => {
+    const { socket } = await pair(t)
+    const handle = plainHandle(socket)!
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    socket.destroy()
+    t.equal(plainHandle(socket), undefined)
+    t.equal(writePast(handle, Buffer.from('x'), nobody), 'refused')
+    await closed
+    t.equal(writePast(handle, Buffer.from('x'), nobody), 'refused')
+    // What is left of the handle in C++ goes some time after that.
+    await new Promise(setImmediate)
+    t.equal(writePast(handle, Buffer.from('x'), nobody), 'refused')
+  },
+)
 
 t.test('a write past the stream that fails at once is left to the stream', async (t) => {
   const { socket } = await pair(t)
+  const handle = plainHandle(socket)!
   const ended = new Promise<void>((resolve) => socket.end(resolve))
   await ended
-  t.equal(writePast(socket, Buffer.from('x'), nobody), 'refused')
+  t.equal(writePast(handle, Buffer.from('x'), nobody), 'refused')
+})
+
+// What the outlet leans on: one look at libuv's queue tells of what waits in the stream, too.
+t.test('nothing waits in a stream while nothing waits in libuv', async (t) => {
+  const { socket, client } = await pair(t)
+  const handle = plainHandle(socket)!
+  const size = 8 * 1024 * 1024
+  let open = 2
+  for (let i = 0; i < 4; i++) socket.write(Buffer.alloc(size), () => open++)
+  socket.once('drain', () => open++)
+  const look = () => t.equal(handle.writeQueueSize > 0, socket.writableLength > 0)
+  look()
+  client.resume()
+  while (open < 7) {
+    await new Promise((resolve) => setImmediate(resolve))
+    look()
+  }
 })
 
 t.test('what is no TCP socket is not written past', (t) => {
-  t.notOk(isPlainSocket(new PassThrough()))
-  t.notOk(isPlainSocket(new Socket()))
+  t.equal(plainHandle(new PassThrough()), undefined)
+  t.equal(plainHandle(new Socket()), undefined)
   t.end()
 })
