@@ -1,7 +1,7 @@
 /** A parsed cursor: "I have all of this epoch up to here". */
 export interface Cursor {
-  epoch: string
-  seq: number
+  readonly epoch: string
+  readonly seq: number
 }
 
 /** Where a reader starts: after a cursor, with all that is kept, or with what comes next. */

@@ -38,7 +38,7 @@ export class Views {
 
   /** The view of these channels, sorted, each once: one view for all who ask for the same. */
   of(channels: readonly string[]): View {
-    const key = channels.join()
+    const key = channels.length === 1 ? channels[0]! : channels.join()
     let view = this.#watched.get(key) ?? this.#idle.get(key)
     if (view === undefined) {
       view = new View(this.#log, this, key, channels)

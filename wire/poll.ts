@@ -4,7 +4,7 @@ import type { Bound } from '../bus/log.ts'
 import type { View } from '../bus/view.ts'
 import { refuseGap, sendNothing, sendPage, sendRaw } from './answer.ts'
 import { type Ask, parseLimit } from './ask.ts'
-import { etagOf } from './etag.ts'
+import { etagOf, tag } from './etag.ts'
 import type { Service } from './service.ts'
 
 /** One request for what stands after a cursor, and its one answer, at once or later. */
@@ -51,10 +51,10 @@ export class Poll {
     if (first === undefined) return false
     this.#service.meter?.delivered(this.#transport, batch.entries.length)
     if (this.#raw) {
-      this.#tag(log.cursor(first.seq))
+      this.#tag(etagOf(log.cursor(first.seq)))
       sendRaw(this.reply, log, first)
     } else {
-      this.#tag(batch.cursor)
+      this.#tag(batch.as(tag))
       sendPage(this.reply, batch)
     }
     return true
@@ -63,7 +63,7 @@ export class Poll {
   /** Answers that nothing stands after a place: the client goes on from the head. */
   nothing(asked: number): void {
     const { log } = this.#service.bus
-    this.#tag(log.cursor(log.head))
+    this.#tag(etagOf(log.cursor(log.head)))
     sendNothing(this.request, this.reply, log, asked)
   }
 
@@ -74,13 +74,13 @@ export class Poll {
       this.nothing(log.head)
       return
     }
-    this.#tag(log.cursor(log.head))
+    this.#tag(etagOf(log.cursor(log.head)))
     sendPage(this.reply, log.nothing)
   }
 
   /** A poll's answer can be asked for again by its tag; one that was waited for can't. */
-  #tag(cursor: string): void {
-    if (this.#transport === 'poll') this.reply.header('etag', etagOf(cursor))
+  #tag(etag: string): void {
+    if (this.#transport === 'poll') this.reply.header('etag', etag)
   }
 }
 
