@@ -26,6 +26,8 @@ export interface Window {
   rate: number
   /** Milliseconds. */
   duration: number
+  /** Whether its latencies are counted with those of the window before. */
+  more?: boolean
 }
 
 export interface Counted {
@@ -218,13 +220,13 @@ async function pollOn(socket: Socket, request: string, end: number): Promise<num
 }
 
 /** Polls as fast as the answers come, on a few connections. */
-async function polls(duration: number): Promise<Counted> {
+async function polls({ duration, more }: Window): Promise<Counted> {
   const request = head(`/poll?channel=c0&cursor=${before}`)
   const sockets = Array.from({ length: start.readers }, () =>
     connect(start.port, '127.0.0.1').setNoDelay(true),
   )
   await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('connect', resolve))))
-  histogram.clear()
+  if (!more) histogram.clear()
   const began = now()
   const cpu = process.cpuUsage()
   const each = await Promise.all(sockets.map((socket) => pollOn(socket, request, began + duration * 1000)))
@@ -278,10 +280,11 @@ function count(published: number, delivered: number, cpuBefore: NodeJS.CpuUsage,
   }
 }
 
-async function run({ outstanding, rate, duration }: Window): Promise<Counted> {
-  if (start.transport === 'poll') return polls(duration)
+async function run(window: Window): Promise<Counted> {
+  const { outstanding, rate, duration, more } = window
+  if (start.transport === 'poll') return polls(window)
   if (start.fill > 0) return replay()
-  histogram.clear()
+  if (!more) histogram.clear()
   const counted = { deliveries, asked: asked.length }
   const began = now()
   const cpu = process.cpuUsage()

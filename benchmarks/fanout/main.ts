@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
-import { type Kind, Pair, type Result } from './pair.ts'
+import { joined, type Kind, Pair, type Result } from './pair.ts'
 import {
   type Cell,
   type Conditions,
@@ -22,7 +22,7 @@ import type { TransportName } from './server.ts'
 const HELP = `Usage: npm run bench:fanout -- [options]
 
   --rounds N     rounds of each pair (7; at least 5 for a figure to be quoted)
-  --duration MS  length of a window (1000)
+  --duration MS  of each load and round, in windows of a fifth by turns (1000)
   --only NAMES   of: fanout, open, poll, memory, curves (all)
   --json FILE    the figures
   --publish      puts them into benchmarks/results, beside what stands there of the other parts
@@ -62,11 +62,15 @@ function progress(text: string): void {
 }
 
 /** Both sides by turns, each round with fresh processes and in the other order than the round before. */
-async function byTurns<T>(title: string, measure: (kind: Kind) => Promise<T>): Promise<Cell<T>> {
+async function byTurns<T>(
+  title: string,
+  measure: (kinds: readonly Kind[]) => Promise<Record<Kind, T>>,
+): Promise<Cell<T>> {
   const cell: Cell<T> = { ours: [], reference: [] }
   for (let round = 0; round < rounds; round++) {
     progress(`${title}: round ${round + 1} of ${rounds}`)
-    for (const kind of round % 2 === 0 ? KINDS : KINDS.toReversed()) cell[kind].push(await measure(kind))
+    const measured = await measure(round % 2 === 0 ? KINDS : KINDS.toReversed())
+    for (const kind of KINDS) cell[kind].push(measured[kind])
   }
   return cell
 }
@@ -78,26 +82,41 @@ interface Load {
 
 type More = Parameters<typeof Pair.start>[3]
 
-async function windows(
-  kind: Kind,
+/** Windows of a load and round: the machine's own ups and downs are longer, and meet both sides. */
+const SLICES = 5
+
+/** The loads, each in slices at which the sides take turns while all of them are there. */
+async function windows<K extends Kind>(
+  kinds: readonly K[],
   transport: TransportName,
   readers: number,
   loads: readonly Load[],
   more?: More,
-): Promise<Result[]> {
-  const pair = await Pair.start(kind, transport, readers, more)
+): Promise<Record<K, Result[]>> {
+  const pairs = new Map<K, Pair>()
+  const results = Object.fromEntries(kinds.map((kind) => [kind, [] as Result[]])) as Record<K, Result[]>
   try {
-    // So long that it runs compiled code.
-    await pair.run({ outstanding: 8, rate: 0, duration: Math.max(duration, 1000) })
-    const results = []
-    for (const { outstanding = 0, rate = 0 } of loads) {
-      const length = rate > 0 ? Math.max(duration, 30_000 / rate) : duration
-      results.push(await pair.run({ outstanding, rate, duration: length }))
+    for (const kind of kinds) {
+      const pair = await Pair.start(kind, transport, readers, more)
+      pairs.set(kind, pair)
+      // So long that it runs compiled code.
+      await pair.run({ outstanding: 8, rate: 0, duration: Math.max(duration, 1000) })
     }
-    return results
+    for (const { outstanding = 0, rate = 0 } of loads) {
+      const length = (rate > 0 ? Math.max(duration, 30_000 / rate) : duration) / SLICES
+      const slices = new Map(kinds.map((kind) => [kind, [] as Result[]]))
+      for (let slice = 0; slice < SLICES; slice++) {
+        for (const kind of slice % 2 === 0 ? kinds : kinds.toReversed()) {
+          const window = { outstanding, rate, duration: length, more: slice > 0 }
+          slices.get(kind)!.push(await pairs.get(kind)!.run(window))
+        }
+      }
+      for (const kind of kinds) results[kind].push(joined(slices.get(kind)!))
+    }
   } finally {
-    await pair.stop()
+    for (const pair of pairs.values()) await pair.stop()
   }
+  return results
 }
 
 async function memory(kind: Kind, transport: TransportName): Promise<number> {
@@ -126,7 +145,7 @@ const measures = {
     for (const transport of STREAMS) {
       for (const readers of [100, 1000]) {
         const title = `${transport}, ${readers} subscribers`
-        const cell = await byTurns(title, (kind) => windows(kind, transport, readers, loads))
+        const cell = await byTurns(title, (kinds) => windows(kinds, transport, readers, loads))
         rows.push({ transport, readers, outstanding, cell })
       }
     }
@@ -142,7 +161,7 @@ const measures = {
         [100, 100],
       ] as const) {
         const title = `${transport}, ${readers} subscribers, ${rate} messages/s`
-        const cell = await byTurns(title, (kind) => windows(kind, transport, readers, [{ rate }]))
+        const cell = await byTurns(title, (kinds) => windows(kinds, transport, readers, [{ rate }]))
         rows.push({ transport, readers, rate, cell })
       }
     }
@@ -152,7 +171,7 @@ const measures = {
   async poll() {
     const rows = []
     for (const fill of [0, 1, 100]) {
-      const cell = await byTurns(`poll, ${fill} new`, (kind) => windows(kind, 'poll', 8, [{}], { fill }))
+      const cell = await byTurns(`poll, ${fill} new`, (kinds) => windows(kinds, 'poll', 8, [{}], { fill }))
       rows.push({ fill, cell })
     }
     return rows
@@ -161,7 +180,12 @@ const measures = {
   async memory() {
     const rows = []
     for (const transport of STREAMS) {
-      rows.push({ transport, cell: await byTurns(`memory, ${transport}`, (kind) => memory(kind, transport)) })
+      const cell = await byTurns(`memory, ${transport}`, async (kinds) => {
+        const bytes = { ours: 0, reference: 0 }
+        for (const kind of kinds) bytes[kind] = await memory(kind, transport)
+        return bytes
+      })
+      rows.push({ transport, cell })
     }
     return rows
   },
@@ -172,8 +196,8 @@ const measures = {
     for (const transport of STREAMS) {
       const point = async (curve: string, at: number, readers: number, load: Load, more?: More) => {
         progress(`curve: ${transport}, ${curve}: ${at}`)
-        const [result] = await windows('ours', transport, readers, [load], more)
-        rows.push({ curve, transport, at, result: result! })
+        const { ours } = await windows(['ours'], transport, readers, [load], more)
+        rows.push({ curve, transport, at, result: ours[0]! })
       }
       for (const readers of [10, 30, 100, 300, 1000, 3000, 5000]) {
         await point('subscribers', readers, readers, one)

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Counted, Start, Window } from './load.ts'
+import { median } from './median.ts'
 import type { TransportName } from './server.ts'
 
 /** What one window has cost one side. */
@@ -16,6 +17,22 @@ export interface Result {
   serverBusy: number
   loadBusy: number
   published: number
+}
+
+/** Windows of one length as one: of each figure the median, so that a disturbance spoils a window and no more. */
+export function joined(windows: readonly Result[]): Result {
+  const of = (figure: (one: Result) => number) => median(windows.map(figure))
+  const { p50, p99 } = windows.at(-1)!
+  return {
+    deliveriesPerSecond: of((one) => one.deliveriesPerSecond),
+    cpuPerDelivery: of((one) => one.cpuPerDelivery),
+    // The last has counted those of all.
+    p50,
+    p99,
+    serverBusy: of((one) => one.serverBusy),
+    loadBusy: of((one) => one.loadBusy),
+    published: windows.reduce((sum, { published }) => sum + published, 0),
+  }
 }
 
 export type Kind = 'ours' | 'reference'

@@ -1,3 +1,4 @@
+import { median, sorted } from './median.ts'
 import type { Result } from './pair.ts'
 
 /** Both sides' figures, round by round. */
@@ -23,7 +24,7 @@ export interface Conditions {
   readonly machine: string
   readonly versions: Readonly<Record<string, string>>
   readonly rounds: number
-  /** Milliseconds of a window. */
+  /** Milliseconds of each load and round. */
   readonly duration: number
 }
 
@@ -41,15 +42,6 @@ const AIM_TEXT: Record<string, Record<number, string>> = {
   ws: { 1: '<= 0.85', 8: '<= 1/4', 32: '<= 1/10' },
   sse: { 1: '<= 0.85', 8: '<= 1/4', 32: '<= 1/10' },
   longpoll: { 1: '<= 1.1', 8: '<= 1', 32: '<= 1' },
-}
-
-function sorted(values: readonly number[]): number[] {
-  return [...values].sort((a, b) => a - b)
-}
-
-export function median(values: readonly number[]): number {
-  const order = sorted(values)
-  return (order[(order.length - 1) >> 1]! + order[order.length >> 1]!) / 2
 }
 
 /** The median, and from the least to the most. */
@@ -202,13 +194,13 @@ export function sectionText<N extends keyof Tables>(figures: Figures, name: N): 
   if (part === undefined) return ''
   const { node, machine, versions, rounds, duration } = part.conditions
   const packages = Object.entries(versions).map(([key, version]) => `${key} ${version}`)
-  const how = `${rounds} round${rounds === 1 ? '' : 's'}, windows of ${duration} ms; node ${node}, ${packages.join(', ')}, ${machine}`
+  const how = `${rounds} round${rounds === 1 ? '' : 's'}, ${duration} ms of each load; node ${node}, ${packages.join(', ')}, ${machine}`
   return `## ${PARTS[name].title}\n\n\`--only ${name}\`: ${how}\n\n${PARTS[name].table(part.rows as Tables[N])}\n`
 }
 
 const HEAD = `# Fan-out
 
-Written by \`npm run bench:fanout -- --publish\`. Medians over the rounds, in brackets the least and the most; where two figures stand together, ours is the first. The machine is shared: where the brackets are wide, so was the noise. Both sides ran with the plugin's module loaded, which spares both a slowness of \`process.nextTick\` in Node 20 (wire/internals.ts).
+Written by \`npm run bench:fanout -- --publish\`. In a round both sides are there, and take turns at windows of a fifth of the time, of which the median counts; the figures are medians over the rounds, in brackets the least and the most. Where two figures stand together, ours is the first. The machine is shared: where the brackets are wide, so was the noise. Both sides ran with the plugin's module loaded, which spares both a slowness of \`process.nextTick\` in Node 20 (wire/internals.ts).
 `
 
 /** All that has been measured. */
