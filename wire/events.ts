@@ -43,12 +43,11 @@ export class EventStream extends Outlet implements Sink, Held, Spoke {
   ) {
     const { bus, settings, readers, guard, heartbeat } = service
     const { log } = bus
-    const start = ask.start ?? 'now'
+    const asked = ask.start ?? 'now'
     // The place asked for, also at a hole: the gap follows with its own.
-    const place =
-      typeof start === 'string'
-        ? log.cursor(log.locate(start, ask.channels).seq)
-        : `${start.epoch}.${start.seq}`
+    const start =
+      typeof asked === 'string' ? { epoch: log.epoch, seq: log.locate(asked, ask.channels).seq } : asked
+    const place = `${start.epoch}.${start.seq}`
     const hello = `retry: ${retryCut()}\n\nevent: ready\nid: ${place}\ndata: {"cursor":"${place}"}\n\n`
 
     // Headers that are set one by one would stay in memory as long as the stream.

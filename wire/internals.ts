@@ -47,11 +47,7 @@ export function waitingBytes(stream: Writable): number {
   return Math.max(stream.writableLength, handleOf(stream)?.writeQueueSize ?? 0)
 }
 
-/**
- * What to write past a stream to: a TCP socket's own, with nothing between the two that would change the bytes, as TLS
- * does. Where nothing waits in the stream: from then on what waits in it waits behind what libuv has of it, so that
- * one look there tells of both.
- */
+/** What to write past a stream to: a TCP socket's own, with nothing between that would change the bytes, as TLS does. */
 export function plainHandle(stream: Writable): Plain | undefined {
   const handle = handleOf(stream)
   return handle?.constructor.name === 'TCP' && 'writeBuffer' in handle && 'writeQueueSize' in handle
@@ -63,7 +59,8 @@ let Request: (new () => WriteRequest) | undefined
 
 /**
  * Writes to a plain socket past its stream, for what the write itself costs: the stream's bookkeeping would come to a
- * fifth of it. Only where nothing waits; what is written to the stream later goes out behind it.
+ * fifth of it. Only where nothing waits in the stream, which is the caller's affair, and nothing in libuv; what is
+ * written to the stream later goes out behind it.
  * @param writer is told when the kernel has taken it, if that was not at once
  * @returns `waits`: it was not taken at once; `refused`: it is to be written to the stream instead
  */

@@ -9,7 +9,11 @@ export interface Slow {
 
 /** The way out to one client: it says when to wait, and watches for a client that takes nothing. */
 export abstract class Outlet {
-  /** What is written to past the stream. Undefined until the stream has sent something; null where that can't be. */
+  /**
+   * What is written to past the stream; null where that can't be. Undefined while something of ours may wait in the
+   * stream: when libuv has sent several writes at once, it tells of the first before the stream has sent what waits
+   * behind the others.
+   */
   #handle: Plain | null | undefined
   /** Listens while it is full: an idle reader has no listener of its own. */
   #onDrain: (() => void) | undefined
@@ -44,10 +48,11 @@ export abstract class Outlet {
         return
       }
     }
-    if (!this.stream.write(bytes) || this.full) this.#filled()
-    else if (this.#handle === undefined && this.stream.writableLength === 0) {
-      this.#handle = plainHandle(this.stream) ?? null
+    const room = this.stream.write(bytes)
+    if (this.#handle !== null) {
+      this.#handle = this.stream.writableLength > 0 ? undefined : (plainHandle(this.stream) ?? null)
     }
+    if (!room || this.full) this.#filled()
   }
 
   /** To be called after a write that went past this outlet. */

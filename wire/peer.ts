@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events'
 import type { FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import { NOWHERE } from '../bus/roster.ts'
@@ -112,5 +111,5 @@ export abstract class Peer extends Outlet implements Held, Spoke {
  */
 function emit(this: Owned, event: string | symbol, ...args: unknown[]): boolean {
   this[PEER].hear(event, args[0], args[1])
-  return EventEmitter.prototype.emit.call(this, event, ...args)
+  return (Object.getPrototypeOf(this) as WebSocket).emit.call(this, event, ...args)
 }

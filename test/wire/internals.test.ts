@@ -284,23 +284,6 @@ t.test('a write past the stream that fails at once is left to the stream', async
   t.equal(writePast(handle, Buffer.from('x'), nobody), 'refused')
 })
 
-// What the outlet leans on: one look at libuv's queue tells of what waits in the stream, too.
-t.test('nothing waits in a stream while nothing waits in libuv', async (t) => {
-  const { socket, client } = await pair(t)
-  const handle = plainHandle(socket)!
-  const size = 8 * 1024 * 1024
-  let open = 2
-  for (let i = 0; i < 4; i++) socket.write(Buffer.alloc(size), () => open++)
-  socket.once('drain', () => open++)
-  const look = () => t.equal(handle.writeQueueSize > 0, socket.writableLength > 0)
-  look()
-  client.resume()
-  while (open < 7) {
-    await new Promise((resolve) => setImmediate(resolve))
-    look()
-  }
-})
-
 t.test('what is no TCP socket is not written past', (t) => {
   t.equal(plainHandle(new PassThrough()), undefined)
   t.equal(plainHandle(new Socket()), undefined)
