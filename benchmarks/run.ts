@@ -2,7 +2,7 @@ import { now } from './clock.ts'
 import { type Ceiling, type Memory, measureCeiling, measureMemory } from './extras.ts'
 import { type Failure, failuresOf, isLossy } from './gates.ts'
 import { autocannon, histograms } from './peers.ts'
-import { planOf, type Section, type Settings, secondsOf } from './plan.ts'
+import { planOf, type RoundPlan, type Section, type Settings, secondsOf } from './plan.ts'
 import { type Measured, measure } from './record.ts'
 import { type Model, predict, publishingOf, type Residual, residualsOf } from './residual.ts'
 import { type Inject, Stage } from './round.ts'
@@ -72,41 +72,36 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
   const stage = new Stage(settings.url, inject, full && limits.alone)
   const stop = () => stage.end()
   signal.addEventListener('abort', stop)
-  const kept: Measured[] = []
-  const failures: Failure[] = []
-  let repeated = 0
+  const found = new Map<Block, Believed>()
   let memory: Memory[] = []
   let ceiling: Ceiling[] = []
   try {
-    const plans = sections.flatMap(({ blocks }) => blocks.flat())
+    const titles = new Map(
+      sections.flatMap(({ title, blocks }) =>
+        blocks.map((block, index) => [block, `${title}, block ${index + 1} of ${blocks.length}`] as const),
+      ),
+    )
     const after = full ? MEMORY + 3 * limits.ceiling : 0
-    const secondsFrom = (place: number) =>
-      plans.slice(place).reduce((sum, plan) => sum + secondsOf(plan), after)
-    const end = now() + Math.max(MOST, 1.1 * secondsFrom(0)) * 1e6
-    stage.prepare(plans.length)
-    for (const { title, blocks } of sections) {
-      for (const [index, block] of blocks.entries()) {
-        const found = await believed(
-          async (attempt) => {
-            const measured: Measured[] = []
-            for (const plan of block) {
-              const place = plans.indexOf(plan)
-              const again = ', repeated'.repeat(attempt)
-              progress(
-                `${title}, block ${index + 1} of ${blocks.length}${again}: ${plan.variant.name}; ${clock(secondsFrom(place))} left`,
-              )
-              measured.push(measure(await stage.run(plan, plans.length - place - 1), histogram))
-            }
-            return measured
-          },
-          settings.quick ? 0 : limits.repeats,
-          () => now() + secondsFrom(plans.indexOf(block[0]!)) * 1e6 < end,
-        )
-        kept.push(...found.rounds)
-        failures.push(...found.failures)
-        repeated += found.repeated
-      }
-    }
+    const secondsTo = (plans: Block) => plans.reduce((sum, plan) => sum + secondsOf(plan), after)
+    const all = [...titles.keys()]
+    const end = now() + Math.max(MOST, 1.1 * secondsTo(all.flat())) * 1e6
+    stage.prepare(all.flat().length)
+    await believed(
+      all,
+      async (block, attempt, rest) => {
+        const measured: Measured[] = []
+        for (const [place, plan] of block.entries()) {
+          const left = [...block.slice(place), ...rest.flat()]
+          const again = ', repeated'.repeat(attempt)
+          progress(`${titles.get(block)}${again}: ${plan.variant.name}; ${clock(secondsTo(left))} left`)
+          measured.push(measure(await stage.run(plan, left.length - 1), histogram))
+        }
+        return measured
+      },
+      found,
+      settings.quick ? 0 : limits.repeats,
+      (block) => now() + secondsTo(block) * 1e6 < end,
+    )
     if (full) {
       progress(`Memory of idle subscribers; ${clock(after)} left`)
       memory = await measureMemory(stage, settings, limits.idle)
@@ -119,46 +114,63 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
     signal.removeEventListener('abort', stop)
     await stage.end()
   }
+  // In the order of the plan, whatever was run again.
+  const kept = sections.flatMap(({ blocks }) => blocks.flatMap((block) => found.get(block) ?? []))
+  const rounds = kept.flatMap((one) => one.rounds)
   return {
     settings,
     sections,
-    rounds: kept,
-    failures,
-    repeated,
+    rounds,
+    failures: kept.flatMap((one) => one.failures),
+    repeated: kept.reduce((sum, one) => sum + one.repeated, 0),
     memory,
     ceiling,
-    residuals: settings.url === undefined ? residuals(sections, kept, model) : [],
+    residuals: settings.url === undefined ? residualsIn(sections, rounds, model) : [],
     partial: signal.aborted,
   }
 }
 
+type Block = readonly RoundPlan[]
+
 /** A block's rounds, as they are kept. */
-export interface Block {
+export interface Believed {
   readonly rounds: readonly Measured[]
   readonly failures: readonly Failure[]
   readonly repeated: number
 }
 
 /**
- * Runs a block, and again where the machine has disturbed it: all of it, since its rounds are compared with each other.
- * What was lost stays lost.
- * @param measured its rounds; `attempt` counts from 0
- * @param inTime whether there is time for another
+ * Runs blocks, and again those that the machine has disturbed: all of such a block, since its rounds are compared with
+ * each other, and when all others have run, since what disturbs a machine lasts for a while. What was lost stays lost.
+ * @param run one block; `attempt` counts from 0, and `rest` comes after it
+ * @param found takes what is kept of each, its last attempt
+ * @param inTime whether there is time to run this one again
  */
-export async function believed(
-  measured: (attempt: number) => Promise<readonly Measured[]>,
+export async function believed<B>(
+  blocks: readonly B[],
+  run: (block: B, attempt: number, rest: readonly B[]) => Promise<readonly Measured[]>,
+  found: Map<B, Believed>,
   repeats: number,
-  inTime: () => boolean = () => true,
-): Promise<Block> {
-  for (let repeated = 0; ; repeated++) {
-    const rounds = await measured(repeated)
+  inTime: (block: B) => boolean = () => true,
+): Promise<void> {
+  const queue = blocks.map((block) => ({ block, attempt: 0 }))
+  for (const [place, { block, attempt }] of queue.entries()) {
+    if (attempt > 0 && !inTime(block)) continue
+    const rest = queue.slice(place + 1).map((other) => other.block)
+    const rounds = await run(block, attempt, rest)
     const failures = rounds.flatMap(failuresOf)
+    found.set(block, { rounds, failures, repeated: attempt })
     const again = failures.some(({ kind }) => kind === 'outside') && !rounds.some(isLossy)
-    if (!again || repeated === repeats || !inTime()) return { rounds, failures, repeated }
+    if (again && attempt < repeats) queue.push({ block, attempt: attempt + 1 })
   }
 }
 
-function residuals(sections: readonly Section[], rounds: readonly Measured[], model: Model): Residual[] {
+/** The model beside all that was measured. */
+export function residualsIn(
+  sections: readonly Section[],
+  rounds: readonly Measured[],
+  model: Model = predict,
+): Residual[] {
   return sections.flatMap(({ name, blocks }) =>
     blocks[0]!.flatMap(({ variant, workload }) => {
       const own = rounds.filter((round) => round.section === name && round.variant === variant.name)

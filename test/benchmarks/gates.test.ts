@@ -5,7 +5,7 @@ import { headersOf } from '../../benchmarks/profiles.ts'
 import { Answers, type HttpAnswer } from '../../benchmarks/readers/answers.ts'
 import { clientFrame, Frames } from '../../benchmarks/readers/ws.ts'
 import type { Measured, Quality } from '../../benchmarks/record.ts'
-import { believed } from '../../benchmarks/run.ts'
+import { type Believed, believed } from '../../benchmarks/run.ts'
 import { show, table } from '../../benchmarks/table.ts'
 import { textFrame } from '../../bus/forms.ts'
 
@@ -46,28 +46,67 @@ t.test('what is wrong with a run stands; what disturbs it is told apart', async 
   t.notOk(atFloor(round({ latency: null })))
 })
 
-t.test('a block that was disturbed is run again, all of it; one that is wrong stands', async (t) => {
-  const quiet = round({})
-  const disturbed = round({}, { lagP99: 30 })
-  const spoilt = round({ missed: 1 }, { lagP99: 30 })
-  const block = async (repeats: number, ...attempts: Measured[][]) => {
-    const seen: number[] = []
-    const { rounds, failures, repeated } = await believed(async (attempt) => {
-      seen.push(attempt)
-      return attempts[attempt]!
-    }, repeats)
+t.test(
+  'blocks that were disturbed are run again, whole, after the others; one that is wrong stands',
+  async (t) => {
+    const quiet = round({})
+    const disturbed = round({}, { lagP99: 30 })
+    const spoilt = round({ missed: 1 }, { lagP99: 30 })
+    /** What was run, in its order, with what was still to come; and what was kept of each. */
+    const run = async (
+      repeats: number,
+      attempts: Record<string, Measured[][]>,
+      inTime?: (name: string) => boolean,
+    ) => {
+      const ran: string[] = []
+      const found = new Map<string, Believed>()
+      await believed(
+        Object.keys(attempts),
+        async (name, attempt, rest) => {
+          ran.push(`${name}${attempt} ${rest.join('')}`.trim())
+          return attempts[name]![attempt]!
+        },
+        found,
+        repeats,
+        inTime,
+      )
+      const kept = [...found].map(([name, { rounds, failures, repeated }]) => {
+        t.equal(rounds, attempts[name]![repeated])
+        return [name, repeated, ...failures.map(({ kind }) => kind)]
+      })
+      return { ran, kept }
+    }
+    t.same(await run(2, { a: [[quiet, quiet]] }), { ran: ['a0'], kept: [['a', 0]] })
+    const some = { a: [[quiet, disturbed], [disturbed], [quiet]], b: [[quiet]], c: [[disturbed], [quiet]] }
+    t.same(await run(2, some), {
+      ran: ['a0 bc', 'b0 ca', 'c0 a', 'a1 c', 'c1 a', 'a2'],
+      kept: [
+        ['a', 2],
+        ['b', 0],
+        ['c', 1],
+      ],
+    })
     t.same(
-      seen,
-      Array.from({ length: repeated + 1 }, (_, i) => i),
+      (await run(2, { a: [[disturbed], [disturbed], [disturbed]] })).kept,
+      [['a', 2, 'outside']],
+      'twice at most',
     )
-    return [attempts.indexOf(rounds as Measured[]), failures.map(({ kind }) => kind)]
-  }
-  t.same(await block(2, [quiet, quiet]), [0, []])
-  t.same(await block(2, [quiet, disturbed], [quiet, quiet]), [1, []])
-  t.same(await block(2, [disturbed], [disturbed], [disturbed]), [2, ['outside']], 'twice at most')
-  t.same(await block(0, [disturbed, disturbed]), [0, ['outside', 'outside']], 'a quick run repeats none')
-  t.same(await block(2, [disturbed, spoilt]), [0, ['outside', 'wrong', 'outside']])
-})
+    const none = await run(0, { a: [[disturbed, disturbed]] })
+    t.same(none, { ran: ['a0'], kept: [['a', 0, 'outside', 'outside']] }, 'a quick run repeats none')
+    const lost = await run(2, { a: [[disturbed, spoilt]] })
+    t.same(lost, { ran: ['a0'], kept: [['a', 0, 'outside', 'wrong', 'outside']] })
+    const short = await run(2, some, (name) => name === 'c')
+    t.same(
+      short.kept,
+      [
+        ['a', 0, 'outside'],
+        ['b', 0],
+        ['c', 1],
+      ],
+      'one that takes too long leaves time for another',
+    )
+  },
+)
 
 t.test('a payload carries its number', async (t) => {
   t.equal(payloadOf(42, 12), '00000042xxxx')
