@@ -1,13 +1,16 @@
 import * as model from '../model/advice.ts'
+import type * as cpu from '../model/cpu.ts'
 import { headersOf } from './profiles.ts'
 
 /** The advice of the model, in words, with the coefficients of a run: pure. */
 
 export type { Need } from '../model/advice.ts'
 
-export interface Coefficients extends model.Coefficients {
+/** With where they were measured. */
+export interface Coefficients extends cpu.Coefficients {
   readonly subscribers: number
-  readonly rate: number
+  /** The least and the most messages a second to each. */
+  readonly rates: readonly [number, number]
 }
 
 export interface Candidate extends Omit<model.Candidate, 'binding' | 'change'> {
@@ -30,40 +33,41 @@ const HEADERS: model.RequestHeaders = {
 
 /** What of a run's figures is needed. */
 interface Results {
-  settings: { subscribers: number; rate: number }
-  summaries: readonly {
-    section: string
-    variant: string
-    cpu: { total: { value: number } | null; idle: number | null; marginal: number | null }
-  }[]
+  settings: { subscribers: number; rate: number; rtt: number }
+  sections: readonly { name: string; rate: number; rtt: number }[]
+  summaries: readonly { section: string; variant: string; cpu: { own: { value: number } | null } }[]
 }
 
-export function coefficientsOf({ settings: { subscribers, rate }, summaries }: Results): Coefficients {
-  const headline = summaries.filter(({ section, cpu }) => section === 'headline' && cpu.total !== null)
-  const known = (figure: (cpu: Results['summaries'][0]['cpu']) => number | null) =>
-    new Map(
-      headline.flatMap(({ variant, cpu }) => {
-        const value = figure(cpu)
-        return value === null ? [] : [[variant, value] as const]
-      }),
-    )
-  const idle = known((cpu) => cpu.idle)
-  const marginal = known((cpu) => cpu.marginal)
-  // Of the measured intervals the shortest: what a process does by itself is the least part there.
-  const fastest = idle.get('poll 100 ms')
-  const polls = [...marginal].filter(([name]) => name.startsWith('poll'))
-  const mean = polls.reduce((sum, [, value]) => sum + value, 0) / polls.length
-  for (const interval of model.INTERVALS) {
-    const name = model.pollName(interval)
-    if (polls.length > 0 && !marginal.has(name)) marginal.set(name, mean)
+const HELD: readonly cpu.Held[] = ['longpoll', 'sse', 'ws']
+
+export function coefficientsOf({ settings, sections, summaries }: Results): Coefficients {
+  const measured = new Set(summaries.filter(({ cpu }) => cpu.own !== null).map(({ section }) => section))
+  const rates = new Map(
+    sections
+      .filter(({ name, rtt }) => rtt === settings.rtt && measured.has(name))
+      .map(({ name, rate }) => [name, rate]),
+  )
+  const points = (name: string, polls: boolean): cpu.Point[] => {
+    const own = summaries.flatMap(({ section, variant, cpu }) => {
+      const rate = rates.get(section)
+      return variant === name && rate !== undefined && cpu.own !== null ? [{ rate, cpu: cpu.own.value }] : []
+    })
+    own.sort((a, b) => a.rate - b.rate)
+    // Of a run at one rate: a push for nobody costs nothing, a poll for nothing as much as any.
+    return own.length === 1 ? [{ rate: 0, cpu: polls ? own[0]!.cpu : 0 }, ...own] : own
   }
+  const polls = [...new Set(summaries.map(({ variant }) => variant))].flatMap((name) => {
+    const interval = model.intervalOf(name)
+    return interval === undefined ? [] : [[interval, points(name, true)] as const]
+  })
+  const known = <T>(entries: readonly (readonly [T, cpu.Point[]])[]) =>
+    new Map(entries.filter(([, own]) => own.length > 0))
+  const all = [...rates.values()]
   return {
-    subscribers,
-    rate,
-    perDelivery: known((cpu) => cpu.total!.value),
-    idle,
-    marginal,
-    perRequest: fastest === undefined ? undefined : fastest / 10,
+    subscribers: settings.subscribers,
+    rates: [Math.min(...all), Math.max(...all)],
+    held: known(HELD.map((way) => [way, points(way, false)])),
+    polls: known(polls),
   }
 }
 

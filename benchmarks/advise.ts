@@ -129,7 +129,9 @@ function adviceText(
     return [...lines, 'No transport fits: the budget is below the way itself.', ''].join('\n')
   const extrapolated =
     coefficients !== undefined &&
-    (need.subscribers > 2 * coefficients.subscribers || need.rate > 4 * coefficients.rate)
+    (need.subscribers > 2 * coefficients.subscribers ||
+      need.rate < coefficients.rates[0] ||
+      need.rate > coefficients.rates[1])
   const priced = candidates.every(({ price }) => price !== null)
   const part = users / need.subscribers
   lines.push(
@@ -169,9 +171,13 @@ function adviceText(
     coefficients === undefined
       ? 'CPU is not told: give --results with a file of bench --json from your machine.'
       : extrapolated
-        ? `* extrapolated: measured were ${coefficients.subscribers} subscribers at ${coefficients.rate} messages/s.`
+        ? `* extrapolated: measured were ${coefficients.subscribers} subscribers at ${ratesText(coefficients.rates)} messages/s.`
         : 'CPU by the coefficients of that file.',
     '',
   )
   return lines.join('\n')
+}
+
+function ratesText([least, most]: Coefficients['rates']): string {
+  return least === most ? String(most) : `${least} to ${most}`
 }

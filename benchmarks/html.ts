@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { coefficientsOf, PRICES } from './advice.ts'
+import { sectionsOf } from './json.ts'
 import { mapOf, mappedOf } from './map.ts'
 import { uplotFiles } from './peers.ts'
 import { plotsOf } from './plots.ts'
@@ -14,8 +15,15 @@ export async function pageOf(outcome: Outcome): Promise<string> {
   const plots = plotsOf(outcome)
   const { settings } = outcome
   const all = summariesOf(outcome)
-  const coefficients = coefficientsOf({ settings: settings.workload, summaries: all })
-  const priced = ['longpoll', 'sse', 'ws'].every((name) => coefficients.marginal.has(name))
+  const coefficients = coefficientsOf({
+    settings: settings.workload,
+    sections: sectionsOf(outcome),
+    summaries: all,
+  })
+  const priced =
+    coefficients.rates[0] < coefficients.rates[1] &&
+    coefficients.held.size === 3 &&
+    coefficients.polls.size > 0
   const summaries = all.filter(
     ({ section, bytes, variant }) =>
       section === 'headline' && bytes !== null && settings.variants.some(({ name }) => name === variant),

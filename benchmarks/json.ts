@@ -4,7 +4,7 @@ import { passed } from './run.ts'
 import { rankingOf, summariesOf } from './summary.ts'
 
 /** Grows with every change that a reader of the file would notice. */
-export const FORMAT = 1
+export const FORMAT = 2
 
 /** The outcome for programs, as `results.schema.json` beside this file describes it. */
 export function resultsOf(outcome: Outcome, date: Date) {
@@ -27,12 +27,7 @@ export function resultsOf(outcome: Outcome, date: Date) {
       quick: settings.quick,
       url: settings.url?.href ?? null,
     },
-    sections: outcome.sections.map(({ name, title, blocks }) => ({
-      name,
-      title,
-      rate: blocks[0]![0]!.workload.rate,
-      rtt: blocks[0]![0]!.workload.rtt,
-    })),
+    sections: sectionsOf(outcome),
     summaries: summariesOf(outcome),
     ranking: rankingOf(outcome),
     residuals,
@@ -41,6 +36,16 @@ export function resultsOf(outcome: Outcome, date: Date) {
     failures,
     rounds,
   }
+}
+
+/** What each section is of. */
+export function sectionsOf({ sections }: Pick<Outcome, 'sections'>) {
+  return sections.map(({ name, title, blocks }) => ({
+    name,
+    title,
+    rate: blocks[0]![0]!.workload.rate,
+    rtt: blocks[0]![0]!.workload.rtt,
+  }))
 }
 
 export type Results = ReturnType<typeof resultsOf>

@@ -57,14 +57,21 @@ export function mapOf(mapped: Mapped, coefficients: Coefficients | undefined): s
     }
   }
   const [right, bottom] = [LEFT + columns * width, TOP + rows * height]
+  const xOf = (power: number) =>
+    (LEFT + width / 2 + ((power - RATES[0]) / (RATES[1] - RATES[0])) * (columns - 1) * width).toFixed(1)
   const across = powers(RATES).map((power) => {
-    const x = LEFT + width / 2 + ((power - RATES[0]) / (RATES[1] - RATES[0])) * (columns - 1) * width
-    return `<path d="M${x.toFixed(1)} ${bottom}v5"/><text x="${x.toFixed(1)}" y="${bottom + 19}" text-anchor="middle">${power < 0 ? (10 ** power).toFixed(-power) : 10 ** power}</text>`
+    const x = xOf(power)
+    return `<path d="M${x} ${bottom}v5"/><text x="${x}" y="${bottom + 19}" text-anchor="middle">${power < 0 ? (10 ** power).toFixed(-power) : 10 ** power}</text>`
   })
   const up = powers(DELAYS).map((power) => {
     const y = TOP + height / 2 + ((DELAYS[1] - power) / (DELAYS[1] - DELAYS[0])) * (rows - 1) * height
     return `<path d="M${LEFT} ${y.toFixed(1)}h-5"/><text x="${LEFT - 9}" y="${(y + 4).toFixed(1)}" text-anchor="end">${power < 0 ? `${10 ** (power + 3)} ms` : `${10 ** power} s`}</text>`
   })
+  const most = Math.log10(coefficients?.rates[1] ?? 0)
+  const edge =
+    most >= RATES[0] && most < RATES[1]
+      ? `<g class="edge"><path d="M${xOf(most)} ${TOP}V${bottom}" stroke-dasharray="3 4"/><text x="${xOf(most)}" y="${bottom - 9}" dx="7">CPU extrapolated</text></g>`
+      : ''
   const shown = (Object.keys(COLORS) as Way[]).filter((way) => found.has(way))
   const legend = [
     ...shown.map((way) => [`fill="${COLORS[way]}" stroke="none"`, NAMES[way]]),
@@ -75,10 +82,10 @@ export function mapOf(mapped: Mapped, coefficients: Coefficients | undefined): s
   )
   const middle = TOP + (rows * height) / 2
   return `<svg shape-rendering="crispEdges" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${right + 14} ${bottom + 76}" role="img" aria-label="The cheapest transport, over message rate and the delay that may be">
-<style>text{font:13px system-ui,sans-serif;fill:#1b1d21}path,.frame,rect[fill=none]{fill:none;stroke:#1b1d21}@media(prefers-color-scheme:dark){text{fill:#e6e6e6}path,.frame,rect[fill=none]{stroke:#e6e6e6}}</style>
+<style>text{font:13px system-ui,sans-serif;fill:#1b1d21}path,.frame,rect[fill=none]{fill:none;stroke:#1b1d21}@media(prefers-color-scheme:dark){text{fill:#e6e6e6}path,.frame,rect[fill=none]{stroke:#e6e6e6}}.edge text{fill:#1b1d21}.edge path{stroke:#1b1d21}</style>
 ${cells.join('')}
 <rect class="frame" x="${LEFT}" y="${TOP}" width="${columns * width}" height="${rows * height}"/>
-${across.join('')}${up.join('')}
+${across.join('')}${up.join('')}${edge}
 <text x="${(LEFT + right) / 2}" y="${bottom + 40}" text-anchor="middle">messages/s to a subscriber</text>
 <text transform="translate(16 ${middle}) rotate(-90)" text-anchor="middle">delay that 99 % may have</text>
 ${legend.join('')}

@@ -73,6 +73,9 @@ const RTT = { rtt: 40, rounds: 3, subscribers: 16 }
 /** Rates of the crossover, in parts of the headline's, and the rounds of each. */
 const RATES = { parts: [0.2, 4], rounds: 1 }
 
+/** Blocks of the idle section; after the first without polls, which take so much that one round tells it. */
+const IDLE_ROUNDS = 3
+
 export function pollVariant(interval: number): Variant {
   return { name: pollName(interval), kind: 'poll', interval, pause: false }
 }
@@ -93,7 +96,20 @@ export function planOf(settings: Settings): Section[] {
   if (url !== undefined) return [headline]
   if (quick) return [headline]
 
-  const idle = section('idle', 'Idle: nothing is published', settings, variants, { ...workload, rate: 0 }, 1)
+  const still = { ...workload, rate: 0 }
+  const quiet = (part: readonly Variant[], rounds: number, first?: number) =>
+    section(
+      'idle',
+      'Idle: nothing is published',
+      settings,
+      [...part, variantOf(undefined)],
+      still,
+      rounds,
+      first,
+    )
+  const held = variants.filter(({ kind }) => kind !== 'poll')
+  const all = quiet(variants, 1)
+  const idle = { ...all, blocks: [...all.blocks, ...quiet(held, IDLE_ROUNDS - 1, 1).blocks] }
   const rates = RATES.parts.map((part) => {
     const rate = workload.rate * part
     return section(
@@ -133,8 +149,10 @@ function section(
   variants: readonly Variant[],
   workload: Workload,
   rounds: number,
+  first = 0,
 ): Section {
-  const blocks = Array.from({ length: rounds }, (_, block) => {
+  const blocks = Array.from({ length: rounds }, (_, index) => {
+    const block = first + index
     const own = seedOf(seed, block)
     const round = (variant: Variant): RoundPlan => ({
       section: name,

@@ -1,11 +1,14 @@
+import { cpuOf } from '../model/cpu.ts'
 import { LONG_POLL_LOAD, longPollBytes, longPollLoad, longPollQuantile } from '../model/longpoll.ts'
 import { pollBytes, pollQuantile } from '../model/poll.ts'
 import { joinedQuantile } from '../model/push.ts'
 import { randomOf } from '../model/random.ts'
 import { simulateLongPoll } from '../model/simulation.ts'
+import { coefficientsOf } from './advice.ts'
+import { sectionsOf } from './json.ts'
 import type { Variant, Workload } from './plan.ts'
 import { CURVE, type Measured } from './record.ts'
-import { exchangeBytes, type Publishing, publishingOf, pushBytes, timesOf } from './residual.ts'
+import { exchangeBytes, type Publishing, publishingOf, pushBytes, rowOf, timesOf } from './residual.ts'
 import type { Outcome } from './run.ts'
 import { type Estimate, meanOf, medianEstimate } from './statistics.ts'
 import { type Summary, summariesOf } from './summary.ts'
@@ -97,7 +100,7 @@ function quantileOf(
   const { rate, wait, channels, subscribers } = workload
   const readers = channels === 'shared' ? subscribers : 1
   const times = rounds.map((round) => timesOf(round, publishing))
-  const [turn, write, pace, request] = (['turn', 'write', 'pace', 'request'] as const).map((name) =>
+  const [turn, write, read, request] = (['turn', 'write', 'read', 'request'] as const).map((name) =>
     meanOf(times.map((one) => one[name])),
   ) as [number, number, number, number]
   if (variant.kind === 'poll')
@@ -116,15 +119,21 @@ function quantileOf(
     const found = simulateLongPoll({ ...polling, messages: 2000, random: randomOf(1) })
     return (p) => (turn + found.quantile(p)) * 1e3
   }
-  return (p) => (turn + joinedQuantile({ rate, oneWay, readers, write: pace }, p)) * 1e3
+  return (p) => (turn + joinedQuantile(rowOf(workload, rate, oneWay, { write, read }), p)) * 1e3
 }
 
-/** Rates of the lines from model and fit. */
+/** Rates of the lines from the model, and between what was measured. */
 const RATES = Array.from({ length: 17 }, (_, i) => 10 ** (-2 + i / 4))
 
 function crossoverPlots(outcome: Outcome): Plot[] {
   const { variants, workload } = outcome.settings
-  const summaries = summariesOf(outcome).filter(({ section }) => /^(headline|rate )/.test(section))
+  const all = summariesOf(outcome)
+  const summaries = all.filter(({ section }) => /^(headline|rate )/.test(section))
+  const coefficients = coefficientsOf({
+    settings: workload,
+    sections: sectionsOf(outcome),
+    summaries: all,
+  })
   const rateOf = (section: string) =>
     outcome.sections.find(({ name }) => name === section)!.blocks[0]![0]!.workload.rate
   const points = (variant: Variant, figure: (summary: Summary) => Estimate | null): Series[] => {
@@ -134,6 +143,8 @@ function crossoverPlots(outcome: Outcome): Plot[] {
         const estimate = figure(summary)
         return estimate === null ? [] : [{ rate: rateOf(summary.section), ...estimate }]
       })
+      // The axis has no place for nothing.
+      .filter(({ value }) => value > 0)
       .sort((a, b) => a.rate - b.rate)
     if (own.length === 0) return []
     return [
@@ -149,15 +160,28 @@ function crossoverPlots(outcome: Outcome): Plot[] {
       },
     ]
   }
-  const line = (variant: Variant, label: string, of: (rate: number) => number): Series => ({
+  const line = (
+    variant: Variant,
+    label: string,
+    of: (rate: number) => number,
+    rates: readonly number[] = RATES,
+  ): Series => ({
     label: `${variant.name}, ${label}`,
     color: colorOf(variants, variant.name),
     line: true,
     dash: true,
     hollow: true,
-    x: RATES,
-    y: RATES.map(of),
+    x: rates,
+    y: rates.map(of),
   })
+  const between = (variant: Variant): Series[] => {
+    const { kind, interval } = variant
+    const cpu = (rate: number) => kind && cpuOf({ way: kind, interval }, rate, coefficients)
+    const known = RATES.filter((rate) => (cpu(rate) ?? 0) > 0)
+    return known.length === 0 || coefficients.rates[0] === coefficients.rates[1]
+      ? []
+      : [{ ...line(variant, 'between', (rate) => cpu(rate)!, known), line: false }]
+  }
   const x = { label: 'messages/s to a subscriber' }
   return [
     {
@@ -174,18 +198,10 @@ function crossoverPlots(outcome: Outcome): Plot[] {
     {
       id: 'cpu-rate',
       title: 'Server CPU a subscriber and second',
-      note: 'Points are measured, with intervals of 95 % where there is more than one round; hollow ones are of the fit: idle cost and slope.',
+      note: 'Without what the server takes with nobody there. Points are measured, with intervals of 95 % where there is more than one round; hollow ones lie on the straight lines between them, and beyond.',
       x,
       y: { label: 'µs/s' },
-      series: variants.flatMap((variant) => {
-        const fit = summaries.find((summary) => summary.variant === variant.name)?.cpu
-        return [
-          ...points(variant, ({ cpu }) => cpu.perSecond && times(cpu.perSecond, 1 / workload.subscribers)),
-          ...(fit?.idle == null || fit.marginal === null
-            ? []
-            : [{ ...line(variant, 'fit', (rate) => fit.idle! + fit.marginal! * rate), line: false }]),
-        ]
-      }),
+      series: variants.flatMap((variant) => [...points(variant, ({ cpu }) => cpu.own), ...between(variant)]),
     },
   ]
 }

@@ -1,6 +1,7 @@
 import { coefficientsOf, PRICES } from './advice.ts'
 import type { Results } from './json.ts'
 import { mapOf, mappedOf } from './map.ts'
+import type { Estimate } from './statistics.ts'
 import type { Summary } from './summary.ts'
 import { show } from './table.ts'
 
@@ -31,7 +32,7 @@ export function answerTable({ summaries, memory, settings }: Published): string 
         show(bytes?.both?.value),
         show(wireBytes(bytes)),
         show(cpu.total?.value),
-        show(cpu.idle),
+        idleText(cpu.idle),
         show(
           held === undefined
             ? null
@@ -56,14 +57,19 @@ export function answerTable({ summaries, memory, settings }: Published): string 
   )
 }
 
+/** What can't be told from nothing is told by its bound. */
+function idleText(idle: Estimate | null): string {
+  return idle?.low != null && idle.low <= 0 ? `< ${show(idle.high)}` : show(idle?.value)
+}
+
 function wireBytes(bytes: Summary['bytes']): number | null {
   if (bytes?.both == null || bytes.tcpModelled === null) return null
   return bytes.both.value + bytes.tcpModelled.value
 }
 
 /** The picture, beside which this stands: what it is of. */
-export function picture({ settings, summaries }: Published): string {
-  return mapOf(settings, coefficientsOf({ settings, summaries }))
+export function picture(results: Published): string {
+  return mapOf(results.settings, coefficientsOf(results))
 }
 
 /** What stands in the README, between its markers. */

@@ -6,16 +6,16 @@ import { uplotFiles } from './peers.ts'
 import { planOf } from './plan.ts'
 import { type Published, picture, resultsText, withResults } from './publication.ts'
 import { report } from './report.ts'
-import { type Outcome, passed, run } from './run.ts'
+import { type Outcome, passed, residualsIn, run } from './run.ts'
 
 /**
  * One run into the repository: `npm run bench:publish`. It takes the flags of bench, and is run in the root. With
- * `--again` alone nothing is measured: what is written from `results.json` is written anew.
+ * `--again` alone nothing is measured: what follows from the rounds in `results.json` is reckoned and written anew.
  */
 
 const FOLDER = 'benchmarks/results'
 
-async function measured(args: string[], options: BenchOptions): Promise<Outcome> {
+async function measured(args: string[], options: BenchOptions): Promise<void> {
   const interrupt = new AbortController()
   process.once('SIGINT', () => interrupt.abort())
   process.once('SIGTERM', () => interrupt.abort())
@@ -28,18 +28,19 @@ async function measured(args: string[], options: BenchOptions): Promise<Outcome>
     process.stderr.write('Interrupted: nothing was written\n')
     process.exit(130)
   }
-  const results = { ...resultsOf(outcome, new Date()), args }
-  await writeFile(`${FOLDER}/results.json`, `${JSON.stringify(results, null, 1)}\n`)
-  return outcome
+  await write({ ...resultsOf(outcome, new Date()), args })
 }
 
 /** What the file's run was. */
-function outcomeOf({ args, rounds, failures, repeated, residuals, memory, ceiling }: Published): Outcome {
+function outcomeOf({ args, rounds, failures, repeated, memory, ceiling }: Published): Outcome {
   const settings = readBench([...args]) as BenchOptions
   const sections = planOf(settings)
+  const residuals = residualsIn(sections, rounds)
   return { settings, sections, rounds, failures, repeated, residuals, memory, ceiling, partial: false }
 }
 
+const write = (results: Published) =>
+  writeFile(`${FOLDER}/results.json`, `${JSON.stringify(results, null, 1)}\n`)
 const read = async () => JSON.parse(await readFile(`${FOLDER}/results.json`, 'utf8')) as Published
 const args = process.argv.slice(2)
 if (args[0] !== '--again') {
@@ -53,8 +54,11 @@ if (args[0] !== '--again') {
   await uplotFiles()
   await measured(args, options)
 }
-const results = await read()
-const outcome = outcomeOf(results)
+const before = await read()
+const outcome = outcomeOf(before)
+const { date, machine, versions } = before
+const results = { ...resultsOf(outcome, new Date(date)), machine, versions, args: before.args }
+await write(results)
 await writeFile(`${FOLDER}/RESULTS.md`, resultsText(results, report(outcome)))
 await writeFile(`${FOLDER}/results.html`, await pageOf(outcome))
 await writeFile(`${FOLDER}/cheapest.svg`, picture(results))

@@ -107,7 +107,7 @@ function sectionTables(summaries: readonly Summary[]): string[] {
       summaries.map(({ variant, cpu, serverUtilisation, serverDelayP99, loadUtilisation, loadWaited }) => [
         variant,
         within(cpu.total),
-        show(cpu.idle),
+        within(cpu.idle),
         show(cpu.marginal),
         show(cpu.perSecond && cpu.perSecond.value / 1000),
         show(serverUtilisation === null ? null : serverUtilisation * 100),

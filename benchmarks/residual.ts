@@ -7,7 +7,7 @@ import {
   longPollRequests,
 } from '../model/longpoll.ts'
 import { type ExchangeBytes, pollBytes, pollDelay, pollRequests } from '../model/poll.ts'
-import { pushRequests, takenDelay } from '../model/push.ts'
+import { type Push, pushRequests, takenDelay } from '../model/push.ts'
 import { randomOf } from '../model/random.ts'
 import { simulateLongPoll } from '../model/simulation.ts'
 import { failuresOf } from './gates.ts'
@@ -104,8 +104,8 @@ export interface Times {
   readonly turn: number
   /** s */
   readonly write: number
-  /** From reader to reader in a row of streams: s, or where that is longer what the load takes to read from one. */
-  readonly pace: number
+  /** r: what the load takes to read from one of its streams. */
+  readonly read: number
   /** s_r */
   readonly request: number
 }
@@ -120,7 +120,7 @@ export function timesOf({ work, requests, deliveries, publishes }: Measured, pub
   return {
     turn: publishing.turn + ahead,
     write,
-    pace: Math.max(write, read),
+    read,
     request: Math.max(0, rest) / Math.max(1, requests! * deliveries),
   }
 }
@@ -171,10 +171,21 @@ export const predict: Model = (variant, workload, measured, publishing) => {
     }
   }
   return {
-    delay: (takenDelay({ rate, oneWay, readers, write: times.pace }) + times.turn) * 1e3,
+    delay: (takenDelay(rowOf(workload, rate, oneWay, times)) + times.turn) * 1e3,
     requests: pushRequests(rate, session),
     bytes: pushBytes(variant.kind, workload, rate),
   }
+}
+
+/** A row of streams: one process reads for all, and of the way to it what the network does not take is its waking. */
+export function rowOf(
+  { channels, subscribers, rtt }: Workload,
+  rate: number,
+  oneWay: number,
+  { write, read }: Pick<Times, 'write' | 'read'>,
+): Push {
+  const readers = channels === 'shared' ? subscribers : 1
+  return { rate, oneWay, readers, write, shared: { wake: Math.max(0, oneWay - rtt / 2e3), read } }
 }
 
 /** Fewer do not tell how far the figures scatter. */

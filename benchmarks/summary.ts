@@ -31,10 +31,12 @@ export interface Summary {
   readonly cpu: {
     /** Microseconds a delivery, what publishing takes included; of an idle subscriber and second; of one delivery more. */
     readonly total: Estimate | null
-    readonly idle: number | null
+    readonly idle: Estimate | null
     readonly marginal: number | null
     /** Microseconds a second. */
     readonly perSecond: Estimate | null
+    /** Microseconds a subscriber and second, without what the same takes with nobody there, where that was measured. */
+    readonly own: Estimate | null
   }
   readonly serverUtilisation: number | null
   readonly serverDelayP99: number | null
@@ -57,7 +59,9 @@ export function summariesOf({ sections, rounds, settings }: Outcome): Summary[] 
   return sections.flatMap((section) =>
     namesOf(section).flatMap((variant) => {
       const own = rounds.filter((round) => round.section === section.name && round.variant === variant)
-      return own.length === 0 ? [] : [summaryOf(own, rounds, settings.workload.subscribers)]
+      if (own.length === 0) return []
+      const { subscribers } = section.blocks[0]![0]!.workload
+      return [summaryOf(own, rounds, subscribers, settings.workload.subscribers)]
     }),
   )
 }
@@ -72,7 +76,13 @@ function namesOf({ blocks }: Section): string[] {
   return names.sort((a, b) => place(a) - place(b) || a.localeCompare(b, 'en', { numeric: true }))
 }
 
-function summaryOf(own: readonly Measured[], all: readonly Measured[], subscribers: number): Summary {
+/** @param subscribers of this section @param idle of the one in which nothing is published */
+function summaryOf(
+  own: readonly Measured[],
+  all: readonly Measured[],
+  subscribers: number,
+  idle: number,
+): Summary {
   const { section, variant } = own[0]!
   const estimate = (figure: (round: Measured) => number | null) => {
     const values = own.map(figure).filter((value) => value !== null)
@@ -108,9 +118,10 @@ function summaryOf(own: readonly Measured[], all: readonly Measured[], subscribe
           ) as Summary['bytes']),
     cpu: {
       total: estimate(({ cpuPerDelivery }) => cpuPerDelivery),
-      idle: idleOf(same, subscribers),
+      idle: idleOf(variant, all, idle),
       marginal: marginalOf(same),
       perSecond: estimate(({ cpuPerSecond }) => cpuPerSecond),
+      own: estimate((round) => ownOf(round, all, subscribers)),
     },
     serverUtilisation: worst(({ server }) => server?.utilisation ?? null),
     serverDelayP99: worst(({ server }) => server?.delayP99 ?? null),
@@ -124,10 +135,27 @@ function sum(rounds: readonly Measured[], figure: (round: Measured) => number): 
   return rounds.reduce((total, round) => total + figure(round), 0)
 }
 
+/** Of one round, beside that of its block in which nobody was there; in a run that has none, as it is. */
+function ownOf(
+  { section, block, variant, cpuPerSecond }: Measured,
+  all: readonly Measured[],
+  subscribers: number,
+): number | null {
+  if (cpuPerSecond === null || variant === PUBLISH_ONLY) return null
+  const nobody = all.find(
+    (round) => round.section === section && round.block === block && round.variant === PUBLISH_ONLY,
+  )
+  if (nobody === undefined && all.some((round) => round.variant === PUBLISH_ONLY)) return null
+  return (cpuPerSecond - (nobody?.cpuPerSecond ?? 0)) / subscribers
+}
+
 /** Microseconds of CPU that an idle subscriber takes in a second, where that was measured. */
-function idleOf(rounds: readonly Measured[], subscribers: number): number | null {
-  const idle = rounds.find(({ section, cpuPerSecond }) => section === 'idle' && cpuPerSecond !== null)
-  return idle === undefined ? null : idle.cpuPerSecond! / subscribers
+function idleOf(variant: string, all: readonly Measured[], subscribers: number): Estimate | null {
+  const values = all
+    .filter((round) => round.section === 'idle' && round.variant === variant)
+    .map((round) => ownOf(round, all, subscribers))
+    .filter((value) => value !== null)
+  return values.length === 0 ? null : meanEstimate(values)
 }
 
 /** The slope of CPU over deliveries; it needs three rates. */

@@ -1,5 +1,6 @@
 /** Which transports can do what is asked for, what each of them costs, and where that turns round. */
 import { exchangeHeaders, pushHeaders, SSE_BEAT, WS_BEAT } from './bytes.ts'
+import { type Coefficients, cpuOf } from './cpu.ts'
 import { exchangeOf, pushOf, type Shape } from './exchange.ts'
 import { longPollEmptyShare, longPollQuantile, longPollRequests } from './longpoll.ts'
 import { pollEmptyShare, pollQuantile, pollRequests } from './poll.ts'
@@ -21,17 +22,6 @@ export interface Need {
   readonly tabs: number
   /** After which a proxy on the way cuts an idle connection. */
   readonly proxyIdle: number
-}
-
-/** What the theory can't know, measured on some machine: microseconds of server CPU, by the transport's name. */
-export interface Coefficients {
-  /** Of a delivery, all else included, at the rate that was measured. */
-  readonly perDelivery: ReadonlyMap<string, number>
-  /** Of a subscriber and second to whom nothing comes, and of one delivery more: right at other rates, too. */
-  readonly idle: ReadonlyMap<string, number>
-  readonly marginal: ReadonlyMap<string, number>
-  /** Of a request for nothing, or nearly: polls of any interval are reckoned by it. */
-  readonly perRequest: number | undefined
 }
 
 /** Of a month, in any currency. */
@@ -112,6 +102,12 @@ interface Choice {
 
 export function pollName(interval: number): string {
   return interval < 1 ? `poll ${Math.round(interval * 1000)} ms` : `poll ${interval} s`
+}
+
+/** The interval of a poll of this name, in seconds; undefined: it is another's. */
+export function intervalOf(name: string): number | undefined {
+  const [, count, unit] = /^poll ([\d.]+) (ms|s)$/.exec(name) ?? []
+  return count === undefined ? undefined : Number(count) / (unit === 'ms' ? 1e3 : 1)
 }
 
 function nameOf({ way, interval }: Choice): string {
@@ -218,20 +214,6 @@ function bytesOf(choice: Choice, need: Need, headers: RequestHeaders): { both: n
 function coresOf(choice: Choice, need: Need, coefficients: Coefficients | undefined): number | null {
   const each = coefficients && cpuOf(choice, need.rate, coefficients)
   return each === undefined ? null : (need.subscribers * each) / 1e6
-}
-
-/** Microseconds of CPU of a subscriber and second. */
-function cpuOf(choice: Choice, rate: number, coefficients: Coefficients): number | undefined {
-  const { perDelivery, idle, marginal, perRequest } = coefficients
-  const name = nameOf(choice)
-  if (choice.way === 'poll' && perRequest !== undefined) {
-    return perRequest / choice.interval + rate * (marginal.get(name) ?? 0)
-  }
-  const still = idle.get(name)
-  const more = marginal.get(name)
-  if (still !== undefined && more !== undefined) return Math.max(0, still + rate * more)
-  const all = perDelivery.get(name)
-  return all === undefined ? undefined : rate * all
 }
 
 /** Of a month, for all subscribers. */

@@ -14,6 +14,14 @@
  * of the time, never more than all of it, and never behind by more than a row. A message that finds it busy waits
  * U(0, D) for the row's end (Poisson arrivals see time averages, and all rows take the same).
  *
+ * **One process that reads for all**, as a load generator does. From the row's first write it takes w to wake up, which
+ * is a part of d: only the first reader waits for all of that. The others are read one in r, as they stand in the row,
+ * and none before it has been written. So the k-th has the message, after the row began, at
+ *
+ *     d − w + max(max(w, r) + s + (k − 1)r, ks + r)
+ *
+ * Readers of their own wake each for itself: d + ks.
+ *
  * Times are in seconds, rates a second.
  */
 export interface Push {
@@ -25,6 +33,8 @@ export interface Push {
   readonly readers: number
   /** s: the server's time for a write. */
   readonly write: number
+  /** Where one process reads for all: w, and r. */
+  readonly shared?: { readonly wake: number; readonly read: number }
 }
 
 /** ρ: the share of the time that the server would write, message by message. From 1 on it falls behind. */
@@ -52,39 +62,47 @@ export function joinedDelay(push: Push): number {
   return oneWay + ((readers + 1) * write) / 2 + (joinedBusy(push) * readers * write) / 2
 }
 
+/** When each reader of a row has the message, from the row's beginning. */
+function reached({ oneWay, readers, write, shared }: Push): number[] {
+  return Array.from({ length: readers }, (_, before) => {
+    const written = (before + 1) * write
+    if (shared === undefined) return oneWay + written
+    const { wake, read } = shared
+    return oneWay - wake + Math.max(Math.max(wake, read) + write + before * read, written + read)
+  })
+}
+
 /**
  * Delay from the moment at which the server takes the message, which is later than its arrival where it finds the
  * server busy: a server of one thread takes nothing while it writes a row, so from then on nothing is waited for.
  */
-export function takenDelay({ oneWay, readers, write }: Push): number {
-  return oneWay + ((readers + 1) * write) / 2
+export function takenDelay(push: Push): number {
+  return reached(push).reduce((sum, at) => sum + at, 0) / push.readers
 }
 
 /**
- * A quantile of the delay from arrival on: the place in the row is k s with k = 1 … N, each as likely, and the wait is 0 or U(0, D).
- * Their sum has no closed inverse; its distribution grows, so it is halved down to a part in 10^12.
+ * A quantile of the delay from arrival on: the place in the row is each as likely, and the wait is 0 or U(0, D). Their
+ * sum has no closed inverse; its distribution grows, so it is halved down to a part in 10^12.
  * @param q from 0 to 1
  */
 export function joinedQuantile(push: Push, q: number): number {
-  const { oneWay, readers, write } = push
-  const row = readers * write
+  const row = push.readers * push.write
   const busy = joinedBusy(push)
+  const places = reached(push)
   const below = (x: number) => {
     let sum = 0
-    for (let k = 1; k <= readers; k++) {
-      const left = x - k * write
-      if (left >= 0) sum += 1 - busy + busy * Math.min(1, left / row)
-    }
-    return sum / readers
+    for (const place of places) if (x >= place) sum += 1 - busy + busy * Math.min(1, (x - place) / row)
+    return sum / places.length
   }
   let low = 0
-  let high = 2 * row
-  while (high - low > row * 1e-12) {
+  let high = places.at(-1)! + row
+  const fine = high * 1e-12
+  while (high - low > fine) {
     const middle = (low + high) / 2
     if (below(middle) >= q) high = middle
     else low = middle
   }
-  return oneWay + high
+  return high
 }
 
 /** Requests a message: a connection's one request, spread over its life. @param session seconds */

@@ -295,9 +295,8 @@ async function run(window: Window): Promise<Counted> {
     }
     publish(outstanding)
   } else {
-    for (let i = 0; now() < end; i++) {
+    for (let due = began, i = 1; due < end; due = began + (i++ * 1e6) / rate) {
       // Timers may fire early: the last stretch is spun.
-      const due = began + (i * 1e6) / rate
       while (now() < due - 2000) await new Promise((resolve) => setTimeout(resolve, 1))
       while (now() < due) await new Promise((resolve) => setImmediate(resolve))
       publish(1)

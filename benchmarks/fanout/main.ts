@@ -22,7 +22,7 @@ import type { TransportName } from './server.ts'
 const HELP = `Usage: npm run bench:fanout -- [options]
 
   --rounds N     rounds of each pair (7; at least 5 for a figure to be quoted)
-  --duration MS  of each load and round, in windows of a fifth by turns (1000)
+  --duration MS  of each load and round, by turns (1000)
   --only NAMES   of: fanout, open, poll, memory, curves (all)
   --json FILE    the figures
   --publish      puts them into benchmarks/results, beside what stands there of the other parts
@@ -82,8 +82,14 @@ interface Load {
 
 type More = Parameters<typeof Pair.start>[3]
 
-/** Windows of a load and round: the machine's own ups and downs are longer, and meet both sides. */
-const SLICES = 5
+/**
+ * Windows of a load and round: the machine's own ups and downs are longer, and meet both sides. In a window there must
+ * be many turns of a closed loop, each of which is as long as its deliveries take; those of a long poll are requests.
+ */
+function slicesOf(transport: TransportName, readers: number, outstanding: number): number {
+  const turn = readers * outstanding * (transport === 'longpoll' ? 4 : 1)
+  return turn <= 1000 ? 5 : 1
+}
 
 /** The loads, each in slices at which the sides take turns while all of them are there. */
 async function windows<K extends Kind>(
@@ -103,9 +109,10 @@ async function windows<K extends Kind>(
       await pair.run({ outstanding: 8, rate: 0, duration: Math.max(duration, 1000) })
     }
     for (const { outstanding = 0, rate = 0 } of loads) {
-      const length = (rate > 0 ? Math.max(duration, 30_000 / rate) : duration) / SLICES
+      const count = slicesOf(transport, readers, outstanding)
+      const length = (rate > 0 ? Math.max(duration, 30_000 / rate) : duration) / count
       const slices = new Map(kinds.map((kind) => [kind, [] as Result[]]))
-      for (let slice = 0; slice < SLICES; slice++) {
+      for (let slice = 0; slice < count; slice++) {
         for (const kind of slice % 2 === 0 ? kinds : kinds.toReversed()) {
           const window = { outstanding, rate, duration: length, more: slice > 0 }
           slices.get(kind)!.push(await pairs.get(kind)!.run(window))
@@ -114,7 +121,7 @@ async function windows<K extends Kind>(
       for (const kind of kinds) results[kind].push(joined(slices.get(kind)!))
     }
   } finally {
-    for (const pair of pairs.values()) await pair.stop()
+    await Promise.allSettled([...pairs.values()].map((pair) => pair.stop()))
   }
   return results
 }

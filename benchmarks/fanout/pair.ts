@@ -121,8 +121,9 @@ export class Pair {
 
   async stop(): Promise<void> {
     for (const child of [this.#load, this.#server]) {
+      if (child.exitCode !== null || child.signalCode !== null) continue
       const gone = once(child, 'exit')
-      child.disconnect()
+      if (child.connected) child.disconnect()
       await gone
     }
   }

@@ -45,13 +45,16 @@ t.test('the whole plan', async (t) => {
       ['rtt', 3, 5],
       ['rate 1', 1, 7],
       ['rate 20', 1, 7],
-      ['idle', 1, 6],
+      ['idle', 3, 7],
     ],
   )
   const seconds = sections
     .flatMap(({ blocks }) => blocks.flat())
     .reduce((sum, plan) => sum + secondsOf(plan), 0)
-  t.ok(seconds < 11 * 60, `${seconds} s`)
+  t.ok(seconds < 12 * 60, `${seconds} s`)
+  const still = sections.at(-1)!.blocks.map((block) => block.map(({ variant }) => variant.name).sort())
+  t.same(still[2], ['longpoll', PUBLISH_ONLY, 'sse', 'ws'], 'polls are told by one round')
+  t.same(still[1], still[2])
   const names = sections[0]!.blocks.map((block) => block.map(({ variant }) => variant.name))
   t.ok(names.every((list) => list.includes(AGAIN) && list.includes(PUBLISH_ONLY)))
   t.ok(new Set(names.map(String)).size > 4, 'the order is another in each block')

@@ -51,7 +51,7 @@ t.test('what a run does not have is a dash', async (t) => {
     atFloor: false,
   }
   const settings = { ...results.settings, variants: ['poll 7 s'] }
-  const cpu = { total: null, idle: null, marginal: null, perSecond: null }
+  const cpu = { total: null, idle: null, marginal: null, perSecond: null, own: null }
   const few = { ...results, settings, summaries: [{ ...little, cpu }], memory: [] }
   t.match(answerTable(few), /\| poll 7 s \| – \(–\) \| – \| – \| – \| – \| – \| – \| {2}\|/)
   t.match(withResults(readme, few), /poll 7 s/)
@@ -66,5 +66,12 @@ t.test('the map: all that is asked for, and none where nothing keeps the delay',
   }
   t.equal(mapOf({ payload: 200, rtt: 40 }, undefined), svg, 'a round trip of 40 ms, where the run had none')
   t.notOk(mapOf({ payload: 200, rtt: 1000 }, undefined) === svg)
+  t.notMatch(svg, /extrapolated/)
+  const measured = (most: number) => {
+    const coefficients = { subscribers: 1, rates: [0, most], held: new Map(), polls: new Map() } as const
+    return mapOf({ payload: 200, rtt: 40 }, coefficients)
+  }
+  t.match(measured(20), /CPU extrapolated<\/text>/)
+  t.notMatch(measured(1000), /extrapolated/, 'the map ends there')
   t.notMatch(svg, /https?:\/\/(?!www\.w3\.org)/, 'it needs nothing else')
 })

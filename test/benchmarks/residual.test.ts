@@ -45,18 +45,17 @@ t.test('what publishing takes is no part of a request', async (t) => {
 
   const held = round({ work: work(0.65, 0.1) })
   t.same(timesOf(held, { active: 0.001, turn: 0.0003 }), {
-    ...{ turn: 0.0003, write: 20e-6, pace: 20e-6, request: 100e-6 },
+    ...{ turn: 0.0003, write: 20e-6, read: 0, request: 100e-6 },
   })
   t.same(timesOf(round({ work: work(0.01, 0.1) }), NONE).request, 0, 'not below nothing')
-  const slow = { ...held, work: { ...held.work!, ahead: 0.0001, read: 30e-6 } }
-  t.match(
-    timesOf(slow, NONE),
-    { turn: 0.0001, write: 20e-6, pace: 30e-6 },
-    'the load is slower than the server',
-  )
-  // d + p + (N + 1)s / 2 with s = 20 µs.
+  const ahead = { ...held, work: { ...held.work!, ahead: 0.0001, read: 30e-6 } }
+  t.match(timesOf(ahead, NONE), { turn: 0.0001, write: 20e-6, read: 30e-6 })
+  // Each is reached as it is written, every 20 µs, but the first six, while the load wakes: that is done after 100.
+  const row = Array.from({ length: 100 }, (_, before) => Math.max(0.12, 0.02 * (before + 1)))
   const { delay } = predict(ws, workload, stream, { active: 0, turn: 0.0003 })!
-  t.ok(Math.abs(delay - (0.1 + 0.3 + (101 * 0.02) / 2)) < 1e-9)
+  t.ok(Math.abs(delay - 0.3 - row.reduce((a, b) => a + b) / 100) < 1e-9)
+  const far = predict(ws, { ...workload, rtt: 0.08 }, stream, { active: 0, turn: 0.0003 })!
+  t.ok(far.delay > delay, 'what the network takes of the way, all wait for')
 })
 
 t.test('what the model takes from a round, for each transport', async (t) => {

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { type Coefficients, cheapest, type Need, rank, turnsOf } from '../../model/advice.ts'
+import { cheapest, intervalOf, type Need, pollName, rank, turnsOf } from '../../model/advice.ts'
+import type { Coefficients } from '../../model/cpu.ts'
 
 const NEED: Need = {
   subscribers: 20_000,
@@ -118,47 +119,47 @@ t.test('a tie is within five parts of a hundred', async (t) => {
 })
 
 t.test('CPU by the coefficients that were measured', async (t) => {
-  const perDelivery = new Map([
-    ['ws', 40],
-    ['poll 250 ms', 400],
-  ])
-  const cores = (perRequest: number | undefined) =>
-    Object.fromEntries(
-      of({}, { perDelivery, perRequest, idle: new Map(), marginal: new Map() }).candidates.map(
-        ({ name, cores }) => [name, cores],
-      ),
-    )
-  t.same(cores(100), {
+  const line = (cpu: number) => [
+    { rate: 0, cpu: 0 },
+    { rate: 1, cpu },
+  ]
+  const flat = [0, 1].map((rate) => ({ rate, cpu: 100 }))
+  const coefficients = { held: new Map([['ws', line(40)] as const]), polls: new Map([[1, flat]]) }
+  t.same(Object.fromEntries(of({}, coefficients).candidates.map(({ name, cores }) => [name, cores])), {
     ws: (20_000 * 0.1 * 40) / 1e6,
     sse: null,
     longpoll: null,
     'poll 250 ms': (20_000 * 4 * 100) / 1e6,
   })
-  t.equal(cores(undefined)['poll 250 ms'], (20_000 * 0.1 * 400) / 1e6)
 })
 
 t.test('the cheapest is the first of the ranking, by price where all CPU is known, else by bytes', (t) => {
-  const ways = ['poll 250 ms', 'longpoll', 'sse', 'ws']
-  const coefficients = (cpu: number): Coefficients => ({
-    perDelivery: new Map(ways.map((name) => [name, name === 'ws' ? cpu : 1e-6])),
-    idle: new Map(),
-    marginal: new Map(),
-    perRequest: 1e-6,
-  })
+  const coefficients = (cpu: number): Coefficients => {
+    const line = (most: number) => [0, 1].map((rate) => ({ rate, cpu: rate * most }))
+    return {
+      held: new Map([
+        ['longpoll', line(1e-6)],
+        ['sse', line(1e-6)],
+        ['ws', line(cpu)],
+      ]),
+      polls: new Map([[1, line(1e-6)]]),
+    }
+  }
   const prices = { gigabyte: 0.09, core: 25 }
   for (const known of [undefined, coefficients(1e-6), coefficients(1e7)]) {
     const { candidates } = rank(NEED, HEADERS, known, prices)
     t.equal(cheapest(NEED, HEADERS, known, prices), candidates[0]!.way)
     t.equal(candidates[0]!.price === null, known === undefined)
   }
-  const slopes = { ...coefficients(1e7), idle: new Map([['ws', 1]]), marginal: new Map([['ws', 2]]) }
-  const { candidates } = rank(NEED, HEADERS, slopes)
-  const found = candidates.find(({ name }) => name === 'ws')!.cores!
-  const wanted = (NEED.subscribers * (1 + NEED.rate * 2)) / 1e6
-  t.ok(Math.abs(found - wanted) < 1e-12, 'idle and slope go before what one delivery took')
   t.equal(cheapest(NEED, HEADERS), 'ws')
   t.equal(cheapest(NEED, HEADERS, coefficients(1e-6), prices), 'ws')
   t.not(cheapest(NEED, HEADERS, coefficients(1e7), prices), 'ws', 'a CPU that is dear')
   t.equal(cheapest({ ...NEED, latency: 0 }, HEADERS), undefined, 'none fits')
+  t.end()
+})
+
+t.test('names of polls, and back', (t) => {
+  for (const interval of [0.1, 0.25, 1, 60]) t.equal(intervalOf(pollName(interval)), interval)
+  for (const name of ['ws', 'poll', 'poll soon', 'publish only']) t.equal(intervalOf(name), undefined)
   t.end()
 })

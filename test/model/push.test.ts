@@ -77,3 +77,36 @@ t.test('from when it is taken, only its row counts', (t) => {
   t.ok(takenDelay(push) < joinedDelay(push))
   t.end()
 })
+
+t.test('one process that reads for all: only the first waits for it to wake', (t) => {
+  /** Reads one after the other, each once it is there. */
+  const follow = (wake: number, write: number, read: number, readers: number) => {
+    const at: number[] = []
+    for (let k = 1; k <= readers; k++) {
+      const free = k === 1 ? wake + write : at[k - 2]! + read
+      at.push(Math.max(free, k * write + read))
+    }
+    return at
+  }
+  for (const [wake, write, read] of [
+    [0.3, 0.018, 0.011],
+    [0.3, 0.01, 0.012],
+    [0.001, 0.02, 0.01],
+    [0, 0.01, 0.01],
+  ] as const) {
+    const push = { rate: 0.001, oneWay: wake + 5, readers: 100, write, shared: { wake, read } }
+    const all = follow(wake, write, read, 100).map((at) => at + 5)
+    near(t, takenDelay(push), all.reduce((a, b) => a + b) / 100, 1e-12, `${wake}, ${write}, ${read}`)
+    const middle = all.toSorted((a, b) => a - b)[49]!
+    near(t, joinedQuantile(push, 0.495), middle, 1e-6, 'one in the middle, where nothing waits')
+  }
+  const alone = { rate: 1, oneWay: 0.3, readers: 1, write: 0.02 }
+  near(
+    t,
+    takenDelay({ ...alone, shared: { wake: 0.3, read: 0.01 } }),
+    takenDelay(alone),
+    1e-12,
+    'of one it is the same',
+  )
+  t.end()
+})
