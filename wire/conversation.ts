@@ -35,8 +35,11 @@ export class Conversation {
   readonly #stream: SocketStream
   /** Where the frames of the raw form go. */
   readonly #rawChannel: string | undefined
+  /** What takes back the permits of subscribe frames, which count until the channel is unsubscribed. */
+  #permits: Map<string, () => void> | undefined
   readonly #waiting: Incoming[] = []
   #busy = false
+  #ref: string | undefined
   /** A frame has ended the socket: those behind it are not handled. */
   #refused = false
 
@@ -56,6 +59,11 @@ export class Conversation {
     this.#ws = ws
     this.#stream = stream
     this.#rawChannel = stream.raw ? stream.channels[0] : undefined
+  }
+
+  /** The ref of the subscribe frame whose channel is being replayed. */
+  get ref(): string | undefined {
+    return this.#ref
   }
 
   /** A frame came in. */
@@ -115,12 +123,18 @@ export class Conversation {
           action: 'subscribe',
           channels: [channel],
         })
-        if (permit !== undefined) stream.permit(channel, permit)
+        if (permit !== undefined) {
+          this.#permits ??= new Map()
+          this.#permits.set(channel, this.#service.readers.permit(stream, permit))
+        }
+        this.#ref = ref
         await stream.subscribe(channel, start, ref)
         return
       }
       case 'unsubscribe':
         if (!stream.channels.includes(frame.channel)) throw new ERR_NOT_SUBSCRIBED(frame.channel)
+        this.#permits?.get(frame.channel)?.()
+        this.#permits?.delete(frame.channel)
         stream.unsubscribe(frame.channel, ref)
         return
       case 'ping':

@@ -23,10 +23,6 @@ export class SocketStream extends Peer implements Sink {
   readonly #path: string | undefined
   /** Not before the client has said something: most never do. */
   #conversation: Conversation | undefined
-  /** The ref of the subscribe frame whose channel is being replayed. */
-  #ref: string | undefined
-  /** What takes back the permits of subscribe frames. */
-  #permits: Map<string, () => void> | undefined
 
   constructor(service: Service, request: FastifyRequest, ws: WebSocket, ask: Ask) {
     super(service, request, ws)
@@ -73,7 +69,7 @@ export class SocketStream extends Peer implements Sink {
       this.close(4010, cursor)
       return
     }
-    const more = channel === undefined ? '' : `,"channel":"${channel}"${this.#refOf(this.#ref)}`
+    const more = channel === undefined ? '' : `,"channel":"${channel}"${refOf(this.#conversation?.ref)}`
     this.#send(`{"type":"gap","reason":"${reason}","cursor":"${cursor}"${more}}`)
   }
 
@@ -83,16 +79,11 @@ export class SocketStream extends Peer implements Sink {
 
   /** Answers a client's frame. @param ref its text, as it was sent */
   answer(type: string, ref: string | undefined, members: string): void {
-    this.#send(`{"type":"${type}"${this.#refOf(ref)}${members}}`)
-  }
-
-  #refOf(ref: string | undefined): string {
-    return ref === undefined ? '' : `,"ref":${ref}`
+    this.#send(`{"type":"${type}"${refOf(ref)}${members}}`)
   }
 
   /** Reads this channel, too. Resolves when its replay has been sent, or the socket has ended. */
   subscribe(channel: string, start: Start, ref: string | undefined): Promise<void> {
-    this.#ref = ref
     return new Promise((resolve) => {
       this.#reader.add(channel, start, () => {
         this.answer('subscribed', ref, `,"channel":"${channel}","cursor":"${this.cursor}"`)
@@ -103,15 +94,7 @@ export class SocketStream extends Peer implements Sink {
 
   unsubscribe(channel: string, ref: string | undefined): void {
     this.#reader.remove(channel)
-    this.#permits?.get(channel)?.()
-    this.#permits?.delete(channel)
     this.answer('unsubscribed', ref, `,"channel":"${channel}"`)
-  }
-
-  /** The permit of a subscribe frame: it counts until the channel is unsubscribed. */
-  permit(channel: string, permit: AbortSignal): void {
-    this.#permits ??= new Map()
-    this.#permits.set(channel, this.service.readers.permit(this, permit))
   }
 
   protected override message(data: Buffer, binary: boolean): void {
@@ -126,4 +109,8 @@ export class SocketStream extends Peer implements Sink {
   protected override ended(): void {
     this.#reader.end()
   }
+}
+
+function refOf(ref: string | undefined): string {
+  return ref === undefined ? '' : `,"ref":${ref}`
 }
