@@ -8,7 +8,15 @@ import { coefficientsOf } from './advice.ts'
 import { sectionsOf } from './json.ts'
 import type { Variant, Workload } from './plan.ts'
 import { CURVE, type Measured } from './record.ts'
-import { exchangeBytes, type Publishing, publishingOf, pushBytes, rowOf, timesOf } from './residual.ts'
+import {
+  awakeOf,
+  exchangeBytes,
+  type Publishing,
+  publishingOf,
+  pushBytes,
+  rowOf,
+  timesOf,
+} from './residual.ts'
 import type { Outcome } from './run.ts'
 import { type Estimate, meanOf, medianEstimate } from './statistics.ts'
 import { type Summary, summariesOf } from './summary.ts'
@@ -115,9 +123,10 @@ function quantileOf(
       request,
       write,
     }
-    if (longPollLoad(polling) <= LONG_POLL_LOAD) return (p) => (turn + longPollQuantile(polling, p)) * 1e3
+    const more = turn - awakeOf(rowOf(workload, rate, oneWay, { write, read }))
+    if (longPollLoad(polling) <= LONG_POLL_LOAD) return (p) => (more + longPollQuantile(polling, p)) * 1e3
     const found = simulateLongPoll({ ...polling, messages: 2000, random: randomOf(1) })
-    return (p) => (turn + found.quantile(p)) * 1e3
+    return (p) => (more + found.quantile(p)) * 1e3
   }
   return (p) => (turn + joinedQuantile(rowOf(workload, rate, oneWay, { write, read }), p)) * 1e3
 }

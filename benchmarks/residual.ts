@@ -153,10 +153,11 @@ export const predict: Model = (variant, workload, measured, publishing) => {
   if (variant.kind === 'longpoll') {
     const { request, write } = times
     const polling = { rate, oneWay, gap: trips.http, wait, readers, request, write }
+    const more = times.turn - awakeOf(rowOf(workload, rate, oneWay, times))
     const bytes = longPollBytes(polling, exchangeBytes('longpoll', workload))
     if (longPollLoad(polling) <= LONG_POLL_LOAD) {
       return {
-        delay: (longPollDelay(polling) + times.turn) * 1e3,
+        delay: (longPollDelay(polling) + more) * 1e3,
         requests: longPollRequests(polling),
         bytes,
       }
@@ -165,7 +166,7 @@ export const predict: Model = (variant, workload, measured, publishing) => {
     const { empty, full, message } = exchangeBytes('longpoll', workload)
     const exchange = found.emptyShare * empty + (1 - found.emptyShare) * full
     return {
-      delay: (found.delay + times.turn) * 1e3,
+      delay: (found.delay + more) * 1e3,
       requests: found.requests,
       bytes: found.requests * exchange + message,
     }
@@ -186,6 +187,12 @@ export function rowOf(
 ): Push {
   const readers = channels === 'shared' ? subscribers : 1
   return { rate, oneWay, readers, write, shared: { wake: Math.max(0, oneWay - rtt / 2e3), read } }
+}
+
+/** What a row takes less than if each of its readers had to wake: the models of long polls know nothing of processes. */
+export function awakeOf(row: Push): number {
+  const { shared: _, ...apart } = row
+  return takenDelay(apart) - takenDelay(row)
 }
 
 /** Fewer do not tell how far the figures scatter. */

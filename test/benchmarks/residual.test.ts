@@ -2,7 +2,7 @@ import t from 'tap'
 import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
 import { PUBLISH_ONLY, planOf, pollVariant, variantOf } from '../../benchmarks/plan.ts'
 import type { Measured } from '../../benchmarks/record.ts'
-import { predict, publishingOf, residualsOf, timesOf } from '../../benchmarks/residual.ts'
+import { awakeOf, predict, publishingOf, residualsOf, rowOf, timesOf } from '../../benchmarks/residual.ts'
 
 const { workload, ...settings } = readBench(['--quick']) as BenchOptions
 const ws = variantOf('ws')
@@ -56,6 +56,12 @@ t.test('what publishing takes is no part of a request', async (t) => {
   t.ok(Math.abs(delay - 0.3 - row.reduce((a, b) => a + b) / 100) < 1e-9)
   const far = predict(ws, { ...workload, rtt: 0.08 }, stream, { active: 0, turn: 0.0003 })!
   t.ok(far.delay > delay, 'what the network takes of the way, all wait for')
+
+  // A long poll's model has each of them wait.
+  const saved = (rtt: number) => awakeOf(rowOf({ ...workload, rtt }, 5, 0.0001, { write: 20e-6, read: 0 }))
+  const apart = 0.1 + (101 * 0.02) / 2
+  t.ok(Math.abs(saved(0) * 1e3 - (apart - row.reduce((a, b) => a + b) / 100)) < 1e-9)
+  t.ok(Math.abs(saved(0.2)) < 1e-12, 'all of the way is the network’s')
 })
 
 t.test('what the model takes from a round, for each transport', async (t) => {
