@@ -70,7 +70,7 @@ export function mapOf(mapped: Mapped, coefficients: Coefficients | undefined): s
   const most = Math.log10(coefficients?.rates[1] ?? 0)
   const edge =
     most >= RATES[0] && most < RATES[1]
-      ? `<g class="edge"><path d="M${xOf(most)} ${TOP}V${bottom}" stroke-dasharray="3 4"/><text x="${xOf(most)}" y="${bottom - 9}" dx="7">CPU extrapolated</text></g>`
+      ? `<g class="edge"><path d="M${xOf(most)} ${TOP}V${bottom}" stroke-dasharray="3 4"/><text x="${xOf(most)}" y="${TOP + 17}" dx="7">CPU extrapolated</text></g>`
       : ''
   const shown = (Object.keys(COLORS) as Way[]).filter((way) => found.has(way))
   const legend = [
