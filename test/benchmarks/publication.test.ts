@@ -55,6 +55,11 @@ t.test('what a run does not have is a dash', async (t) => {
   const few = { ...results, settings, summaries: [{ ...little, cpu }], memory: [] }
   t.match(answerTable(few), /\| poll 7 s \| – \(–\) \| – \| – \| – \| – \| – \| – \| {2}\|/)
   t.match(withResults(readme, few), /poll 7 s/)
+  const idle = (value: number, low: number | null, high: number | null) =>
+    answerTable({ ...few, summaries: [{ ...little, cpu: { ...cpu, idle: { value, low, high } } }] })
+  t.match(idle(40, 30, 50), /\| 40\.0 \| – \|/)
+  t.match(idle(40, null, null), /\| 40\.0 \| – \|/, 'of one round')
+  t.match(idle(-5, -20, 12), /\| < 12\.0 \| – \|/, 'what can’t be told from nothing')
   t.notMatch(withResults(readme, { ...results, ranking: [] }), /times the bytes of WebSocket/)
   t.throws(() => withResults('# Nothing', results), /has no <!--/)
 })
