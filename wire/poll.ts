@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Batch } from '../bus/batch.ts'
 import { PAGE_FRAME } from '../bus/forms.ts'
 import type { Bound } from '../bus/log.ts'
 import type { View } from '../bus/view.ts'
@@ -51,10 +52,10 @@ export class Poll {
     if (first === undefined) return false
     this.#service.meter?.delivered(this.#transport, batch.entries.length)
     if (this.#raw) {
-      this.#tag(etagOf(log.cursor(first.seq)))
+      this.#tag(first.seq)
       sendRaw(this.reply, log, first)
     } else {
-      this.#tag(batch.as(tag))
+      this.#tag(batch)
       sendPage(this.reply, batch)
     }
     return true
@@ -63,7 +64,7 @@ export class Poll {
   /** Answers that nothing stands after a place: the client goes on from the head. */
   nothing(asked: number): void {
     const { log } = this.#service.bus
-    this.#tag(etagOf(log.cursor(log.head)))
+    this.#tag(log.head)
     sendNothing(this.request, this.reply, log, asked)
   }
 
@@ -74,13 +75,15 @@ export class Poll {
       this.nothing(log.head)
       return
     }
-    this.#tag(etagOf(log.cursor(log.head)))
+    this.#tag(log.head)
     sendPage(this.reply, log.nothing)
   }
 
   /** A poll's answer can be asked for again by its tag; one that was waited for can't. */
-  #tag(etag: string): void {
-    if (this.#transport === 'poll') this.reply.header('etag', etag)
+  #tag(place: Batch | number): void {
+    if (this.#transport !== 'poll') return
+    const { log } = this.#service.bus
+    this.reply.header('etag', typeof place === 'number' ? etagOf(log.cursor(place)) : place.as(tag))
   }
 }
 

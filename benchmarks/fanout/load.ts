@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { Histogram } from './histogram.ts'
 import type { TransportName } from './server.ts'
 
 /*
@@ -45,31 +46,6 @@ export interface Counted {
 /** In no head, no envelope, and no length of a frame of the sizes that are sent here. */
 const MARK = '!'.charCodeAt(0)
 const now = (): number => Number(process.hrtime.bigint() / 1000n)
-
-/** Counts by microseconds, a bucket each 2 % of the value. */
-class Histogram {
-  readonly #counts = new Uint32Array(1200)
-  #total = 0
-
-  record(value: number, times: number): void {
-    this.#counts[Math.round(Math.log(Math.max(1, value)) / Math.log(1.02))]! += times
-    this.#total += times
-  }
-
-  quantile(q: number): number {
-    let left = q * this.#total
-    for (const [bucket, count] of this.#counts.entries()) {
-      left -= count
-      if (left <= 0) return 1.02 ** bucket
-    }
-    return Number.NaN
-  }
-
-  clear(): void {
-    this.#counts.fill(0)
-    this.#total = 0
-  }
-}
 
 const start: Start = JSON.parse(process.argv[2]!)
 const perMessage = start.readers / start.channels
