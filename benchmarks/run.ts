@@ -88,19 +88,14 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
     stage.prepare(all.flat().length)
     await believed(
       all,
-      async (block, attempt, rest) => {
-        const measured: Measured[] = []
-        for (const [place, plan] of block.entries()) {
-          const left = [...block.slice(place), ...rest.flat()]
-          const again = ', repeated'.repeat(attempt)
-          progress(`${titles.get(block)}${again}: ${plan.variant.name}; ${clock(secondsTo(left))} left`)
-          measured.push(measure(await stage.run(plan, left.length - 1), histogram))
-        }
-        return measured
+      async (plan, block, attempt, left) => {
+        const again = ', repeated'.repeat(attempt)
+        progress(`${titles.get(block)}${again}: ${plan.variant.name}; ${clock(secondsTo(left))} left`)
+        return measure(await stage.run(plan, left.length - 1), histogram)
       },
       found,
       settings.quick ? 0 : limits.repeats,
-      (block) => now() + secondsTo(block) * 1e6 < end,
+      (plans) => now() + secondsTo(plans) * 1e6 < end,
     )
     if (full) {
       progress(`Memory of idle subscribers; ${clock(after)} left`)
@@ -141,27 +136,38 @@ export interface Believed {
 
 /**
  * Runs blocks, and again those that the machine has disturbed: all of such a block, since its rounds are compared with
- * each other, and when all others have run, since what disturbs a machine lasts for a while. What was lost stays lost.
- * @param run one block; `attempt` counts from 0, and `rest` comes after it
- * @param found takes what is kept of each, its last attempt
- * @param inTime whether there is time to run this one again
+ * each other, and when all others have run, since what disturbs a machine lasts for a while. Where there is time to run
+ * it again, the rest of it is left out. What was lost stays lost.
+ * @param run one round; `attempt` counts from 0, and `left` begins with it
+ * @param found takes what is kept of each block, its last attempt
+ * @param inTime whether there is time for all these
  */
-export async function believed<B>(
-  blocks: readonly B[],
-  run: (block: B, attempt: number, rest: readonly B[]) => Promise<readonly Measured[]>,
-  found: Map<B, Believed>,
+export async function believed<P>(
+  blocks: readonly (readonly P[])[],
+  run: (plan: P, block: readonly P[], attempt: number, left: readonly P[]) => Promise<Measured>,
+  found: Map<readonly P[], Believed>,
   repeats: number,
-  inTime: (block: B) => boolean = () => true,
+  inTime: (plans: readonly P[]) => boolean = () => true,
 ): Promise<void> {
   const queue = blocks.map((block) => ({ block, attempt: 0 }))
   for (const [place, { block, attempt }] of queue.entries()) {
-    if (attempt > 0 && !inTime(block)) continue
-    const rest = queue.slice(place + 1).map((other) => other.block)
-    const rounds = await run(block, attempt, rest)
-    const failures = rounds.flatMap(failuresOf)
-    found.set(block, { rounds, failures, repeated: attempt })
-    const again = failures.some(({ kind }) => kind === 'outside') && !rounds.some(isLossy)
-    if (again && attempt < repeats) queue.push({ block, attempt: attempt + 1 })
+    const rest = () => queue.slice(place + 1).flatMap((other) => other.block)
+    // Only of a block that has run to its end: of one that was left there is nothing yet.
+    if (found.has(block) && !inTime(block)) continue
+    const rounds: Measured[] = []
+    let again = false
+    for (const [index, plan] of block.entries()) {
+      rounds.push(await run(plan, block, attempt, [...block.slice(index), ...rest()]))
+      again =
+        attempt < repeats &&
+        !rounds.some(isLossy) &&
+        rounds.flatMap(failuresOf).some(({ kind }) => kind === 'outside')
+      if (again && inTime([...rest(), ...block])) break
+    }
+    if (rounds.length === block.length) {
+      found.set(block, { rounds, failures: rounds.flatMap(failuresOf), repeated: attempt })
+    }
+    if (again) queue.push({ block, attempt: attempt + 1 })
   }
 }
 

@@ -51,60 +51,103 @@ t.test(
   async (t) => {
     const quiet = round({})
     const disturbed = round({}, { lagP99: 30 })
-    const spoilt = round({ missed: 1 }, { lagP99: 30 })
-    /** What was run, in its order, with what was still to come; and what was kept of each. */
+    const lost = round({ missed: 1 }, { lagP99: 30 })
+    /** @param blocks for each attempt, what its rounds bring @returns what was run, and what was kept of each */
     const run = async (
       repeats: number,
-      attempts: Record<string, Measured[][]>,
-      inTime?: (name: string) => boolean,
+      blocks: Record<string, Measured[][]>,
+      inTime?: (plans: string) => boolean,
     ) => {
       const ran: string[] = []
-      const found = new Map<string, Believed>()
+      const found = new Map<readonly string[], Believed>()
+      const plans = Object.entries(blocks).map(([name, attempts]) =>
+        attempts[0]!.map((_, index) => `${name}${index}`),
+      )
       await believed(
-        Object.keys(attempts),
-        async (name, attempt, rest) => {
-          ran.push(`${name}${attempt} ${rest.join('')}`.trim())
-          return attempts[name]![attempt]!
+        plans,
+        async (plan, block, attempt, left) => {
+          t.ok(block.includes(plan))
+          t.equal(left[0], plan)
+          ran.push(`${attempt} ${left.join('')}`)
+          return blocks[plan[0]!]![attempt]![Number(plan[1])]!
         },
         found,
         repeats,
-        inTime,
+        inTime && ((plans) => inTime(plans.join(''))),
       )
-      const kept = [...found].map(([name, { rounds, failures, repeated }]) => {
-        t.equal(rounds, attempts[name]![repeated])
-        return [name, repeated, ...failures.map(({ kind }) => kind)]
+      const kept = plans.map((block) => {
+        const { rounds, failures, repeated } = found.get(block)!
+        t.same(rounds, blocks[block[0]![0]!]![repeated])
+        return [repeated, ...failures.map(({ kind }) => kind)].join(' ')
       })
       return { ran, kept }
     }
-    t.same(await run(2, { a: [[quiet, quiet]] }), { ran: ['a0'], kept: [['a', 0]] })
-    const some = { a: [[quiet, disturbed], [disturbed], [quiet]], b: [[quiet]], c: [[disturbed], [quiet]] }
-    t.same(await run(2, some), {
-      ran: ['a0 bc', 'b0 ca', 'c0 a', 'a1 c', 'c1 a', 'a2'],
-      kept: [
-        ['a', 2],
-        ['b', 0],
-        ['c', 1],
+    t.same(await run(2, { a: [[quiet, quiet]] }), { ran: ['0 a0a1', '0 a1'], kept: ['0'] })
+    const some = {
+      a: [
+        [disturbed, quiet],
+        [quiet, disturbed],
+        [quiet, quiet],
       ],
-    })
+      b: [[quiet]],
+      c: [[disturbed], [quiet]],
+    }
+    t.same(
+      await run(2, some),
+      {
+        ran: ['0 a0a1b0c0', '0 b0c0a0a1', '0 c0a0a1', '1 a0a1c0', '1 a1c0', '1 c0a0a1', '2 a0a1', '2 a1'],
+        kept: ['2', '0', '1'],
+      },
+      'the rest of a disturbed block is left out',
+    )
+    t.same(
+      await run(2, some, (plans) => plans !== 'b0c0a0a1'),
+      {
+        ran: [
+          '0 a0a1b0c0',
+          '0 a1b0c0',
+          '0 b0c0a0a1',
+          '0 c0a0a1',
+          '1 a0a1c0',
+          '1 a1c0',
+          '1 c0a0a1',
+          '2 a0a1',
+          '2 a1',
+        ],
+        kept: ['2', '0', '1'],
+      },
+      'not where there may be no time to run it again',
+    )
+    const late = {
+      a: [
+        [disturbed, quiet],
+        [disturbed, quiet],
+      ],
+      b: [[quiet]],
+    }
+    let asked = 0
+    t.same(
+      await run(2, late, () => asked++ === 0),
+      { ran: ['0 a0a1b0', '0 b0a0a1', '1 a0a1', '1 a1'], kept: ['1 outside', '0'] },
+      'what was left out is run to its end, and not again without time',
+    )
     t.same(
       (await run(2, { a: [[disturbed], [disturbed], [disturbed]] })).kept,
-      [['a', 2, 'outside']],
+      ['2 outside'],
       'twice at most',
     )
-    const none = await run(0, { a: [[disturbed, disturbed]] })
-    t.same(none, { ran: ['a0'], kept: [['a', 0, 'outside', 'outside']] }, 'a quick run repeats none')
-    const lost = await run(2, { a: [[disturbed, spoilt]] })
-    t.same(lost, { ran: ['a0'], kept: [['a', 0, 'outside', 'wrong', 'outside']] })
-    const short = await run(2, some, (name) => name === 'c')
     t.same(
-      short.kept,
-      [
-        ['a', 0, 'outside'],
-        ['b', 0],
-        ['c', 1],
-      ],
-      'one that takes too long leaves time for another',
+      await run(0, { a: [[disturbed, disturbed]] }),
+      { ran: ['0 a0a1', '0 a1'], kept: ['0 outside outside'] },
+      'a quick run repeats none',
     )
+    t.same(
+      await run(2, { a: [[quiet, lost, disturbed]] }),
+      { ran: ['0 a0a1a2', '0 a1a2', '0 a2'], kept: ['0 wrong outside outside'] },
+      'what is lost stays lost',
+    )
+    const short = await run(2, some, (plans) => plans === 'c0')
+    t.same(short.kept, ['0 outside', '0', '1'], 'one that takes too long leaves time for another')
   },
 )
 
