@@ -14,7 +14,7 @@ export interface Failure {
 const LAG = 1
 const LAG_SHARE = 0.1
 const LOAD_CORE = 0.7
-const STEAL = 0.02
+export const STEAL = 0.02
 const ACCEPTED = 0.99
 
 export function failuresOf(measured: Measured): Failure[] {

@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism, cpus, release, setPriority, totalmem } from 'node:os'
+import { Worker } from 'node:worker_threads'
 
 /** What the machine tells, where it does: on Linux. Elsewhere these figures are left out. */
 
@@ -105,6 +107,27 @@ function read(path: string): string {
 export function steal(file = '/proc/stat'): { total: number; stolen: number } {
   const ticks = (/^cpu +(.*)$/m.exec(read(file))?.[1] ?? '0').split(' ').map(Number)
   return { total: ticks.reduce((sum, tick) => sum + tick, 0), stolen: ticks[7] ?? 0 }
+}
+
+/** A thread that keeps a core busy. It is JavaScript as it stands: what loads TypeScript does not reach into threads. */
+const SPINNER = `
+const { workerData: milliseconds } = require('node:worker_threads')
+const end = Date.now() + milliseconds
+while (Date.now() < end);`
+
+/**
+ * The share of the machine that its host takes away just now: it shows only while something wants all of it.
+ * @param milliseconds for which all cores are kept busy
+ */
+export async function stealNow(milliseconds = 1000): Promise<number> {
+  const before = steal()
+  await Promise.all(
+    cpus().map(async () => {
+      await once(new Worker(SPINNER, { eval: true, execArgv: [], workerData: milliseconds }), 'exit')
+    }),
+  )
+  const after = steal()
+  return (after.stolen - before.stolen) / Math.max(1, after.total - before.total)
 }
 
 /** For how long this process's first thread was ready to run and had no core, in microseconds. */

@@ -58,6 +58,8 @@ export interface Settings {
   readonly rounds: number
   readonly warmup: number
   readonly duration: number
+  /** In which whole blocks may be repeated. */
+  readonly minutes: number
   readonly seed: number
   readonly quick: boolean
   /** The app under test, where it is not one of our own. */

@@ -1,6 +1,7 @@
 import { now } from './clock.ts'
 import { type Ceiling, type Memory, measureCeiling, measureMemory } from './extras.ts'
-import { type Failure, failuresOf, isLossy } from './gates.ts'
+import { type Failure, failuresOf, isLossy, STEAL } from './gates.ts'
+import { stealNow } from './machine.ts'
 import { autocannon, histograms } from './peers.ts'
 import { planOf, type RoundPlan, type Section, type Settings, secondsOf } from './plan.ts'
 import { type Measured, measure } from './record.ts'
@@ -50,8 +51,6 @@ export interface Limits {
 
 const LIMITS: Limits = { repeats: 2, idle: [0, 400, 800], ceiling: 5, alone: true }
 
-/** Seconds that a run may take: it repeats nothing that would lead past this, or past a tenth more than was planned. */
-const MOST = 15 * 60
 /** Seconds that the memory of idle subscribers takes. */
 const MEMORY = 35
 
@@ -84,7 +83,13 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
     const after = full ? MEMORY + 3 * limits.ceiling : 0
     const secondsTo = (plans: Block) => plans.reduce((sum, plan) => sum + secondsOf(plan), after)
     const all = [...titles.keys()]
-    const end = now() + Math.max(MOST, 1.1 * secondsTo(all.flat())) * 1e6
+    const end = now() + Math.max(60 * settings.minutes, 1.1 * secondsTo(all.flat())) * 1e6
+    const inTime = (plans: Block) => !signal.aborted && now() + secondsTo(plans) * 1e6 < end
+    const calm = async (left: Block) => {
+      while (inTime(left) && (await stealNow()) > STEAL) {
+        progress(`The host takes the machine away: waiting; ${clock(secondsTo(left))} left`)
+      }
+    }
     stage.prepare(all.flat().length)
     await believed(
       all,
@@ -94,8 +99,7 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
         return measure(await stage.run(plan, left.length - 1), histogram)
       },
       found,
-      settings.quick ? 0 : limits.repeats,
-      (plans) => now() + secondsTo(plans) * 1e6 < end,
+      { repeats: settings.quick ? 0 : limits.repeats, inTime, calm },
     )
     if (full) {
       progress(`Memory of idle subscribers; ${clock(after)} left`)
@@ -134,34 +138,42 @@ export interface Believed {
   readonly repeated: number
 }
 
+/** How a machine is met that has other things to do. */
+export interface Patience<P> {
+  /** How often a block is run again. */
+  readonly repeats: number
+  /** Whether there is time for all these. */
+  inTime(plans: readonly P[]): boolean
+  /** Resolves when nothing disturbs it any more, or these, which are still to be run, leave no time to wait for that. */
+  calm(left: readonly P[]): Promise<void>
+}
+
 /**
  * Runs blocks, and again those that the machine has disturbed: all of such a block, since its rounds are compared with
  * each other, and when all others have run, since what disturbs a machine lasts for a while. Where there is time to run
  * it again, the rest of it is left out. What was lost stays lost.
  * @param run one round; `attempt` counts from 0, and `left` begins with it
  * @param found takes what is kept of each block, its last attempt
- * @param inTime whether there is time for all these
  */
 export async function believed<P>(
   blocks: readonly (readonly P[])[],
   run: (plan: P, block: readonly P[], attempt: number, left: readonly P[]) => Promise<Measured>,
   found: Map<readonly P[], Believed>,
-  repeats: number,
-  inTime: (plans: readonly P[]) => boolean = () => true,
+  { repeats, inTime, calm }: Patience<P>,
 ): Promise<void> {
   const queue = blocks.map((block) => ({ block, attempt: 0 }))
+  let disturbed = false
   for (const [place, { block, attempt }] of queue.entries()) {
     const rest = () => queue.slice(place + 1).flatMap((other) => other.block)
     // Only of a block that has run to its end: of one that was left there is nothing yet.
     if (found.has(block) && !inTime(block)) continue
+    if (disturbed && repeats > 0) await calm([...block, ...rest()])
     const rounds: Measured[] = []
     let again = false
     for (const [index, plan] of block.entries()) {
       rounds.push(await run(plan, block, attempt, [...block.slice(index), ...rest()]))
-      again =
-        attempt < repeats &&
-        !rounds.some(isLossy) &&
-        rounds.flatMap(failuresOf).some(({ kind }) => kind === 'outside')
+      disturbed = rounds.flatMap(failuresOf).some(({ kind }) => kind === 'outside')
+      again = disturbed && attempt < repeats && !rounds.some(isLossy)
       if (again && inTime([...rest(), ...block])) break
     }
     if (rounds.length === block.length) {

@@ -56,7 +56,7 @@ t.test(
     const run = async (
       repeats: number,
       blocks: Record<string, Measured[][]>,
-      inTime?: (plans: string) => boolean,
+      inTime: (plans: string) => boolean = () => true,
     ) => {
       const ran: string[] = []
       const found = new Map<readonly string[], Believed>()
@@ -72,8 +72,13 @@ t.test(
           return blocks[plan[0]!]![attempt]![Number(plan[1])]!
         },
         found,
-        repeats,
-        inTime && ((plans) => inTime(plans.join(''))),
+        {
+          repeats,
+          inTime: (plans) => inTime(plans.join('')),
+          async calm(left) {
+            ran.push(`calm ${left.join('')}`)
+          },
+        },
       )
       const kept = plans.map((block) => {
         const { rounds, failures, repeated } = found.get(block)!
@@ -95,7 +100,19 @@ t.test(
     t.same(
       await run(2, some),
       {
-        ran: ['0 a0a1b0c0', '0 b0c0a0a1', '0 c0a0a1', '1 a0a1c0', '1 a1c0', '1 c0a0a1', '2 a0a1', '2 a1'],
+        ran: [
+          '0 a0a1b0c0',
+          'calm b0c0a0a1',
+          '0 b0c0a0a1',
+          '0 c0a0a1',
+          'calm a0a1c0',
+          '1 a0a1c0',
+          '1 a1c0',
+          'calm c0a0a1',
+          '1 c0a0a1',
+          '2 a0a1',
+          '2 a1',
+        ],
         kept: ['2', '0', '1'],
       },
       'the rest of a disturbed block is left out',
@@ -106,10 +123,13 @@ t.test(
         ran: [
           '0 a0a1b0c0',
           '0 a1b0c0',
+          'calm b0c0a0a1',
           '0 b0c0a0a1',
           '0 c0a0a1',
+          'calm a0a1c0',
           '1 a0a1c0',
           '1 a1c0',
+          'calm c0a0a1',
           '1 c0a0a1',
           '2 a0a1',
           '2 a1',
@@ -128,7 +148,7 @@ t.test(
     let asked = 0
     t.same(
       await run(2, late, () => asked++ === 0),
-      { ran: ['0 a0a1b0', '0 b0a0a1', '1 a0a1', '1 a1'], kept: ['1 outside', '0'] },
+      { ran: ['0 a0a1b0', 'calm b0a0a1', '0 b0a0a1', '1 a0a1', '1 a1'], kept: ['1 outside', '0'] },
       'what was left out is run to its end, and not again without time',
     )
     t.same(

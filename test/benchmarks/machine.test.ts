@@ -9,6 +9,7 @@ import {
   pin,
   segmentsOf,
   steal,
+  stealNow,
   versions,
   waited,
   yieldTo,
@@ -20,6 +21,14 @@ t.test('what this machine tells of itself', async (t) => {
   t.equal(node, process.version)
   t.match(versions(), { fastify: /^5\./, 'fastify-tidings': String })
   t.same(versions(['no-such-package']), {})
+})
+
+t.test('what the host takes away of a busy machine', async (t) => {
+  const before = process.cpuUsage()
+  const share = await stealNow(50)
+  t.ok(share >= 0 && share < 1)
+  const { user } = process.cpuUsage(before)
+  t.ok(user > 20_000, 'it was kept busy')
 })
 
 t.test('a core alone is shared by all', async (t) => {
