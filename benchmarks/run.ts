@@ -140,7 +140,7 @@ export interface Believed {
 
 /** How a machine is met that has other things to do. */
 export interface Patience<P> {
-  /** How often a block is run again. */
+  /** How often a block is run again that was run to its end. */
   readonly repeats: number
   /** Whether there is time for all these. */
   inTime(plans: readonly P[]): boolean
@@ -151,7 +151,7 @@ export interface Patience<P> {
 /**
  * Runs blocks, and again those that the machine has disturbed: all of such a block, since its rounds are compared with
  * each other, and when all others have run, since what disturbs a machine lasts for a while. Where there is time to run
- * it again, the rest of it is left out. What was lost stays lost.
+ * it again, the rest of it is left out, which is no whole repeat. What was lost stays lost.
  * @param run one round; `attempt` counts from 0, and `left` begins with it
  * @param found takes what is kept of each block, its last attempt
  */
@@ -161,9 +161,9 @@ export async function believed<P>(
   found: Map<readonly P[], Believed>,
   { repeats, inTime, calm }: Patience<P>,
 ): Promise<void> {
-  const queue = blocks.map((block) => ({ block, attempt: 0 }))
+  const queue = blocks.map((block) => ({ block, attempt: 0, whole: 0 }))
   let disturbed = false
-  for (const [place, { block, attempt }] of queue.entries()) {
+  for (const [place, { block, attempt, whole }] of queue.entries()) {
     const rest = () => queue.slice(place + 1).flatMap((other) => other.block)
     // Only of a block that has run to its end: of one that was left there is nothing yet.
     if (found.has(block) && !inTime(block)) continue
@@ -173,13 +173,14 @@ export async function believed<P>(
     for (const [index, plan] of block.entries()) {
       rounds.push(await run(plan, block, attempt, [...block.slice(index), ...rest()]))
       disturbed = rounds.flatMap(failuresOf).some(({ kind }) => kind === 'outside')
-      again = disturbed && attempt < repeats && !rounds.some(isLossy)
+      again = disturbed && whole < repeats && !rounds.some(isLossy)
       if (again && inTime([...rest(), ...block])) break
     }
-    if (rounds.length === block.length) {
+    const ended = rounds.length === block.length
+    if (ended) {
       found.set(block, { rounds, failures: rounds.flatMap(failuresOf), repeated: attempt })
     }
-    if (again) queue.push({ block, attempt: attempt + 1 })
+    if (again) queue.push({ block, attempt: attempt + 1, whole: whole + (ended ? 1 : 0) })
   }
 }
 

@@ -138,6 +138,18 @@ t.test(
       },
       'not where there may be no time to run it again',
     )
+    const often = {
+      a: [
+        [disturbed, quiet],
+        [disturbed, quiet],
+        [quiet, quiet],
+      ],
+    }
+    t.same(
+      await run(1, often),
+      { ran: ['0 a0a1', 'calm a0a1', '1 a0a1', 'calm a0a1', '2 a0a1', '2 a1'], kept: ['2'] },
+      'one of which the rest was left out is no repeat',
+    )
     const late = {
       a: [
         [disturbed, quiet],
