@@ -23,7 +23,7 @@ Usage: fastify-tidings bench [options]
   --session S            over how long a connection's cost is spread (600)
   --duration S           what is measured of a round (4)
   --rounds N             (8; quick: 3)
-  --warmup S             before it (1; quick: 0.2)
+  --warmup S             before it (1; quick: 0.1)
   --minutes N            that a full run may take with what it repeats (15)
   --header-profile NAME  minimal, fetch or browser: what clients send beside Host (minimal)
   --rtt MS               a round trip's delay, by a proxy between clients and server (0)
@@ -99,7 +99,7 @@ export function readBench(args: string[]): BenchOptions | 'help' {
       rtt: number('rtt', values.rtt ?? '0', { least: 0, most: 10_000 }),
     },
     rounds: number('rounds', values.rounds ?? (quick ? '3' : '8'), { least: 1, most: 1000, whole }),
-    warmup: number('warmup', values.warmup ?? (quick ? '0.2' : '1'), { least: 0.2, most: 600 }),
+    warmup: number('warmup', values.warmup ?? (quick ? '0.1' : '1'), { least: 0.1, most: 600 }),
     duration: number('duration', values.duration ?? '4', { least: 0.5, most: 3600 }),
     minutes: number('minutes', values.minutes ?? '15', { least: 1, most: 1440 }),
     seed: number('seed', values.seed ?? '1', { least: 0, most: 2 ** 32 - 1, whole }),

@@ -50,10 +50,10 @@ interface Stoppable {
   stop(): Promise<void>
 }
 
-/** Servers that are started ahead, so that a round need not wait for its own. */
-const SPARE = 5
-/** Seconds of a drain in which there is time to start them. */
-const LONG = 0.5
+/** Servers that are started ahead at most. */
+const SPARE = 6
+/** Servers that one core starts in a second. */
+const PACE = 2
 
 /** The processes that stay from round to round, and those of a round. */
 export class Stage {
@@ -89,17 +89,22 @@ export class Stage {
     this.#children.delete(child)
   }
 
-  /** A server that nobody has used; while it is measured nothing else is being started. */
-  async #server(): Promise<Child<ServerApi>> {
-    this.prepare(1)
+  /**
+   * A server that nobody has used. While it is measured nothing else is being started.
+   * @param rounds that are still to come, this one included
+   */
+  async #server(rounds = 1): Promise<Child<ServerApi>> {
+    if (this.#spare.length === 0) this.#prepare(rounds)
     await Promise.all(this.#spare.map((server) => server.call('ready', undefined)))
     return this.#spare.shift()!
   }
 
-  /** Starts servers ahead. @param rounds that are still to come */
-  prepare(rounds: number): void {
-    if (this.#url !== undefined) return
-    while (this.#spare.length < Math.min(SPARE, rounds)) this.#spare.push(this.#child<ServerApi>('server'))
+  /** Starts servers ahead. @returns them */
+  #prepare(count: number): Child<ServerApi>[] {
+    const length = Math.max(0, Math.min(SPARE - this.#spare.length, count))
+    const servers = Array.from({ length }, () => this.#child<ServerApi>('server'))
+    this.#spare.push(...servers)
+    return servers
   }
 
   /** Ends all processes. What runs fails. */
@@ -146,7 +151,7 @@ export class Stage {
   async run(plan: RoundPlan, left = 0): Promise<Raw> {
     if (plan.workload.rtt > 0) this.#proxy ??= this.#child<ProxyApi>('proxy')
     const proxy = plan.workload.rtt > 0 ? this.#proxy : undefined
-    const server = this.#url === undefined ? await this.#server() : undefined
+    const server = this.#url === undefined ? await this.#server(left + 1) : undefined
     try {
       return await this.#measure(plan, server, proxy, left)
     } finally {
@@ -232,7 +237,11 @@ export class Stage {
     const proxyLag = (await proxy?.call('lag', undefined)) ?? 0
     const segmentsAfter = await segments()
     const kernel = kernelBytes()
-    if (variant.interval >= LONG || this.#spare.length === 0) this.prepare(left)
+    if (server !== undefined) {
+      // While what was published last is still being polled: not on the load's core, which would have to wait.
+      const count = Math.min(Math.floor(variant.interval * PACE), left - this.#spare.length)
+      await Promise.all(this.#prepare(count).map(({ pid }) => pin(pid, 'server')))
+    }
 
     const published = await publisher.call('finish', undefined)
     const drained = now() + (variant.interval + 2 + (workload.rtt * 4) / 1000) * 1e6

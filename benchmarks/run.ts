@@ -90,7 +90,6 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
         progress(`The host takes the machine away: waiting; ${clock(secondsTo(left))} left`)
       }
     }
-    stage.prepare(all.flat().length)
     await believed(
       all,
       async (plan, block, attempt, left) => {

@@ -1,5 +1,4 @@
 import { fileURLToPath } from 'node:url'
-import fastifyStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
 
 const ROOT = fileURLToPath(new URL('../public/', import.meta.url))
@@ -22,6 +21,8 @@ const PARTS = {
 
 /** Serves the page at the scope's prefix, and `page.json`: which of its parts are there. */
 export async function page(app: FastifyInstance): Promise<void> {
+  // Not where there is no page: it takes longer to load than all else of the plugin.
+  const { default: fastifyStatic } = await import('@fastify/static')
   await app.register(fastifyStatic, {
     root: ROOT,
     cacheControl: false,

@@ -17,7 +17,7 @@ const TRIPS = 11
  * Milliseconds between two echoes: both ends have fallen asleep then, as they have when a message comes, and what
  * disturbs one of them does not disturb the most.
  */
-const PAUSE = 5
+const PAUSE = 3
 
 /** Measures round trips with nothing else under way. */
 export async function measureTrips(target: Target): Promise<Trips> {
