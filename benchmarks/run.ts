@@ -51,6 +51,8 @@ export interface Limits {
 
 const LIMITS: Limits = { repeats: 2, idle: [0, 400, 800], ceiling: 5, alone: true }
 
+/** How often a block is begun again, for each time that it may be run again to its end. */
+const BEGUN = 3
 /** Seconds that the memory of idle subscribers takes. */
 const MEMORY = 35
 
@@ -86,9 +88,8 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
     const end = now() + Math.max(60 * settings.minutes, 1.1 * secondsTo(all.flat())) * 1e6
     const inTime = (plans: Block) => !signal.aborted && now() + secondsTo(plans) * 1e6 < end
     const calm = async (left: Block) => {
-      while (inTime(left) && (await stealNow()) > STEAL) {
-        progress(`The host takes the machine away: waiting; ${clock(secondsTo(left))} left`)
-      }
+      do progress(`Is the machine our own? ${clock(secondsTo(left))} left`)
+      while (inTime(left) && (await stealNow()) > STEAL)
     }
     await believed(
       all,
@@ -172,7 +173,7 @@ export async function believed<P>(
     for (const [index, plan] of block.entries()) {
       rounds.push(await run(plan, block, attempt, [...block.slice(index), ...rest()]))
       disturbed = rounds.flatMap(failuresOf).some(({ kind }) => kind === 'outside')
-      again = disturbed && whole < repeats && !rounds.some(isLossy)
+      again = disturbed && whole < repeats && attempt < BEGUN * repeats && !rounds.some(isLossy)
       if (again && inTime([...rest(), ...block])) break
     }
     const ended = rounds.length === block.length

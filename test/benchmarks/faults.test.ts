@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { bench } from '../../benchmarks/bench.ts'
 import { predict } from '../../benchmarks/residual.ts'
 import { build } from '../helper.ts'
-import { quickForks, SMALL } from './small.ts'
+import { quickForks, runs, SMALL, small } from './small.ts'
 
 /** The command, to which something is done so that it must fail. @returns what it says */
 async function failing(
@@ -48,6 +48,23 @@ t.test('a publisher that is starved', async (t) => {
     out,
     /FAILED: headline: ws, block 1: only [\d.]+ % of the planned publishes were accepted in the window/,
   )
+})
+
+t.test('a machine that is disturbed is looked at, and the block run again', async (t) => {
+  quickForks(t)
+  const { url } = await build(t, { publish: true })
+  const settings = { ...small('--url', url, '--transports', 'sse'), quick: false }
+  const lines: string[] = []
+  const { repeated, failures } = await runs(settings, {
+    progress: (line) => lines.push(line.replace(/\d+ s left/, '')),
+    inject: { starve: 20 },
+    limits: { repeats: 1, idle: [], ceiling: 1, alone: false },
+  })
+  t.equal(repeated, 1)
+  t.ok(failures.some(({ kind, text }) => kind === 'outside' && text.includes('the publisher lagged by')))
+  t.equal(lines[0], 'Headline, block 1 of 1: sse; ')
+  t.match(lines[1], /^Is the machine our own/)
+  t.equal(lines.at(-1), 'Headline, block 1 of 1, repeated: sse; ')
 })
 
 t.test('a wrong model', async (t) => {

@@ -150,6 +150,9 @@ t.test(
       { ran: ['0 a0a1', 'calm a0a1', '1 a0a1', 'calm a0a1', '2 a0a1', '2 a1'], kept: ['2'] },
       'one of which the rest was left out is no repeat',
     )
+    const always = { a: Array.from({ length: 4 }, () => [disturbed, quiet]) }
+    const { ran, kept } = await run(1, always)
+    t.same([ran.at(-1), kept], ['3 a1', ['3 outside']], 'it is not begun for ever')
     const late = {
       a: [
         [disturbed, quiet],

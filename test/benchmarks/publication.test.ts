@@ -37,6 +37,7 @@ t.test('a run that can not be cited says so', async (t) => {
     resultsText({ ...results, args: ['--seed', '2'], passed: true }, ''),
     /publish -- --seed 2`.*all hold/s,
   )
+  t.match(resultsText({ ...results, args: [] }, ''), /publish`/)
   t.match(resultsText(bad, ''), /NOT all hold/)
 })
 
