@@ -21,7 +21,7 @@ const PARTS = {
 
 /** Serves the page at the scope's prefix, and `page.json`: which of its parts are there. */
 export async function page(app: FastifyInstance): Promise<void> {
-  // Not where there is no page: it takes longer to load than all else of the plugin.
+  // It takes a while to load: an app without the page does not wait for it.
   const { default: fastifyStatic } = await import('@fastify/static')
   await app.register(fastifyStatic, {
     root: ROOT,
