@@ -49,10 +49,8 @@ export interface Limits {
   readonly alone: boolean
 }
 
-const LIMITS: Limits = { repeats: 2, idle: [0, 400, 800], ceiling: 5, alone: true }
+const LIMITS: Limits = { repeats: 6, idle: [0, 400, 800], ceiling: 5, alone: true }
 
-/** How often a block is begun again, for each time that it may be run again to its end. */
-const BEGUN = 3
 /** Seconds that the memory of idle subscribers takes. */
 const MEMORY = 35
 
@@ -140,7 +138,7 @@ export interface Believed {
 
 /** How a machine is met that has other things to do. */
 export interface Patience<P> {
-  /** How often a block is run again that was run to its end. */
+  /** How often a block is run again, at most. */
   readonly repeats: number
   /** Whether there is time for all these. */
   inTime(plans: readonly P[]): boolean
@@ -151,7 +149,7 @@ export interface Patience<P> {
 /**
  * Runs blocks, and again those that the machine has disturbed: all of such a block, since its rounds are compared with
  * each other, and when all others have run, since what disturbs a machine lasts for a while. Where there is time to run
- * it again, the rest of it is left out, which is no whole repeat. What was lost stays lost.
+ * it again, the rest of it is left out. What was lost stays lost.
  * @param run one round; `attempt` counts from 0, and `left` begins with it
  * @param found takes what is kept of each block, its last attempt
  */
@@ -161,9 +159,9 @@ export async function believed<P>(
   found: Map<readonly P[], Believed>,
   { repeats, inTime, calm }: Patience<P>,
 ): Promise<void> {
-  const queue = blocks.map((block) => ({ block, attempt: 0, whole: 0 }))
+  const queue = blocks.map((block) => ({ block, attempt: 0 }))
   let disturbed = false
-  for (const [place, { block, attempt, whole }] of queue.entries()) {
+  for (const [place, { block, attempt }] of queue.entries()) {
     const rest = () => queue.slice(place + 1).flatMap((other) => other.block)
     // Only of a block that has run to its end: of one that was left there is nothing yet.
     if (found.has(block) && !inTime(block)) continue
@@ -173,14 +171,13 @@ export async function believed<P>(
     for (const [index, plan] of block.entries()) {
       rounds.push(await run(plan, block, attempt, [...block.slice(index), ...rest()]))
       disturbed = rounds.flatMap(failuresOf).some(({ kind }) => kind === 'outside')
-      again = disturbed && whole < repeats && attempt < BEGUN * repeats && !rounds.some(isLossy)
+      again = disturbed && attempt < repeats && !rounds.some(isLossy)
       if (again && inTime([...rest(), ...block])) break
     }
-    const ended = rounds.length === block.length
-    if (ended) {
+    if (rounds.length === block.length) {
       found.set(block, { rounds, failures: rounds.flatMap(failuresOf), repeated: attempt })
     }
-    if (again) queue.push({ block, attempt: attempt + 1, whole: whole + (ended ? 1 : 0) })
+    if (again) queue.push({ block, attempt: attempt + 1 })
   }
 }
 
