@@ -2,22 +2,28 @@ import { autocannon } from './peers.ts'
 import type { Settings } from './plan.ts'
 import type { Kind } from './readers/reader.ts'
 import type { Stage } from './round.ts'
-import { slopeOf } from './statistics.ts'
+import { type Estimate, meanEstimate, slopeOf } from './statistics.ts'
 
 /** What is measured beside the rounds. */
 
-/** What an idle subscriber takes: the slope over several counts. Bytes. */
+/** What an idle subscriber takes: the slope over several counts, in bytes. */
 export interface Memory {
   readonly kind: Kind
-  readonly points: readonly {
-    readonly subscribers: number
-    readonly rssBytes: number
-    readonly kernelBytes: number
-  }[]
-  readonly rssPerSubscriber: number
+  readonly passes: readonly (readonly Held[])[]
+  readonly rssPerSubscriber: Estimate
   /** Of both ends, since both are on this machine. */
-  readonly kernelPerSubscriber: number
+  readonly kernelPerSubscriber: Estimate
 }
+
+/** What so many of them take together, with the server itself. */
+export interface Held {
+  readonly subscribers: number
+  readonly rssBytes: number
+  readonly kernelBytes: number
+}
+
+/** How often all is measured: a process's size varies by some megabytes from start to start. */
+const PASSES = 3
 
 export async function measureMemory(
   stage: Stage,
@@ -25,18 +31,24 @@ export async function measureMemory(
   counts: readonly number[],
 ): Promise<Memory[]> {
   const kinds = [...new Set(settings.variants.map(({ kind }) => kind!))]
-  const all: Memory[] = []
-  for (const kind of kinds) {
-    const points: Memory['points'][0][] = []
-    for (const subscribers of counts) points.push({ subscribers, ...(await stage.idle(kind, subscribers)) })
-    all.push({
-      kind,
-      points,
-      rssPerSubscriber: slopeOf(points.map((point) => [point.subscribers, point.rssBytes])),
-      kernelPerSubscriber: slopeOf(points.map((point) => [point.subscribers, point.kernelBytes])),
-    })
+  const found = new Map<Kind, Held[][]>(kinds.map((kind) => [kind, []]))
+  for (let pass = 0; pass < PASSES; pass++) {
+    for (const kind of kinds) {
+      const held: Held[] = []
+      for (const subscribers of counts) held.push({ subscribers, ...(await stage.idle(kind, subscribers)) })
+      found.get(kind)!.push(held)
+    }
   }
-  return all
+  return [...found].map(([kind, passes]) => ({ kind, passes, ...memoryOf(passes) }))
+}
+
+export function memoryOf(passes: Memory['passes']): Pick<Memory, 'rssPerSubscriber' | 'kernelPerSubscriber'> {
+  const slope = (bytes: (held: Held) => number) =>
+    meanEstimate(passes.map((held) => slopeOf(held.map((one) => [one.subscribers, bytes(one)]))))
+  return {
+    rssPerSubscriber: slope(({ rssBytes }) => rssBytes),
+    kernelPerSubscriber: slope(({ kernelBytes }) => kernelBytes),
+  }
 }
 
 /** How many requests a second /poll answers, at most. */

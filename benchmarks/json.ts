@@ -4,7 +4,7 @@ import { passed } from './run.ts'
 import { rankingOf, summariesOf } from './summary.ts'
 
 /** Grows with every change that a reader of the file would notice. */
-export const FORMAT = 2
+export const FORMAT = 3
 
 /** The outcome for programs, as `results.schema.json` beside this file describes it. */
 export function resultsOf(outcome: Outcome, date: Date) {

@@ -33,11 +33,7 @@ export function answerTable({ summaries, memory, settings }: Published): string 
         show(wireBytes(bytes)),
         show(cpu.total?.value),
         idleText(cpu.idle),
-        show(
-          held === undefined
-            ? null
-            : (held.rssPerSubscriber + Math.max(0, held.kernelPerSubscriber) / 2) / 1000,
-        ),
+        show(held && held.rssPerSubscriber.value / 1000),
         FOR[variant] ?? '',
       ]
     })

@@ -120,11 +120,12 @@ function sectionTables(summaries: readonly Summary[]): string[] {
   return tables
 }
 
-/** A figure and half its interval. */
-function within(estimate: Estimate | null): string {
+/** A figure with its interval, in a unit. */
+function within(estimate: Estimate | null, unit = 1): string {
   if (estimate === null) return '–'
   const { value, low, high } = estimate
-  return low === null || high === null ? show(value) : `${show(value)} [${show(low)}, ${show(high)}]`
+  const figure = show(value / unit)
+  return low === null || high === null ? figure : `${figure} [${show(low / unit)}, ${show(high / unit)}]`
 }
 
 function rankingTable(outcome: Outcome): string[] {
@@ -171,8 +172,8 @@ function extraTables({ memory, ceiling }: Outcome): string[] {
         ['An idle subscriber', 'server RSS, kB', 'kernel, both ends, kB'],
         memory.map(({ kind, rssPerSubscriber, kernelPerSubscriber }) => [
           kind,
-          show(rssPerSubscriber / 1000),
-          show(kernelPerSubscriber / 1000),
+          within(rssPerSubscriber, 1000),
+          within(kernelPerSubscriber, 1000),
         ]),
       ),
     )

@@ -49,10 +49,10 @@ export interface Limits {
   readonly alone: boolean
 }
 
-const LIMITS: Limits = { repeats: 6, idle: [0, 400, 800], ceiling: 5, alone: true }
+const LIMITS: Limits = { repeats: 6, idle: [0, 1500, 3000], ceiling: 5, alone: true }
 
 /** Seconds that the memory of idle subscribers takes. */
-const MEMORY = 35
+const MEMORY = 45
 
 /** @throws MissingPeer */
 export async function run(settings: Settings, options: RunOptions): Promise<Outcome> {

@@ -55,6 +55,9 @@ export interface Received {
   readonly cycles: Float64Array
 }
 
+/** Readers that are opened at a time: fewer than may wait to be accepted, or the kernel would turn some away. */
+const AT_ONCE = 100
+
 const usage = usageMeter()
 const nothing = (): Tally => ({
   requests: 0,
@@ -119,12 +122,15 @@ const api = {
       deliver: plan.spoil ? spoilt(deliver) : deliver,
     }
     const random = randomOf(plan.seed)
-    readers = plan.channels.map((channel, reader) => {
-      if (plan.kind === 'sse') return sseReader(common, reader, channel)
-      if (plan.kind === 'ws') return wsReader(common, reader, channel)
-      return pollReader(plan.kind, common, reader, channel, random())
-    })
-    await Promise.race([broken, Promise.all(readers.map(({ ready }) => ready))])
+    readers = []
+    for (const [reader, channel] of plan.channels.entries()) {
+      if (plan.kind === 'sse') readers.push(sseReader(common, reader, channel))
+      else if (plan.kind === 'ws') readers.push(wsReader(common, reader, channel))
+      else readers.push(pollReader(plan.kind, common, reader, channel, random()))
+      if (readers.length % AT_ONCE === 0 || readers.length === plan.channels.length) {
+        await Promise.race([broken, Promise.all(readers.slice(-AT_ONCE).map(({ ready }) => ready))])
+      }
+    }
   },
 
   mark(): Mark {

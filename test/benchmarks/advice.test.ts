@@ -181,7 +181,7 @@ t.test('flags and files that are wrong are named', async (t) => {
   for (const [args, why] of [
     [['--results', '/nowhere'], /--results '\/nowhere' can't be read/],
     [['--results', 'cli.ts'], /is no JSON/],
-    [['--results', 'package.json'], /must be of bench --json, format 2/],
+    [['--results', 'package.json'], /must be of bench --json, format 3/],
     [['--rate', 'fast'], /--rate 'fast' must be a number/],
   ] as const) {
     await t.rejects(advise([...args]), { message: why, exitCode: 2 })

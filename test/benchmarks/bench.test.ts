@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { type Memory, memoryOf } from '../../benchmarks/extras.ts'
 import { pageOf } from '../../benchmarks/html.ts'
 import { resultsOf } from '../../benchmarks/json.ts'
 import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
@@ -22,9 +23,11 @@ async function smallFull(t: Test): Promise<{ alone: Measured; idle: Measured }> 
   const { rounds, memory, ceiling } = outcome
   looksRight(t, outcome)
   t.match(lines.slice(-2), [/^Memory of idle/, /^Requests that \/poll answers; 3 s left/])
-  t.match(memory, [{ kind: 'ws', points: [{ subscribers: 0 }, { subscribers: 2 }] }])
-  t.ok(memory[0]!.points.every(({ rssBytes }) => rssBytes > 1e6))
-  t.ok(Number.isFinite(memory[0]!.rssPerSubscriber) && Number.isFinite(memory[0]!.kernelPerSubscriber))
+  const pass = [{ subscribers: 0 }, { subscribers: 2 }]
+  t.match(memory, [{ kind: 'ws', passes: [pass, pass, pass] }])
+  const [{ passes, rssPerSubscriber, kernelPerSubscriber }] = memory as [Memory]
+  t.ok(passes.flat().every(({ rssBytes }) => rssBytes > 1e6))
+  t.ok([rssPerSubscriber, kernelPerSubscriber].every(({ value }) => Number.isFinite(value)))
   t.same(
     ceiling.map(({ answer, errors }) => [answer, errors]),
     [
@@ -70,13 +73,16 @@ function full(outcome: Outcome, { alone, idle }: { alone: Measured; idle: Measur
       return { ...one, ...own, deliveries: one.deliveries * part, cpuPerSecond: one.cpuPerSecond! * part }
     }),
   )
+  const passes = [2000, 3000, 4000].map((bytes) =>
+    [0, 2].map((subscribers) => ({ subscribers, rssBytes: 1e6 + bytes * subscribers, kernelBytes: 0 })),
+  )
   return {
     ...outcome,
     settings,
     sections,
     rounds,
     repeated: 1,
-    memory: [{ kind: 'ws', points: [], rssPerSubscriber: 1000, kernelPerSubscriber: 2000 }],
+    memory: [{ kind: 'ws', passes, ...memoryOf(passes) }],
     ceiling: [{ answer: 'one new', requestsPerSecond: 1, p50: 1, p99: 2, bytesPerSecond: 1, errors: 0 }],
   }
 }
@@ -109,7 +115,10 @@ t.test(
     )
     const { cpu } = summariesOf(whole).find(({ variant }) => variant === 'ws')!
     t.ok(cpu.marginal! > 0 && cpu.own !== null)
-    t.match(report(whole), /Against ws.*An idle subscriber.*1 blocks were run again/s)
+    t.match(
+      report(whole),
+      /Against ws.*│ ws +│ +3\.00 \[0\.516, 5\.48\] │ +0 \[0, 0\].*1 blocks were run again/s,
+    )
     const page = await pageOf({
       ...whole,
       partial: true,

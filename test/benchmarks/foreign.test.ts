@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import t from 'tap'
-import { resultsOf } from '../../benchmarks/json.ts'
+import { FORMAT, resultsOf } from '../../benchmarks/json.ts'
 import { planOf } from '../../benchmarks/plan.ts'
 import { plotsOf } from '../../benchmarks/plots.ts'
 import { report } from '../../benchmarks/report.ts'
@@ -23,7 +23,7 @@ t.test('an app of the user’s own, under a prefix; its CPU only where it tells'
     t.ok(report(outcome).includes('Latency, ms'))
     t.ok(plotsOf(outcome).some(({ id }) => id === 'latency'))
     t.match(resultsOf(outcome, new Date(0)), {
-      format: 2,
+      format: FORMAT,
       date: '1970-01-01T00:00:00.000Z',
       settings: { url: `${url}/live` },
     })

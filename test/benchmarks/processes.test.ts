@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import t from 'tap'
 import { histograms } from '../../benchmarks/peers.ts'
 import { planOf } from '../../benchmarks/plan.ts'
 import { Child } from '../../benchmarks/processes/child.ts'
+import type { LoadApi } from '../../benchmarks/processes/load.ts'
 import type { ServerApi } from '../../benchmarks/processes/server.ts'
 import { measure } from '../../benchmarks/record.ts'
 import { Stage } from '../../benchmarks/round.ts'
@@ -81,4 +82,53 @@ t.test('the server: when it took what, and what that took', async (t) => {
   t.ok(turn > 0 && handed > 0)
   t.ok((await server.call('memory', undefined)) > 1e6)
   t.match(await server.call('usage', undefined), { at: Number, cpu: Number, rssBytes: Number })
+})
+
+t.test('the load: no more connections at once than may wait to be accepted', async (t) => {
+  let connections = 0
+  let asked: Socket[] = []
+  let enough = () => {}
+  const server = createServer((socket) => {
+    connections++
+    socket.on('error', () => {})
+    socket.once('data', () => {
+      asked.push(socket)
+      enough()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const load = new Child<LoadApi>('load')
+  t.teardown(() => load.stop())
+  const opened = load.call('open', {
+    target: { host: '127.0.0.1', port, path: '' },
+    kind: 'sse',
+    profile: 'minimal',
+    interval: 1,
+    pause: false,
+    wait: 25,
+    seed: 1,
+    channels: new Array<string>(230).fill('a'),
+    messages: new Array<number>(230).fill(0),
+    spoil: false,
+  })
+  for (const [turn, count] of [100, 100, 30].entries()) {
+    await new Promise<void>((resolve) => {
+      enough = () => asked.length === count && resolve()
+      enough()
+    })
+    // What was under way before it has been accepted when this one is answered.
+    const last = connect(port, '127.0.0.1')
+    t.teardown(() => last.destroy())
+    await once(server, 'connection')
+    t.equal(connections, 100 * turn + count + turn + 1)
+    const ready = 'event: ready\ndata: {}\n\n'
+    const answer = `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${ready.length.toString(16)}\r\n${ready}\r\n`
+    const held = asked
+    asked = []
+    for (const socket of held) socket.write(answer)
+  }
+  await opened
+  await load.call('close', undefined)
 })
