@@ -21,7 +21,7 @@ import type { TransportName } from './server.ts'
 
 const HELP = `Usage: npm run bench:fanout -- [options]
 
-  --rounds N     rounds of each pair (7; at least 5 for a figure to be quoted)
+  --rounds N     rounds of each pair (7; at least 5 for a figure to be quoted; curves have one)
   --duration MS  of each load and round, by turns (1000)
   --only NAMES   of: fanout, open, poll, memory, curves (all)
   --json FILE    the figures
@@ -84,11 +84,12 @@ type More = Parameters<typeof Pair.start>[3]
 
 /**
  * Windows of a load and round: the machine's own ups and downs are longer, and meet both sides. In a window there must
- * be many turns of a closed loop, each of which is as long as its deliveries take; those of a long poll are requests.
+ * be many turns of a loop, each of which is as long as its deliveries take; those of a long poll are requests.
  */
-function slicesOf(transport: TransportName, readers: number, outstanding: number): number {
+function slicesOf(transport: TransportName, readers: number, { outstanding = 0, rate = 0 }: Load): number {
   const turn = readers * outstanding * (transport === 'longpoll' ? 4 : 1)
-  return turn <= 1000 ? 5 : 1
+  if (turn > 1000) return 1
+  return turn > 100 || rate > 0 ? 5 : 20
 }
 
 /** The loads, each in slices at which the sides take turns while all of them are there. */
@@ -108,8 +109,9 @@ async function windows<K extends Kind>(
       // So long that it runs compiled code.
       await pair.run({ outstanding: 8, rate: 0, duration: Math.max(duration, 1000) })
     }
-    for (const { outstanding = 0, rate = 0 } of loads) {
-      const count = slicesOf(transport, readers, outstanding)
+    for (const load of loads) {
+      const { outstanding = 0, rate = 0 } = load
+      const count = slicesOf(transport, readers, load)
       const length = (rate > 0 ? Math.max(duration, 30_000 / rate) : duration) / count
       const slices = new Map(kinds.map((kind) => [kind, [] as Result[]]))
       for (let slice = 0; slice < count; slice++) {
@@ -243,7 +245,9 @@ const conditions: Conditions = {
 const figures: Figures =
   values.publish && existsSync(JSON_FILE) ? JSON.parse(readFileSync(JSON_FILE, 'utf8')) : {}
 for (const name of only) {
-  Object.assign(figures, { [name]: { conditions, rows: await measures[name]() } })
+  // A curve's points are many, and have one round each.
+  const of = { ...conditions, rounds: name === 'curves' ? 1 : rounds }
+  Object.assign(figures, { [name]: { conditions: of, rows: await measures[name]() } })
   process.stdout.write(`${sectionText(figures, name)}\n`)
 }
 const json = `${JSON.stringify(figures, null, 1)}\n`
