@@ -12,7 +12,7 @@ export const BENCH_HELP = `fastify-tidings bench: what each transport costs
 
 Usage: fastify-tidings bench [options]
 
-  --quick                poll at 1 s, longpoll, sse, ws; within a minute, no ranking
+  --quick                poll at 1 s, longpoll, sse, ws; in about a minute, no ranking
   --transports LIST      of poll, longpoll, sse, ws, with commas between (all)
   --poll-interval MS     repeatable (100, 1000, 5000; quick: 1000)
   --subscribers N        (100)
