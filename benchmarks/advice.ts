@@ -1,6 +1,5 @@
 import * as model from '../model/advice.ts'
 import type * as cpu from '../model/cpu.ts'
-import { headersOf } from './profiles.ts'
 
 /** The advice of the model, in words, with the coefficients of a run: pure. */
 
@@ -24,12 +23,7 @@ export interface Refusal {
   readonly why: string
 }
 
-/** As a browser sends them to a server with a name of usual length. */
-const AUTHORITY = '127.0.0.1:40000'
-const HEADERS: model.RequestHeaders = {
-  poll: headersOf('browser', 'poll', AUTHORITY).length,
-  longpoll: headersOf('browser', 'longpoll', AUTHORITY).length,
-}
+const HEADERS: model.RequestHeaders = { poll: model.BROWSER_HEADERS, longpoll: model.BROWSER_HEADERS }
 
 /** What of a run's figures is needed. */
 interface Results {

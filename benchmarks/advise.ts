@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import type { Prices } from '../model/advice.ts'
+import { type Prices, USUAL } from '../model/advice.ts'
 import {
   type Candidate,
   type Coefficients,
@@ -70,14 +70,20 @@ export async function advise(
   }
   const whole = true
   const need: Need = {
-    subscribers: number('subscribers', values.subscribers ?? '1000', { least: 1, most: 1e9, whole }),
-    rate: number('rate', values.rate ?? '0.1', { least: 1e-6, most: 1e6 }),
-    payload: number('payload', values.payload ?? '200', { least: 1, most: 65_536, whole }),
-    latency: number('latency-p99', values['latency-p99'] ?? '500', { least: 1, most: 1e8 }) / 1e3,
-    rtt: number('rtt', values.rtt ?? '40', { least: 0, most: 1e5 }) / 1e3,
-    http: oneOf('http', values.http ?? '1.1', ['1.1', '2']),
-    tabs: number('tabs', values.tabs ?? '1', { least: 1, most: 1000, whole }),
-    proxyIdle: number('proxy-idle', values['proxy-idle'] ?? '60', { least: 1, most: 1e6 }),
+    subscribers: number('subscribers', values.subscribers ?? String(USUAL.subscribers), {
+      least: 1,
+      most: 1e9,
+      whole,
+    }),
+    rate: number('rate', values.rate ?? String(USUAL.rate), { least: 1e-6, most: 1e6 }),
+    payload: number('payload', values.payload ?? String(USUAL.payload), { least: 1, most: 65_536, whole }),
+    latency:
+      number('latency-p99', values['latency-p99'] ?? String(USUAL.latency * 1e3), { least: 1, most: 1e8 }) /
+      1e3,
+    rtt: number('rtt', values.rtt ?? String(USUAL.rtt * 1e3), { least: 0, most: 1e5 }) / 1e3,
+    http: oneOf('http', values.http ?? USUAL.http, ['1.1', '2']),
+    tabs: number('tabs', values.tabs ?? String(USUAL.tabs), { least: 1, most: 1000, whole }),
+    proxyIdle: number('proxy-idle', values['proxy-idle'] ?? String(USUAL.proxyIdle), { least: 1, most: 1e6 }),
   }
   const users =
     values.users === undefined ? undefined : number('users', values.users, { least: 1, most: 1e10, whole })

@@ -35,6 +35,21 @@ export interface Prices {
 /** Bytes of the header lines that a client sends with a request of each kind. */
 export type RequestHeaders = Readonly<Record<'poll' | 'longpoll', number>>
 
+/** What is assumed where nothing else is said: of the command and of the page alike. */
+export const USUAL: Need = {
+  subscribers: 1000,
+  rate: 0.1,
+  payload: 200,
+  latency: 0.5,
+  rtt: 0.04,
+  http: '1.1',
+  tabs: 1,
+  proxyIdle: 60,
+}
+
+/** Bytes of the header lines that Chromium sends with a poll to a server with a name of usual length. */
+export const BROWSER_HEADERS = 512
+
 /** What holds a transport back, though it fits. */
 export type Binding =
   | { readonly what: 'interval'; readonly interval: number; readonly oneWay: number }

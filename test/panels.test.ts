@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
+import { advise } from '../benchmarks/advise.ts'
 import { CASE_NAMES } from '../demo/handshake.ts'
 import { openBrowser } from './browser.ts'
 import { ROOT } from './child.ts'
@@ -209,6 +210,61 @@ t.test('panels of the page', async (t) => {
       (await panel.locator('.ranking tbody th').allTextContents()).map((text) => text.replace(/^.*\. /, ''))
     t.same(await ranked(), ['WebSocket', 'Server-Sent Events', 'Long polling', 'Short polling each 250 ms'])
     t.match(await panel.locator('.verdict').textContent(), 'Fewest bytes: WebSocket')
+    await t.test('says what the command says', async (t) => {
+      const flags = {
+        subscribers: 'subscribers',
+        rate: 'rate',
+        payload: 'payload',
+        latency: 'latency-p99',
+        rtt: 'rtt',
+        tabs: 'tabs',
+        proxyIdle: 'proxy-idle',
+      }
+      const shown = async () =>
+        (await panel.locator('.ranking tbody td.figure:not(:last-child)').allTextContents()).map((text) =>
+          Number(text.replace(/[^\d.]/g, '')),
+        )
+      const commanded = async (args: string[]) => {
+        let text = ''
+        await advise(args, (more) => {
+          text += more
+        })
+        const rows = text.split('\n').filter((line) => /^│ [\d=]/.test(line))
+        return rows.flatMap((row) =>
+          row
+            .split('│')
+            .slice(2, 5)
+            .map((cell) => Number(cell.replaceAll(',', ''))),
+        )
+      }
+      /** The panel rounds to three digits below 1,000, the command to whole numbers from 100 on. */
+      const near = (a: number[], b: number[]) =>
+        a.length === b.length &&
+        a.every((value, i) => Math.abs(value - b[i]!) <= Math.max(0.006 * value, 0.51))
+      t.equal(await panel.locator('[data-way=poll] td').nth(1).textContent(), '3,692 B/s')
+      const usual = await shown()
+      t.equal(usual.length, 12)
+      t.ok(near(usual, await commanded([])), `${usual} at the defaults`)
+      for (const place of [40, 100, 150]) {
+        for (const name of Object.keys(flags)) {
+          if (name === 'latency') continue
+          await page.locator(`#workload-${name}`).fill(`${name === 'tabs' ? 4 : place}`)
+        }
+        const args = []
+        for (const [name, flag] of Object.entries(flags)) {
+          const text = await panel.locator(`output[for=workload-${name}]`).textContent()
+          args.push(`--${flag}=${text!.replace(/[^\d.]/g, '')}`)
+        }
+        for (const http of ['2', '1.1']) {
+          await page.locator('#workload-http').selectOption(http)
+          const [panel, command] = [await shown(), await commanded([...args, `--http=${http}`])]
+          t.ok(near(panel, command), `${args.join(' ')} over HTTP/${http}: ${panel}; ${command}`)
+        }
+      }
+    })
+    await page.reload()
+    await page.locator('#workload > summary').click()
+    await panel.locator('.verdict').waitFor()
     t.match(await panel.textContent(), /From about [0-9.]+ messages a second on: Short polling/)
     await look(t, page, 'workload')
 

@@ -1,5 +1,5 @@
 import { addTexts, currentLanguage, onLanguage, t } from '../i18n.js'
-import { rank, turnsOf } from '../lib/model/advice.js'
+import { BROWSER_HEADERS, rank, turnsOf, USUAL } from '../lib/model/advice.js'
 import { make, say } from '../parts.js'
 import texts from '../texts/workload.js'
 
@@ -9,14 +9,30 @@ const MONTH = 30 * 24 * 3600
 
 /** What is asked: from least to most, by powers of ten where `log` says so; `unit` is how it is shown. */
 const FIELDS = [
-  { name: 'rate', least: 0.001, most: 1000, value: 0.1, log: true, unit: 'rate' },
-  { name: 'subscribers', least: 1, most: 1e6, value: 1000, log: true, unit: 'count', whole: true },
-  { name: 'payload', least: 1, most: 65_536, value: 200, log: true, unit: 'bytes', whole: true },
-  { name: 'latency', least: 10, most: 60_000, value: 500, log: true, unit: 'milliseconds', whole: true },
-  { name: 'rtt', least: 0, most: 500, value: 40, unit: 'milliseconds', whole: true },
-  { name: 'headers', least: 50, most: 4000, value: 469, log: true, unit: 'bytes', whole: true },
-  { name: 'tabs', least: 1, most: 120, value: 1, unit: 'count', whole: true },
-  { name: 'proxyIdle', least: 5, most: 600, value: 60, log: true, unit: 'seconds', whole: true },
+  { name: 'rate', least: 0.001, most: 1000, value: USUAL.rate, log: true, unit: 'rate' },
+  {
+    name: 'subscribers',
+    least: 1,
+    most: 1e6,
+    value: USUAL.subscribers,
+    log: true,
+    unit: 'count',
+    whole: true,
+  },
+  { name: 'payload', least: 1, most: 65_536, value: USUAL.payload, log: true, unit: 'bytes', whole: true },
+  {
+    name: 'latency',
+    least: 10,
+    most: 60_000,
+    value: USUAL.latency * 1e3,
+    log: true,
+    unit: 'milliseconds',
+    whole: true,
+  },
+  { name: 'rtt', least: 0, most: 500, value: USUAL.rtt * 1e3, unit: 'milliseconds', whole: true },
+  { name: 'headers', least: 50, most: 4000, value: BROWSER_HEADERS, log: true, unit: 'bytes', whole: true },
+  { name: 'tabs', least: 1, most: 120, value: USUAL.tabs, unit: 'count', whole: true },
+  { name: 'proxyIdle', least: 5, most: 600, value: USUAL.proxyIdle, log: true, unit: 'seconds', whole: true },
 ]
 /** Positions of a slider. */
 const STEPS = 240
@@ -30,6 +46,7 @@ export function mount(element) {
     { id: 'workload-http' },
     ...['1.1', '2'].map((value) => make('option', { value }, value)),
   )
+  http.value = USUAL.http
   http.addEventListener('change', () => show())
 
   const show = () => {

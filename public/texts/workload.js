@@ -57,7 +57,7 @@ export default {
     'workload.basis.bytes':
       'Counted: the bytes around a message, from the header lines and frames that this plugin, Fastify and Node write over HTTP/1.1. A test holds them against a real server. Over HTTP/2 the headers of polls would be smaller; that is not reckoned.',
     'workload.basis.assumed':
-      'Assumed: the bytes of the browser’s headers, since a page can’t see them. 469 is what Chromium sends; cookies come on top.',
+      'Assumed: the bytes of the browser’s headers, since a page can’t see them. 512 is what Chromium sends; cookies come on top.',
     'workload.basis.cpu':
       'Measured: nothing on this panel. The server’s CPU has no theory; `fastify-tidings advise --results` takes it from a benchmark on your machine.',
     'workload.basis.month':
@@ -119,7 +119,7 @@ export default {
     'workload.basis.bytes':
       '计数：消息周围的字节，取自本插件、Fastify 和 Node 在 HTTP/1.1 上写出的头部行和帧，并有测试与真实服务器核对。走 HTTP/2 时轮询的头部会更小，这里没有计入。',
     'workload.basis.assumed':
-      '假设：浏览器头部的字节数，因为网页看不到它们。469 是 Chromium 发送的；cookie 另算。',
+      '假设：浏览器头部的字节数，因为网页看不到它们。512 是 Chromium 发送的；cookie 另算。',
     'workload.basis.cpu':
       '实测：本面板上没有。服务器的 CPU 没有理论可用；`fastify-tidings advise --results` 从你机器上的基准测试读取。',
     'workload.basis.month':

@@ -2,6 +2,8 @@ import t from 'tap'
 import { cheapestFor, coefficientsOf, type Need, rank } from '../../benchmarks/advice.ts'
 import { advise } from '../../benchmarks/advise.ts'
 import { FORMAT } from '../../benchmarks/json.ts'
+import { headersOf } from '../../benchmarks/profiles.ts'
+import { BROWSER_HEADERS } from '../../model/advice.ts'
 
 const NEED: Need = {
   subscribers: 20_000,
@@ -30,6 +32,13 @@ t.test('what binds a transport, and where it would change places, in words', asy
     { binding: '100 streams' },
   ])
   t.match(of({ latency: 0.021, tabs: 6 }).candidates, [{ name: 'ws', changes: '–' }])
+})
+
+t.test('the model assumes the headers that the browser of the benchmarks sends', (t) => {
+  for (const kind of ['poll', 'longpoll'] as const) {
+    t.equal(BROWSER_HEADERS, headersOf('browser', kind, '127.0.0.1:40000').length, kind)
+  }
+  t.end()
 })
 
 t.test('why one is dropped, in words', async (t) => {
