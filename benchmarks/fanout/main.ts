@@ -241,6 +241,7 @@ const conditions: Conditions = {
   versions: { fastify: versionOf('fastify'), ws: versionOf('ws') },
   rounds,
   duration,
+  planned: true,
 }
 const figures: Figures =
   values.publish && existsSync(JSON_FILE) ? JSON.parse(readFileSync(JSON_FILE, 'utf8')) : {}

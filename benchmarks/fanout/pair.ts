@@ -10,7 +10,7 @@ export interface Result {
   deliveriesPerSecond: number
   /** Server CPU, microseconds a delivery. */
   cpuPerDelivery: number
-  /** Microseconds from asking for a publish to having it. */
+  /** Microseconds to having a message: from asking for it in a closed loop, from its planned time in an open one. */
   p50: number
   p99: number
   /** How busy server and load were, from 0 to 1. */

@@ -26,6 +26,8 @@ export interface Conditions {
   readonly rounds: number
   /** Milliseconds of each load and round. */
   readonly duration: number
+  /** Whether an open loop's delays run from the planned times. Figures without it run from the moment of asking. */
+  readonly planned?: boolean
 }
 
 /** What has been measured. */
@@ -192,10 +194,14 @@ const PARTS: { [N in keyof Tables]: { title: string; table: (rows: Tables[N]) =>
 export function sectionText<N extends keyof Tables>(figures: Figures, name: N): string {
   const part = figures[name]
   if (part === undefined) return ''
-  const { node, machine, versions, rounds, duration } = part.conditions
+  const { node, machine, versions, rounds, duration, planned } = part.conditions
   const packages = Object.entries(versions).map(([key, version]) => `${key} ${version}`)
   const how = `${rounds} round${rounds === 1 ? '' : 's'}, ${duration} ms of each load; node ${node}, ${packages.join(', ')}, ${machine}`
-  return `## ${PARTS[name].title}\n\n\`--only ${name}\`: ${how}\n\n${PARTS[name].table(part.rows as Tables[N])}\n`
+  const old =
+    name === 'open' && !planned
+      ? 'Delays in this table run from the moment at which the load asked, not from the planned time: a load that was late made them too short.\n\n'
+      : ''
+  return `## ${PARTS[name].title}\n\n\`--only ${name}\`: ${how}\n\n${old}${PARTS[name].table(part.rows as Tables[N])}\n`
 }
 
 const HEAD = `# Fan-out

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises'
 import { exchangeHeaders, pushHeaders, tlsRecords } from '../../model/bytes.ts'
 import { pollDelay } from '../../model/poll.ts'
 import { failuresOf } from '../gates.ts'
@@ -33,17 +32,15 @@ const DURATION = 20
 const SEED = 1
 /** Bytes beside a message on the stream of Appelqvist and Örnmyr. */
 const THEIRS = 8
-const FILE = 'benchmarks/results/REPRODUCTIONS.md'
 
 const said: string[] = []
 const disturbed: string[] = []
 
 function say(text: string): void {
-  process.stdout.write(text)
   said.push(text)
 }
 
-/** What was printed, where it was printed. */
+/** All that is said, with the machine and the gates first. */
 function written(date: Date): string {
   const { cores, cpu, platform, kernel, node } = machine()
   const gates =
@@ -85,8 +82,7 @@ async function main(): Promise<void> {
     await pimentel(round)
     await appelqvist(round)
     kaazing()
-    for (const text of disturbed) process.stderr.write(`${text}\n`)
-    await writeFile(FILE, written(new Date()))
+    process.stdout.write(written(new Date()))
   } finally {
     await stage.end()
   }
