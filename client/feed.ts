@@ -289,7 +289,7 @@ export class CursorFeed extends EventTarget {
 
   #gap(reason: GapReason, cursor: string): void {
     const { onGap } = this.#settings
-    const gap: Gap = { reason, cursor, from: this.cursor, advice: ADVICE[reason] }
+    const gap: Gap = { reason, cursor, from: this.cursor, channel: undefined, advice: ADVICE[reason] }
     this.#cursor = cursor
     // It began before the hole, and would tell it again.
     /* c8 ignore next -- whether a better transport is being tried when a hole is told is up to the network */

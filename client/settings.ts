@@ -2,9 +2,9 @@ import type { ConnectOptions, SocketLike, Transport } from './types.ts'
 
 /** The options with every default in its place. */
 export type Settings = Required<
-  Omit<ConnectOptions, 'signal' | 'onGap' | 'backoff' | 'storage' | 'EventSource' | 'WebSocket'>
+  Omit<ConnectOptions, 'signal' | 'onGap' | 'getToken' | 'backoff' | 'storage' | 'EventSource' | 'WebSocket'>
 > &
-  Pick<ConnectOptions, 'signal' | 'onGap' | 'EventSource' | 'WebSocket' | 'storage'> & {
+  Pick<ConnectOptions, 'signal' | 'onGap' | 'getToken' | 'EventSource' | 'WebSocket' | 'storage'> & {
     readonly base: number
     readonly cap: number
     readonly url: string
@@ -28,6 +28,7 @@ export function settle(url: string | URL, options: ConnectOptions): Settings {
   return {
     channels: [],
     cursor: 'now',
+    ack: 'auto',
     probe: 5000,
     upgradeAfter: 60_000,
     silence: 40_000,

@@ -24,6 +24,8 @@ export interface Gap {
   readonly cursor: string
   /** The last place up to which all had come. */
   readonly from: string | undefined
+  /** The channel whose replay has the hole, where `subscribe` began in the past; else undefined: all are concerned. */
+  readonly channel: string | undefined
   /** What can be done about it. */
   readonly advice: string
 }
@@ -31,8 +33,10 @@ export interface Gap {
 /** Why a transport failed, or a publish did. */
 export interface Fault {
   readonly message: string
-  /** The close code of a socket, or the status of an answer. */
+  /** The server's code (`TIDINGS_ERR_…`) where it gave one, else the close code of a socket or the status of an answer. */
   readonly code?: number | string
+  /** The status of an answer. */
+  readonly status?: number
   /** Whether to try again is of no use. */
   readonly final?: boolean
   /** Milliseconds to wait before another try, as the server asked for (`Retry-After`, `retry:`). */
@@ -47,6 +51,21 @@ export interface PublishOptions {
   key?: string
   /** Gives up, also between two tries. */
   signal?: AbortSignal
+  /** Does not wait for the publishes before it, nor do those behind wait for it. @default false */
+  unordered?: boolean
+}
+
+export interface SubscribeOptions {
+  /** Where the channel begins: a cursor, `earliest`, `last:N`, `since:MS`, or `now`. @default the feed's place */
+  cursor?: string
+}
+
+/** What a connection shows to be let in. */
+export interface Credentials {
+  /** Go with each fetch. */
+  headers?: Record<string, string>
+  /** Go with the address of a WebSocket and of an EventSource, which take no headers. */
+  query?: Record<string, string>
 }
 
 /** As much of a WebSocket as the client uses; that of browsers, of undici and of ws have it. */
@@ -77,8 +96,20 @@ export interface StorageLike {
 export interface ConnectOptions {
   /** What to read, 32 at most. @default the channel `default` */
   channels?: readonly string[]
-  /** Where to start: a cursor, `earliest`, or `now`. @default 'now' */
+  /** Where to start: a cursor, `earliest`, `last:N`, `since:MS`, or `now`. @default 'now' */
   cursor?: string
+  /**
+   * When the cursor moves. `auto`: as a message is given to the handlers (at most once: a handler that throws does not
+   * get it again). `manual`: when the program calls `ack` (at least once: a feed that starts at the cursor gives again
+   * what was not acknowledged). @default 'auto'
+   */
+  ack?: 'auto' | 'manual'
+  /**
+   * Asked before each connection, and again after a 401 or when a permission has run out. A string goes as
+   * `Authorization: Bearer …` with each fetch, and as the query parameter `access_token` with a WebSocket or an
+   * EventSource. Credentials go as they are.
+   */
+  getToken?: () => string | Credentials | Promise<string | Credentials>
   /** In the order in which they are liked. @default ['ws', 'sse', 'longpoll', 'poll'] */
   transports?: readonly Transport[]
   /** Milliseconds in which a transport must carry something, or the next is tried. @default 5000 */
@@ -128,6 +159,16 @@ export interface ConnectOptions {
   storage?: StorageLike
 }
 
+export interface OpenEvent extends Event {
+  /** Whether the feed was open before, and goes on at its place. A gap comes before. */
+  readonly resumed: boolean
+}
+
+export interface EndEvent extends Event {
+  /** It has ended: nothing more comes in it. */
+  readonly channel: string
+}
+
 export interface MessageEvent<T> extends Event, Message<T> {
   /** The cursor, by the name that EventSource gives it. */
   readonly lastEventId: string
@@ -144,6 +185,7 @@ export interface StatusEvent extends Event {
 
 export interface FaultEvent extends Event {
   readonly transport: Transport
+  /** What failed; where a handler threw, what it threw. */
   readonly error: Error & Fault
 }
 
@@ -154,9 +196,10 @@ export interface CloseEvent extends Event {
 }
 
 export interface FeedEvents<T> {
-  open: Event
+  open: OpenEvent
   message: MessageEvent<T>
   gap: GapEvent
+  end: EndEvent
   status: StatusEvent
   error: FaultEvent
   close: CloseEvent
@@ -171,13 +214,16 @@ export interface Feed<T = unknown> extends EventTarget, AsyncIterable<Message<T>
   readonly readyState: number
   /** Bytes that wait in the socket; 0 where there is none. 0 is no proof that anything has arrived. */
   readonly bufferedAmount: number
-  /** The place up to which all has been given to listeners; undefined until the server has named one. */
+  /** The place up to which all has been given, or with `ack: 'manual'` acknowledged; undefined until there is one. */
   readonly cursor: string | undefined
+  /** What is read. */
+  readonly channels: readonly string[]
   /** The transport in use, or the one that is being tried. */
   readonly transport: Transport
-  onopen: ((event: Event) => void) | null
+  onopen: ((event: OpenEvent) => void) | null
   onmessage: ((event: MessageEvent<T>) => void) | null
   ongap: ((event: GapEvent) => void) | null
+  onend: ((event: EndEvent) => void) | null
   onstatus: ((event: StatusEvent) => void) | null
   onerror: ((event: FaultEvent) => void) | null
   onclose: ((event: CloseEvent) => void) | null
@@ -191,6 +237,17 @@ export interface Feed<T = unknown> extends EventTarget, AsyncIterable<Message<T>
     listener: Listener<FeedEvents<T>[K]> | null,
     options?: { capture?: boolean } | boolean,
   ): void
+  /** Calls the handler with each message of one channel. @returns what ends that */
+  on(channel: string, handler: (message: MessageEvent<T>) => void): () => void
+  /**
+   * Reads this channel, too.
+   * @returns when what it gives from `cursor` up to the feed's place has been given
+   */
+  subscribe(channel: string, options?: SubscribeOptions): Promise<void>
+  /** Reads this channel no more: nothing of it is given from now on. */
+  unsubscribe(channel: string): Promise<void>
+  /** With `ack: 'manual'`: all up to this message has been handled. */
+  ack(message: { readonly cursor: string }): void
   /**
    * Goes over to this transport, which from then on is liked best, without a hole.
    * @returns whether it carries
