@@ -17,7 +17,9 @@ export function checkChannel(name: unknown): string {
 /** @returns the names, sorted, each once. @throws TIDINGS_ERR_CHANNEL where one is none, or they are too many. */
 export function checkChannels(names: readonly unknown[]): string[] {
   const set = new Set<string>()
-  for (const name of names) set.add(checkChannel(name))
-  if (set.size > MAX_CHANNELS) throw new ERR_CHANNEL(`may be given ${MAX_CHANNELS} times at most`)
+  for (const name of names) {
+    set.add(checkChannel(name))
+    if (set.size > MAX_CHANNELS) throw new ERR_CHANNEL(`may be given ${MAX_CHANNELS} times at most`)
+  }
   return [...set].sort()
 }

@@ -9,10 +9,15 @@ export type Start = Cursor | 'earliest' | 'now'
 
 const CURSOR = /^([A-Za-z0-9_-]{4,32})\.(0|[1-9][0-9]{0,15})$/
 
-/** @returns the cursor, or undefined where the text is none. */
+/**
+ * The epoch is a part of the text, and keeps it alive: it is for comparing, not for keeping.
+ * @returns the cursor, or undefined where the text is none; a seq above 2^53 - 1 is none.
+ */
 export function parseCursor(text: string): Cursor | undefined {
   const found = CURSOR.exec(text)
-  return found === null ? undefined : { epoch: found[1]!, seq: Number(found[2]) }
+  if (found === null) return undefined
+  const seq = Number(found[2])
+  return Number.isSafeInteger(seq) ? { epoch: found[1]!, seq } : undefined
 }
 
 /** @returns the start that a text names, or undefined where it names none. */

@@ -37,7 +37,7 @@ export class SseLink extends Link {
           continue
         }
         // Its data is one line.
-        const [, name, data] = /^([^:]*):? ?(.*)$/.exec(line)!
+        const [, name, data] = /^([^:]*):? ?(.*)$/s.exec(line)!
         event[name!] = data!
       }
     }

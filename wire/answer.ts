@@ -35,7 +35,9 @@ export function commonHeaders(readers: Readers): onSendHookHandler {
 
 /** What a page of another origin may read: ours, and what was allowed before. */
 export function exposed(before: number | string | string[] | undefined): string {
-  const names = String(before ?? '').split(/\s*,\s*/)
+  const names = String(before ?? '')
+    .split(',')
+    .map((name) => name.trim())
   const known = new Set(names.map((name) => name.toLowerCase()))
   return [...names.filter(Boolean), ...EXPOSED.filter((name) => !known.has(name.toLowerCase()))].join(', ')
 }

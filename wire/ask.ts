@@ -1,6 +1,7 @@
 import { checkChannel, checkChannels, DEFAULT_CHANNEL } from '../bus/channel.ts'
 import { parseStart, type Start } from '../bus/cursor.ts'
 import { ERR_CHANNEL, ERR_CURSOR, ERR_FORMAT, ERR_LIMIT, ERR_WAIT } from '../bus/errors.ts'
+import { preferredWait } from './prefer.ts'
 
 /** What a reader's query asks for. */
 export interface Ask {
@@ -94,16 +95,4 @@ export function parseWait(query: unknown, prefer: unknown, byDefault: number, mo
   }
   if (typeof wait !== 'string' || !WHOLE.test(wait)) throw new ERR_WAIT()
   return { seconds: Math.min(Number(wait), most), preferred: false }
-}
-
-// A preference is a name, perhaps a value, a token or a quoted string, perhaps parameters. The first of a name counts.
-const PREFERENCE =
-  /\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[!#$%&'*+.^_`|~0-9A-Za-z-]*)\s*)?(?:;(?:[^",]|"(?:[^"\\]|\\.)*")*)?(?:,|$)|[^,]*(?:,|$)/gy
-
-function preferredWait(prefer: string): number | undefined {
-  for (const [, name, value] of prefer.matchAll(PREFERENCE)) {
-    if (name?.toLowerCase() !== 'wait') continue
-    const seconds = value?.replace(/^"(.*)"$/, '$1') ?? ''
-    return WHOLE.test(seconds) ? Number(seconds) : undefined
-  }
 }

@@ -42,12 +42,12 @@ export function transportSuite(t: Test, transport: Transport, more: ConnectOptio
     const taken = new Taken(feed)
     await app.tidings.publish('a', { news: [1, null] })
     await app.tidings.publish('c', 'not asked for')
-    await app.tidings.publish('b', 'text: 你好\r\n')
+    await app.tidings.publish('b', 'text: 你好\r\n\u2028')
     await app.tidings.publish('a', Buffer.from([0, 200, 255]))
     await taken.until(3)
     t.same(messages, [
       ['a', { news: [1, null] }, 'number'],
-      ['b', 'text: 你好\r\n', 'number'],
+      ['b', 'text: 你好\r\n\u2028', 'number'],
       ['a', new Uint8Array([0, 200, 255]), 'number'],
     ])
   })
