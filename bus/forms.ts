@@ -17,7 +17,10 @@ export const page: Form<Buffer | string> = {
 /** What a page weighs beside its envelopes, and one comma an envelope; at most, in bytes. */
 export const PAGE_FRAME = 96
 
-/** Server-sent events, one a message: `id` is its cursor, `data` its envelope, which stands on one line. */
+/**
+ * Server-sent events, one a message: `data` is its envelope, which stands on one line, `id` its cursor. The id comes
+ * last: some parsers take it at its line, and would go on behind a message that was cut off there.
+ */
 export const events: Form = { name: 'events', encode: (batch) => Buffer.from(envelopeEvents(batch)) }
 
 /** The same events, as one chunk of HTTP/1.1's chunked coding (RFC 9112 section 7.1). */
@@ -49,14 +52,18 @@ export const rawFrames: Form = {
 
 function envelopeEvents(batch: Batch): string {
   let text = ''
-  for (const entry of batch.entries) text += `id: ${batch.epoch}.${entry.seq}\ndata: ${entry.envelope}\n\n`
+  for (const entry of batch.entries) text += eventOf(batch, entry, `data: ${entry.envelope}`)
   return text
 }
 
 function payloadEvents(batch: Batch): string {
   let text = ''
-  for (const entry of batch.entries) text += `id: ${batch.epoch}.${entry.seq}\n${payloadLines(entry)}\n\n`
+  for (const entry of batch.entries) text += eventOf(batch, entry, payloadLines(entry))
   return text
+}
+
+function eventOf(batch: Batch, entry: Entry, lines: string): string {
+  return `${lines}\nid: ${batch.epoch}.${entry.seq}\n\n`
 }
 
 /** An EventSource ends a line at CRLF, CR or LF, and gives the lines of one event back joined by LF. */

@@ -38,13 +38,13 @@ export class SseLink extends Link {
         }
         // Its data is one line.
         const [, name, data] = /^([^:]*):? ?(.*)$/s.exec(line)!
-        event[name!] = data!
+        if (name === 'retry') this.#retry = Number(data)
+        else event[name!] = data!
       }
     }
   }
 
-  #take({ event, data, retry }: Record<string, string>): void {
-    if (retry) this.#retry = Number(retry)
+  #take({ event, data }: Record<string, string>): void {
     if (!data) return
     this.take(event, JSON.parse(data))
     if (event === 'ready') this.within(this.settings.silence)

@@ -6,7 +6,7 @@ export function frameHeader(payload: number, masked = false): number {
   return masked ? length + 4 : length
 }
 
-/** An event's lines: `id: CURSOR`, `data: TEXT`, and the empty line that ends it. */
+/** An event's lines: `data: TEXT`, `id: CURSOR`, and the empty line that ends it. */
 export function eventLines(cursor: number): number {
   return 'id: \n'.length + cursor + 'data: \n\n'.length
 }
@@ -29,14 +29,14 @@ export function envelopeOverhead(cursor: number, channel: number): number {
 
 /**
  * Signs of life, a message: a heartbeat each so many seconds, over λ messages a second.
- * SSE: the comment `:`, its two line ends and its chunk, 8 bytes each 15 s. WebSocket: a ping of 2 down and a pong of
+ * SSE: the comment `:`, its line end and its chunk, 7 bytes each 15 s. WebSocket: a ping of 2 down and a pong of
  * 6 up, each 25 s.
  */
 export function heartbeatBytes(rate: number, beat: number, every: number): number {
   return beat / (rate * every)
 }
 
-export const SSE_BEAT = { bytes: 8, every: 15 } as const
+export const SSE_BEAT = { bytes: 7, every: 15 } as const
 export const WS_BEAT = { bytes: 8, every: 25 } as const
 
 /** The most that a segment carries over Ethernet: 1500 less 20 (IP), 20 (TCP) and 12 (its time stamps). */

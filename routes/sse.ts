@@ -33,7 +33,7 @@ export function sse(app: FastifyInstance, service: Service): void {
       reply.headers(HEAD)
       if (readers.full) {
         // A native EventSource never comes back from a 503.
-        reply.header('tidings-refused', 'limit').send(`retry: ${retryRefused()}\n\n`)
+        reply.header('tidings-refused', 'limit').send(`retry: ${retryRefused()}\n`)
         return
       }
       // onSend hooks do not run from here on: what CORS and others have set goes out with our own.

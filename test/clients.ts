@@ -120,7 +120,6 @@ class Streamer implements Client {
 export function streamer(raw: boolean): MakeClient {
   return async (t, base, channels, cursor) => {
     const stream = await openStream(t, urlOf(base, '/sse', channels, cursor, raw))
-    await stream.next()
     return new Streamer(stream, (await stream.next()).id!, raw)
   }
 }

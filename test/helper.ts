@@ -115,7 +115,7 @@ export async function openSocket(t: Test, url: string, protocols?: string | stri
   return client
 }
 
-/** One block of a stream of server-sent events: fields as they stand, or a comment. */
+/** One block of a stream of server-sent events: fields as they stand, or a comment between two of them. */
 export interface Block {
   event?: string
   id?: string
@@ -139,12 +139,23 @@ export class StreamClient {
 
   async #read(): Promise<void> {
     let text = ''
-    for await (const part of this.response.body!.pipeThrough(new TextDecoderStream())) {
-      text += part
-      for (let end = text.indexOf('\n\n'); end !== -1; end = text.indexOf('\n\n')) {
-        this.#blocks.push(parseBlock(text.slice(0, end)))
-        text = text.slice(end + 2)
+    let block: string[] = []
+    try {
+      for await (const part of this.response.body!.pipeThrough(new TextDecoderStream())) {
+        const lines = (text + part).split('\n')
+        text = lines.pop()!
+        for (const line of lines) {
+          if (line !== '' && (line[0] !== ':' || block.length > 0)) {
+            block.push(line)
+            continue
+          }
+          this.#blocks.push(parseBlock(line === '' ? block : [line]))
+          block = []
+        }
       }
+    } finally {
+      // A `retry:` counts without an empty line.
+      if (block.length > 0) this.#blocks.push(parseBlock(block))
     }
   }
 
@@ -161,9 +172,9 @@ export class StreamClient {
   }
 }
 
-function parseBlock(text: string): Block {
+function parseBlock(lines: readonly string[]): Block {
   const block: Record<string, string> = {}
-  for (const line of text.split('\n')) {
+  for (const line of lines) {
     const colon = line.indexOf(':')
     const name = line.slice(0, colon) || 'comment'
     const value = line.slice(colon + 1).replace(/^ /, '')
@@ -201,6 +212,7 @@ export async function openRaw(
   const socket = connect(port, '127.0.0.1')
   t.teardown(() => socket.destroy())
   let text = ''
+  let seen = 0
   let look = () => {}
   socket.setEncoding('latin1')
   socket.on('error', () => {})
@@ -215,8 +227,10 @@ export async function openRaw(
     /** All that has come in once it holds this; or, where it never does, once the other side has closed. */
     until: (mark) =>
       new Promise((resolve) => {
+        seen = 0
         look = () => {
-          if (text.includes(mark) || socket.destroyed) resolve(text)
+          if (text.includes(mark, seen) || socket.destroyed) resolve(text)
+          seen = Math.max(0, text.length - mark.length)
         }
         look()
       }),

@@ -191,7 +191,7 @@ t.test('pipelined long polls, and a stream behind them', async (t) => {
     /(?:"data":"one"[\s\S]*){3}event: ready/,
     'each long poll is answered, and the stream behind them',
   )
-  await read('"data":"one"}\n\n')
+  await read('"data":"one"}\nid: ')
   socket.destroy()
   await healthy(t, built)
 })

@@ -49,7 +49,6 @@ async function openStream(query: string): Promise<Stream> {
   const stream = new StreamClient(await fetch(`${url}/sse?${query}`, { signal: abort.signal }), abort)
   return {
     async ready() {
-      await stream.next()
       return (await stream.next()).id!
     },
     async next() {

@@ -16,7 +16,8 @@ import type { Spoke } from './wheel.ts'
 /** Milliseconds that a client has to take what waits for it when its stream is ended. */
 const GRACE = 600
 
-const HEARTBEAT = ':\n\n'
+/** No empty line behind it: careless parsers take the two together for a message that is empty. */
+const HEARTBEAT = ':\n'
 const HEARTBEAT_CHUNK = chunk(HEARTBEAT)
 
 /**
@@ -48,7 +49,7 @@ export class EventStream extends Outlet implements Sink, Held, Spoke {
     const start =
       typeof asked === 'string' ? { epoch: log.epoch, seq: log.locate(asked, ask.channels).seq } : asked
     const place = `${start.epoch}.${start.seq}`
-    const hello = `retry: ${retryCut()}\n\nevent: ready\nid: ${place}\ndata: {"cursor":"${place}"}\n\n`
+    const hello = `event: ready\nretry: ${retryCut()}\nid: ${place}\ndata: {"cursor":"${place}"}\n\n`
 
     // Headers that are set one by one would stay in memory as long as the stream.
     response.writeHead(200, headers)
@@ -75,7 +76,8 @@ export class EventStream extends Outlet implements Sink, Held, Spoke {
 
   gap({ reason, seq }: Gap): void {
     const cursor = this.#service.bus.log.cursor(seq)
-    this.#send(`event: gap\nid: ${cursor}\ndata: {"reason":"${reason}","cursor":"${cursor}"}\n\n`)
+    // The id behind the data, as in a message: a hole that was cut off there would never be told.
+    this.#send(`event: gap\ndata: {"reason":"${reason}","cursor":"${cursor}"}\nid: ${cursor}\n\n`)
   }
 
   #send(text: string): void {
@@ -96,7 +98,8 @@ export class EventStream extends Outlet implements Sink, Held, Spoke {
   }
 
   goAway(): void {
-    this.#send(`retry: ${retryCut()}\n\n`)
+    // It counts at its line: with an empty one behind it, careless parsers would take it for a message.
+    this.#send(`retry: ${retryCut()}\n`)
     this.revoke()
   }
 

@@ -65,7 +65,7 @@ async function sse(): Promise<Side> {
     port: await listening(server),
     publish(channel, data) {
       const text = envelope(channel, data)
-      const event = Buffer.from(`id: abcdefgh.${seq}\ndata: ${text}\n\n`)
+      const event = Buffer.from(`data: ${text}\nid: abcdefgh.${seq}\n\n`)
       for (const response of readers.of(channel)) response.write(event)
     },
   }

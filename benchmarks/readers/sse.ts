@@ -1,7 +1,10 @@
 import { type Common, deliverAll, gate, Line, type Reader } from './reader.ts'
 
 const BREAK = '\r\n'
-const DATA = '\ndata: '
+const DATA = 'data: '
+const ID = '\nid: '
+/** The heartbeat has no empty line behind it: it stands in front of the event that comes next. */
+const BEATS = /^(?::\n)*/
 
 /** Reads one stream of server-sent events, in HTTP/1.1's chunked coding. */
 export function sseReader(common: Common, reader: number, channel: string): Reader {
@@ -46,12 +49,12 @@ export function sseReader(common: Common, reader: number, channel: string): Read
     }
   }
 
-  const take = (event: string, at: number) => {
+  const take = (block: string, at: number) => {
+    const event = block.replace(BEATS, '')
     if (event.startsWith('event: ready')) open()
     else if (event.startsWith('event: ')) throw new Error(`/sse sent ${event}`)
-    else if (event.startsWith('id: ')) {
-      const data = event.indexOf(DATA)
-      common.tally.envelopes += event.length - data - DATA.length
+    else if (event.startsWith(DATA)) {
+      common.tally.envelopes += event.lastIndexOf(ID) - DATA.length
       received += deliverAll(common, reader, event, at)
     }
   }

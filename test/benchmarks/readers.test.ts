@@ -73,8 +73,8 @@ const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`
 const EVENTS = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
 
 t.test('events are read wherever the wire cuts', async (t) => {
-  const events = [0, 1, 2].map((index) => chunk(`id: a.${index}\ndata: ${envelope(index)}\n\n`))
-  const text = `${EVENTS}${chunk('retry: 2000\n\nevent: ready\nid: a.0\ndata: {}\n\n')}${chunk(':\n\n')}${events.join('')}`
+  const events = [0, 1, 2].map((index) => chunk(`data: ${envelope(index)}\nid: a.${index}\n\n`))
+  const text = `${EVENTS}${chunk('event: ready\nretry: 2000\nid: a.0\ndata: {}\n\n')}${chunk(':\n')}${events.join('')}`
   for (const size of [7, 100, text.length]) {
     const { said, indexes, common } = await heard(sse, (socket, _, common) =>
       pieces(socket, text, size, common),

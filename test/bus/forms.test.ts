@@ -187,7 +187,7 @@ t.test('raw events carry payloads, lines ended by LF', async (t) => {
     batchOf([textPayload('')])
       .as(rawEvents)
       .toString(),
-    `id: ${EPOCH}.1\ndata: \n\n`,
+    `data: \nid: ${EPOCH}.1\n\n`,
     'an empty payload',
   )
 })
@@ -230,7 +230,7 @@ t.test('a frame has a header of 2, 4 or 10 bytes', async (t) => {
 })
 
 t.test('a chunk gives its size in bytes', async (t) => {
-  t.equal(chunk(':\n\n').toString(), '3\r\n:\n\n\r\n')
+  t.equal(chunk(':\n').toString(), '2\r\n:\n\r\n')
   t.equal(chunk('é'.repeat(128)).toString('latin1', 0, 5), '100\r\n')
 })
 

@@ -17,7 +17,6 @@ t.test('the smallest whole program greets, logs, and serves its page', async (t)
 
   const stream = await openStream(t, `${url}/live/sse`)
   await stream.next()
-  await stream.next()
   const socket = await openSocket(t, `${url}/hello`)
   t.equal(await socket.frame(), 'hello')
   socket.send('good morning')

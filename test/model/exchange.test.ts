@@ -35,12 +35,11 @@ t.test('a push weighs as much, and its part of the signs of life', async (t) => 
   for (let i = 0; i < 12; i++) await app.tidings.publish('default', i)
   const stream = await openStream(t, `${url}/sse?channel=default`)
   await stream.next()
-  await stream.next()
   const raw = await openRawSocket(t, port, '/ws?channel=default')
   await raw.next()
   await app.tidings.publish('default', 'x'.repeat(200))
   const block = await stream.next()
-  const text = `id: ${block.id}\ndata: ${block.data}\n\n`
+  const text = `data: ${block.data}\nid: ${block.id}\n\n`
   const never = 1e300
   t.equal(pushOf('sse', SHAPE, never), text.length + text.length.toString(16).length + 4)
   const { header, payload } = await raw.next()

@@ -130,7 +130,6 @@ t.test('open, and the bytes of what is open', async (t) => {
   client.send('GET /longpoll?channel=none&cursor=now HTTP/1.1\r\nHost: x\r\n\r\n')
   const stream = await openStream(t, `${url}/sse`)
   await stream.next()
-  await stream.next()
   const socket = await openSocket(t, `${url}/ws`)
   await socket.frame()
   await live(app, 3)
