@@ -14,9 +14,9 @@ export function latin1(bytes) {
   return text
 }
 
-/** @param {Uint8Array} bytes */
+/** A character that is cut off at the end is left out. @param {Uint8Array} bytes */
 export function utf8(bytes) {
-  return new TextDecoder().decode(bytes)
+  return new TextDecoder().decode(bytes, { stream: true })
 }
 
 /** Sixteen bytes a line: place, bytes, letters. @param {Uint8Array} bytes */

@@ -136,16 +136,24 @@ export class Diagram {
     button.addEventListener('click', () => this.#opened(arrow))
     row.say = () => {
       words.textContent = caption ? t(caption, { news: arrow.news }) : wordsOf(arrow)
-      const parts = arrow.size === undefined ? [] : [sizeText(arrow.size)]
-      if (arrow.took !== undefined) parts.push(t('diagram.took', { time: timeText(arrow.took) }))
-      if (arrow.delay > 0) parts.push(t('diagram.delay', { time: timeText(arrow.delay) }))
-      cost.textContent = parts.join(' · ')
+      cost.textContent = costsOf(arrow).join(' · ')
     }
     row.say()
     row.append(button)
     this.#rows.append(row)
     this.#tailRow(now)
   }
+}
+
+/** What an arrow cost: its bytes, the age of its message, and, which is another matter, how long its request was held. */
+function costsOf({ size, age, count, more, held, waits, delay }) {
+  const costs = size === undefined ? [] : [sizeText(size)]
+  if (age !== undefined) {
+    costs.push(t(count > 1 || more ? 'diagram.age.first' : 'diagram.age', { time: timeText(age) }))
+  }
+  if (held !== undefined) costs.push(t(waits ? 'diagram.held' : 'diagram.took', { time: timeText(held) }))
+  if (delay > 0) costs.push(t('diagram.delay', { time: timeText(delay) }))
+  return costs
 }
 
 /** An arrow from one lifeline to the other; it falls with the delay that was added. */

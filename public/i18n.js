@@ -23,10 +23,18 @@ export function addTexts(more) {
 /**
  * @param {string} key
  * @param {Record<string, string | number>} [values] what stands in the text in braces
+ * @throws outside a browser, where there is no such text, or not all of its values: in one it is marked and reported
  */
 export function t(key, values = {}) {
-  const text = texts[language][key] ?? texts.en[key] ?? key
-  return text.replace(/\{(\w+)\}/g, (whole, name) => `${values[name] ?? whole}`)
+  const text = Object.hasOwn(texts[language], key) ? texts[language][key] : amiss(`no text '${key}'`, key)
+  return text.replace(/\{(\w+)\}/g, (_, name) => `${values[name] ?? amiss(`no ${name} for '${key}'`, name)}`)
+}
+
+/** A mistake of ours must be seen, and must not pass for a text. */
+function amiss(message, name) {
+  if (!globalThis.document) throw new Error(message)
+  console.error(new Error(message))
+  return `⟦${name}⟧`
 }
 
 /** @returns {Language} */

@@ -5,44 +5,50 @@ import { Diagram } from './diagram.js'
 import { Figures } from './figures.js'
 import { onLanguage, t } from './i18n.js'
 import { connect } from './lib/client/index.js'
+import { newsOf } from './meaning.js'
 
 /** Nothing is remembered: each lane has its one transport. */
 const NO_STORAGE = { getItem: () => null, setItem() {} }
 
-/** What goes on after an arrow, by what it did. */
+/** What goes on after an arrow, by what it did: an answer ends the holding, a stream and a socket go on. */
 const AFTER = {
   ask: '',
   listen: '',
   switch: '',
+  request: '',
   hold: 'held',
   no: '',
   yes: '',
   several: '',
-  gap: undefined,
+  refused: '',
+  answer: '',
   stream: 'open',
   switched: 'both',
   end: '',
   bye: '',
 }
 
-/** One lane: a reader of its own, what goes over its connections, and what that costs. */
-export class Lane {
+/**
+ * One lane: a reader of its own, what goes over its connections, and what that costs. It fires `arrow` with each of
+ * them, after it is drawn, and the key of its caption; `delivery` with each message; `open`, `gap` and `cut`.
+ */
+export class Lane extends EventTarget {
   transport
   id = laneId()
   diagram
   figures
   totals
-  isCut = false
   /** Milliseconds that were added each way. */
   delay = 0
   /** Called with each arrow: the key of a caption, or nothing. */
   caption
-  /** Called with each arrow, after it is drawn. */
-  heard
+  #cut = false
   #stage
   #feed
   #cursor
   #arrows = new Arrows()
+  /** The connection of what goes on in the diagram. */
+  #carrier
   #status
   #said = 'lane.status.off'
   #show = () => this.#showFigures()
@@ -52,6 +58,7 @@ export class Lane {
 
   /** @param {HTMLElement} article @param {import('./stage.js').Stage} stage */
   constructor(article, stage) {
+    super()
     this.transport = article.dataset.lane
     this.element = article
     this.#stage = stage
@@ -63,10 +70,20 @@ export class Lane {
       showDetails(arrow, t(`lane.${this.transport}`)),
     )
     onLanguage(() => {
-      this.#say(this.#said)
+      this.say(this.#said)
       this.#show()
     })
-    this.#say(this.#said)
+    this.say(this.#said)
+  }
+
+  /** Whether its network is cut. */
+  get isCut() {
+    return this.#cut
+  }
+
+  set isCut(cut) {
+    this.#cut = cut
+    this.dispatchEvent(new Event('cut'))
   }
 
   get cursor() {
@@ -94,18 +111,21 @@ export class Lane {
       ...options,
     })
     this.#feed = feed
-    feed.addEventListener('message', (message) => this.#got(message))
+    feed.addEventListener('open', () => this.dispatchEvent(new Event('open')))
+    feed.addEventListener('message', (message) => this.got(message))
     feed.addEventListener('gap', ({ reason, cursor }) => {
       this.#stage.ledger.told(this.transport, cursor)
-      this.diagram.mark(`diagram.gap.${reason}`)
+      // Where the traffic is seen, an arrow has said so.
+      if (!this.#stage.offers.demo) this.diagram.mark(`diagram.gap.${reason}`)
+      this.dispatchEvent(new Event('gap'))
       this.#later()
     })
     feed.addEventListener('status', ({ readyState }) => {
       if (this.#feed !== feed) return
       if (feed.cursor) this.#stage.ledger.begin(this.transport, feed.cursor)
-      this.#say(this.isCut ? 'lane.status.cut' : `lane.status.${readyState}`)
+      this.say(this.isCut ? 'lane.status.cut' : `lane.status.${readyState}`)
     })
-    this.#say('lane.status.0')
+    this.say('lane.status.0')
   }
 
   stop() {
@@ -113,7 +133,7 @@ export class Lane {
     const feed = this.#feed
     this.#feed = undefined
     feed?.close()
-    this.#say('lane.status.off')
+    this.say('lane.status.off')
   }
 
   get channel() {
@@ -137,34 +157,40 @@ export class Lane {
     this.#later()
   }
 
-  #got({ cursor, time, data }) {
+  /** A message has come. @param {{ cursor: string, time: number, data: unknown }} message */
+  got({ cursor, time, data }) {
     const delay = Math.max(0, Date.now() + this.#stage.offset - time)
     this.figures.delivered(delay)
     this.#stage.ledger.got(this.transport, cursor)
     if (!this.#stage.offers.demo) {
-      const news = typeof data === 'string' ? data : JSON.stringify(data)
-      this.#draw({ direction: 'down', act: 'push', news, at: Date.now() })
+      const news = newsOf({ data })
+      this.#draw({ direction: 'down', act: 'push', news, at: Date.now(), age: delay })
     }
-    this.#stage.delivered({ transport: this.transport, cursor, time, delay, data })
+    const delivery = { transport: this.transport, cursor, time, delay, data }
+    this.dispatchEvent(Object.assign(new Event('delivery'), { delivery }))
+    this.#stage.delivered(delivery)
     this.#later()
   }
 
   /** A piece of its traffic. */
   piece(piece) {
-    if (piece.kind === 'close') {
-      this.diagram.state = ''
-      this.diagram.mark('diagram.closed')
-      return
-    }
     const arrow = this.#arrows.take(piece)
     if (arrow) this.#draw(arrow)
+    if (piece.kind !== 'close') return
+    // A browser may have opened another connection meanwhile: what goes on is on that one.
+    if (piece.connection === this.#carrier) this.diagram.state = ''
+    this.diagram.mark('diagram.closed')
   }
 
   #draw(arrow) {
-    this.diagram.add(arrow, this.caption?.(arrow))
-    const after = AFTER[arrow.act]
-    if (after !== undefined) this.diagram.state = after
-    this.heard?.(arrow)
+    const caption = this.caption?.(arrow)
+    this.diagram.add(arrow, caption)
+    const after = arrow.kind === 'response' && arrow.act === 'gap' ? '' : AFTER[arrow.act]
+    if (after !== undefined) {
+      this.diagram.state = after
+      this.#carrier = arrow.connection
+    }
+    this.dispatchEvent(Object.assign(new Event('arrow'), { arrow, caption }))
   }
 
   /** @param {{ requests: number, empty: number, up: number, down: number }} all as the server has counted */
@@ -176,10 +202,14 @@ export class Lane {
     this.#later()
   }
 
-  /** The server has forgotten the lane, and counts from 0 again. */
+  /** The server is away. It has forgotten the lane, and will count from 0 again; nothing is held any more. */
   forget() {
     this.#before = { requests: 0, empty: 0, up: 0, down: 0 }
     this.#all = undefined
+    this.#arrows.clear()
+    this.#carrier = undefined
+    this.diagram.state = ''
+    this.diagram.mark('diagram.away')
   }
 
   #later() {
@@ -195,8 +225,8 @@ export class Lane {
     )
   }
 
-  /** @param {string} key */
-  #say(key) {
+  /** Its status. @param {string} key */
+  say(key) {
     this.#said = key
     const text = t(key)
     this.element.dataset.status = key.slice('lane.status.'.length)

@@ -1,128 +1,164 @@
-/**
- * The story of each transport: what is done, and which words stand on which arrow. All that is shown happens.
- *
- * @typedef {object} Scene
- * @property {import('./lane.js').Lane} lane
- * @property {AbortSignal} signal
- * @property {number} pace how many times as long as usual each pause takes
- * @property {(ms: number) => Promise<void>} pause
- * @property {(number: number | string) => Promise<unknown>} publish
- */
+import { t } from './i18n.js'
 
-/** @type {Record<string, (scene: Scene) => Promise<void>>} */
+/**
+ * The story of each transport: what is done, and which words stand on which arrow. All that is shown happens. Words
+ * are chosen by what an arrow does and by what was said before it, so that they hold whatever else goes over the lane;
+ * an arrow that the story knows nothing of keeps its own.
+ *
+ * @typedef {import('./scene.js').Scene} Scene
+ * @typedef {import('./arrow.js').Arrow} Arrow
+ * @type {Record<string, (scene: Scene) => Promise<void>>}
+ */
 export const scripts = { poll, longpoll, sse, ws }
 
-/** Waits for arrows of a lane, and counts questions and answers. */
-function follow({ lane, signal }, captionOf) {
-  const counts = {}
-  const waiting = []
-  lane.caption = (arrow) => {
-    counts[arrow.direction] = (counts[arrow.direction] ?? 0) + 1
-    return captionOf(arrow, counts[arrow.direction])
+/** Each of these is said once, in this order; undefined when all are said. */
+function inTurn(...keys) {
+  return () => keys.shift()
+}
+
+/** The messages of one story, in the language of now. */
+class News {
+  /** How many have been published. */
+  count = 0
+  #scene
+  #texts = ['lesson.news.1', 'lesson.news.2', 'lesson.news.3', 'lesson.news.4'].map((key) => t(key))
+
+  /** @param {Scene} scene */
+  constructor(scene) {
+    this.#scene = scene
   }
-  lane.heard = (arrow) => {
-    for (const each of [...waiting]) if (each.pass(arrow, counts)) each.resolve()
+
+  /** The next one. */
+  publish() {
+    return this.#scene.publish(this.#texts[this.count++])
   }
-  return {
-    /** Resolves with the first arrow from now on that passes. */
-    until: (pass) =>
-      new Promise((resolve, reject) => {
-        const end = () => reject(signal.reason)
-        signal.addEventListener('abort', end, { once: true })
-        const entry = {
-          pass,
-          resolve: () => {
-            signal.removeEventListener('abort', end)
-            waiting.splice(waiting.indexOf(entry), 1)
-            resolve()
-          },
-        }
-        waiting.push(entry)
-      }),
+
+  /** Whether an arrow carries one of them, and nothing else. @param {Arrow} arrow */
+  in({ act, news }) {
+    return ['yes', 'push'].includes(act) && this.#texts.includes(news)
   }
 }
 
 /** Asks, nothing; asks, nothing; asks, the server grows weary; asks, here you are; asks, nothing. */
 async function poll(scene) {
-  const { lane, pace, publish } = scene
-  const arrows = follow(scene, ({ direction, act }, count) =>
-    direction === 'up' ? `lesson.poll.ask${count}` : `lesson.poll.${act === 'yes' ? 'yes' : 'no'}${count}`,
-  )
-  const answered = (number) =>
-    arrows.until(({ direction }, { down }) => direction === 'down' && down === number)
-  const third = answered(3)
-  const fifth = answered(5)
+  const { lane, pace } = scene
+  const news = new News(scene)
+  const ask = inTurn('lesson.poll.ask1', 'lesson.poll.ask2', 'lesson.poll.ask3', 'lesson.poll.ask4')
+  const no = inTurn('lesson.poll.no1', 'lesson.poll.no2', 'lesson.poll.no3')
+  const [yes, thanks, since] = [
+    inTurn('lesson.poll.yes4'),
+    inTurn('lesson.poll.ask5'),
+    inTurn('lesson.poll.no5'),
+  ]
+  let told = false
+  let thanked = false
+  lane.caption = (arrow) => {
+    if (arrow.act === 'ask') {
+      thanked ||= told
+      return told ? thanks() : ask()
+    }
+    if (arrow.act === 'no') return thanked ? since() : told ? undefined : no()
+    if (news.count > 0 && arrow.count > 0) told = true
+    return news.in(arrow) ? yes() : undefined
+  }
+  let answers = 0
+  const third = scene.arrow(({ direction }) => direction === 'down' && ++answers === 3)
   lane.start({ pollInterval: 2600 * pace })
   await third
-  await publish(1)
-  await fifth
-  lane.stop()
+  const answered = scene.arrow(({ direction }) => direction === 'down' && thanked)
+  await news.publish()
+  await answered
 }
 
 /** Asks once and says that it waits; the server holds on, answers when there is news, and is asked again. */
 async function longpoll(scene) {
-  const { lane, pace, pause, publish } = scene
-  const arrows = follow(scene, ({ direction, act }, count) =>
-    direction === 'up'
-      ? `lesson.longpoll.ask${count}`
-      : `lesson.longpoll.${act === 'yes' ? 'yes' : 'no'}${count}`,
-  )
-  const asked = (number) => arrows.until(({ direction }, { up }) => direction === 'up' && up === number)
-  const [second, third, fourth] = [asked(2), asked(3), asked(4)]
+  const { lane, pace } = scene
+  const news = new News(scene)
+  const [hello, here] = [inTurn('lesson.longpoll.ask1'), inTurn('lesson.longpoll.no1')]
+  const ask = [inTurn('lesson.longpoll.ask2'), inTurn('lesson.longpoll.ask3'), inTurn('lesson.longpoll.ask4')]
+  const yes = inTurn('lesson.longpoll.yes2', 'lesson.longpoll.yes3')
+  let told = 0
+  let held = false
+  lane.caption = (arrow) => {
+    if (arrow.act === 'ask') return hello()
+    if (arrow.act === 'hold') {
+      held = true
+      return ask[told]?.()
+    }
+    if (arrow.act === 'no') return held ? undefined : here()
+    if (arrow.count > 0) told = news.count
+    return news.in(arrow) ? yes() : undefined
+  }
+  const waits = () => scene.arrow(({ act }) => act === 'hold')
+  let waiting = waits()
   lane.start({ pollInterval: 1600 * pace })
-  await second
-  await pause(3500)
-  await publish(1)
-  await third
-  await pause(2500)
-  await publish(2)
-  await fourth
-  await pause(1200)
-  lane.stop()
+  await waiting
+  for (const number of [1, 2]) {
+    await scene.pause(number === 1 ? 3500 : 2500)
+    waiting = waits()
+    await news.publish()
+    await waiting
+  }
+  await scene.pause(1200)
 }
 
 /** One question, and an answer that goes on. */
 async function sse(scene) {
-  const { lane, pause, publish } = scene
-  const arrows = follow(scene, ({ act }) =>
-    ['listen', 'stream', 'ready', 'push'].includes(act) ? `lesson.sse.${act}` : undefined,
-  )
-  const ready = arrows.until(({ act }) => act === 'ready')
+  const { lane } = scene
+  const news = new News(scene)
+  const once = {
+    listen: inTurn('lesson.sse.listen'),
+    stream: inTurn('lesson.sse.stream'),
+    ready: inTurn('lesson.sse.ready'),
+  }
+  lane.caption = (arrow) => (news.in(arrow) ? 'lesson.sse.push' : once[arrow.act]?.())
+  const ready = scene.arrow(({ act }) => act === 'ready')
   lane.start()
   await ready
-  for (const number of [1, 2]) {
-    await pause(2200)
-    const pushed = arrows.until(({ act }) => act === 'push')
-    await publish(number)
-    await pushed
+  for (let number = 1; number <= 2; number++) {
+    await scene.pause(2200)
+    await news.publish()
   }
-  await pause(1500)
-  lane.stop()
+  await scene.pause(1500)
 }
 
 /** Asks to switch; the server confirms; "push me what comes"; then four pushes with no question in between. */
 async function ws(scene) {
-  const { lane, signal, pause, publish } = scene
-  const known = ['switch', 'switched', 'ready', 'subscribe', 'subscribed', 'push']
-  const arrows = follow(scene, ({ act }) => (known.includes(act) ? `lesson.ws.${act}` : undefined))
-  const ready = arrows.until(({ act }) => act === 'ready')
+  const { lane, signal } = scene
+  const news = new News(scene)
+  const once = {
+    switch: inTurn('lesson.ws.switch'),
+    switched: inTurn('lesson.ws.switched'),
+    ready: inTurn('lesson.ws.ready'),
+    subscribe: inTurn('lesson.ws.subscribe'),
+    subscribed: inTurn('lesson.ws.subscribed'),
+  }
+  lane.caption = (arrow) => (news.in(arrow) ? 'lesson.ws.push' : once[arrow.act]?.())
   // A bare socket, so that each of its frames is to be seen; it asks for its channel by a frame of its own.
   const socket = new WebSocket(`${lane.url.href.replace(/^http/, 'ws')}/ws?channel=`, ['tidings'])
+  const frame = (type) => scene.until(socket, 'message', ({ data }) => JSON.parse(data).type === type)
+  scene.needs(socket)
+  const hear = ({ data }) => {
+    const message = JSON.parse(data)
+    // An envelope has no type.
+    if (message.type === undefined) lane.got(message)
+  }
+  socket.addEventListener('message', hear, { signal })
   try {
-    await ready
-    await pause(1800)
-    const subscribed = arrows.until(({ act }) => act === 'subscribed')
+    await frame('ready')
+    lane.say('lane.status.1')
+    await scene.pause(1800)
+    const subscribed = frame('subscribed')
     socket.send(JSON.stringify({ type: 'subscribe', channel: lane.channel }))
     await subscribed
     for (const number of [1, 2, 3, 4]) {
-      await pause(number === 1 ? 1800 : 1100)
-      signal.throwIfAborted()
-      const pushed = arrows.until(({ act }) => act === 'push')
-      await publish(number)
-      await pushed
+      await scene.pause(number === 1 ? 1800 : 1100)
+      await news.publish()
     }
-    await pause(1200)
+    await scene.pause(1200)
   } finally {
+    // It goes on its own now.
+    scene.end()
     socket.close()
   }
 }

@@ -65,6 +65,11 @@ export class Stage extends EventTarget {
     await tap.open()
   }
 
+  /** Whether its lanes read what is published, and no lesson plays on them. */
+  get running() {
+    return this.#running
+  }
+
   start() {
     this.#running = true
     if (document.visibilityState !== 'visible') return

@@ -9,6 +9,8 @@ export class Tap extends EventTarget {
   offset = 0
   /** Milliseconds of the shortest round trip on this socket, to which no delay is added. */
   trip = 0
+  /** Whether the server listens. */
+  ready = false
   #ended = false
 
   /** @param {URL} url */
@@ -33,7 +35,8 @@ export class Tap extends EventTarget {
     socket.onclose = () => {
       if (this.#ended) return
       for (const { reject } of this.#waiting.splice(0)) reject(new Error('the server is away'))
-      this.dispatchEvent(new Event('lost'))
+      if (this.ready) this.dispatchEvent(new Event('lost'))
+      this.ready = false
       setTimeout(() => this.#connect(), Math.random() * Math.min(8000, 500 * 2 ** this.#tries++))
     }
   }
@@ -44,6 +47,7 @@ export class Tap extends EventTarget {
       this.dispatchEvent(Object.assign(new Event('pieces'), { pieces, left, totals }))
     } else if (frame.type === 'ready') {
       this.#tries = 0
+      this.ready = true
       for (let id = 0; id < 5; id++) setTimeout(() => this.#ask(id), id * 150)
       this.dispatchEvent(new Event('ready'))
     } else if (frame.type === 'pong') this.#set(frame)

@@ -62,7 +62,7 @@ export function mount(element) {
     },
     interval() {
       stage.pollInterval = value('interval')
-      stage.lanes.get('poll')?.start()
+      if (stage.running) stage.lanes.get('poll')?.start()
     },
     speed() {
       for (const lane of stage.lanes.values()) lane.diagram.speed = value('speed')
@@ -102,10 +102,12 @@ export function mount(element) {
     button.dataset.cut = lane.transport
     button.addEventListener('click', async () => {
       const type = lane.isCut ? 'restore' : 'cut'
-      if (!(await control({ type, lane: lane.id }))) return
-      lane.isCut = type === 'cut'
+      // Its connections may be gone before the answer is here.
+      if (type === 'cut') lane.isCut = true
+      const done = await control({ type, lane: lane.id })
+      lane.isCut = done === (type === 'cut')
       // As a browser says it when its network is back, so that the client does not wait for its next try.
-      if (!lane.isCut) dispatchEvent(new Event('online'))
+      if (type === 'restore' && done) dispatchEvent(new Event('online'))
       label()
     })
     networks.append(button)

@@ -1,0 +1,136 @@
+/** Levels that are followed: a message may be nested deeper than a stack is. */
+const DEEP = 100
+
+/** The text ended, or is no JSON from here on: what was read so far stands. */
+class Broken extends Error {}
+
+/**
+ * JSON of which maybe only the first bytes are there (RFC 8259). Members and elements that are not there are missing;
+ * a string stands as far as it goes; a number that the end may have cut off is left out.
+ * @param {string} text
+ * @returns {{ value: unknown, whole: boolean }} `value` is undefined where nothing can be read
+ */
+export function parsePrefix(text) {
+  try {
+    return { value: JSON.parse(text), whole: true }
+  } catch {
+    const reader = new Reader(text)
+    let value
+    try {
+      reader.value(0, (read) => {
+        value = read
+      })
+    } catch (error) {
+      if (!(error instanceof Broken)) throw error
+    }
+    return { value, whole: false }
+  }
+}
+
+const LITERAL = /true|false|null/y
+const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y
+const STRING = /"(?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*/y
+
+class Reader {
+  #text
+  #at = 0
+
+  constructor(text) {
+    this.#text = text
+  }
+
+  /**
+   * Hands each value over before it is read to its end: so it is there where the text breaks off.
+   * @param {number} depth
+   * @param {(value: unknown) => void} take
+   */
+  value(depth, take) {
+    const first = this.#next()
+    if (first === '{' || first === '[') {
+      if (depth === DEEP) throw new Broken()
+      if (first === '{') this.#object(depth, take)
+      else this.#array(depth, take)
+    } else if (first === '"') this.#string(take)
+    else {
+      const word = this.#match(LITERAL) ?? this.#match(NUMBER)
+      if (word === undefined || this.#at === this.#text.length) throw new Broken()
+      take(JSON.parse(word))
+    }
+  }
+
+  #object(depth, take) {
+    const members = {}
+    take(members)
+    this.#list('}', () => {
+      let name = ''
+      if (this.#next() !== '"') throw new Broken()
+      this.#string((read) => {
+        name = read
+      })
+      this.#expect(':')
+      this.value(depth + 1, (read) => {
+        Object.defineProperty(members, name, {
+          value: read,
+          enumerable: true,
+          configurable: true,
+          writable: true,
+        })
+      })
+    })
+  }
+
+  #array(depth, take) {
+    const elements = []
+    take(elements)
+    this.#list(']', () => {
+      const place = elements.length
+      this.value(depth + 1, (read) => {
+        elements[place] = read
+      })
+    })
+  }
+
+  #list(end, each) {
+    this.#at++
+    if (this.#next() !== end) {
+      each()
+      while (this.#next() === ',') {
+        this.#at++
+        each()
+      }
+    }
+    this.#expect(end)
+  }
+
+  #string(take) {
+    const text = this.#match(STRING)
+    let read
+    try {
+      read = JSON.parse(`${text}"`)
+    } catch {
+      throw new Broken()
+    }
+    take(read)
+    this.#expect('"')
+  }
+
+  /** @throws Broken where another one comes */
+  #expect(character) {
+    if (this.#next() !== character) throw new Broken()
+    this.#at++
+  }
+
+  /** The character that comes next after white space. */
+  #next() {
+    while (/[ \t\n\r]/.test(this.#text[this.#at] ?? '')) this.#at++
+    if (this.#at >= this.#text.length) throw new Broken()
+    return this.#text[this.#at]
+  }
+
+  #match(pattern) {
+    pattern.lastIndex = this.#at
+    const [found] = pattern.exec(this.#text) ?? []
+    if (found !== undefined) this.#at += found.length
+    return found
+  }
+}
