@@ -1,4 +1,5 @@
 import { type Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http'
+import { request as requestTls } from 'node:https'
 import type { Frame } from './helper.ts'
 
 export interface Answer {
@@ -24,7 +25,8 @@ export function ask(
   { method = 'GET', headers = {}, body, agent, signal }: Asked = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const sent = request(url, { method, headers, agent: agent ?? false, signal }, (response) => {
+    const send = url.startsWith('https:') ? requestTls : request
+    const sent = send(url, { method, headers, agent: agent ?? false, signal }, (response) => {
       const parts: Buffer[] = []
       response.on('data', (part: Buffer) => parts.push(part))
       response.on('error', reject)

@@ -1,0 +1,5 @@
+import t from 'tap'
+import { proxySuite } from './suite.ts'
+import { varnish } from './varnish.ts'
+
+proxySuite(t, varnish)
