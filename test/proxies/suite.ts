@@ -184,7 +184,7 @@ const SCENARIOS: Record<string, Scenario> = {
     await until(() => stage.readers === 3)
     await stage.stop()
     t.equal((await socket.closed).code, 1001)
-    t.match(await stream.until(() => false), /retry: \d+\n\n$/)
+    t.match(await stream.until(() => false), /\nretry: \d+\n$/)
     t.equal((await poll).status, 204)
 
     if (retries) {
@@ -192,7 +192,7 @@ const SCENARIOS: Record<string, Scenario> = {
       t.equal(stream.response.statusCode, 200)
       t.match(stream.response.headers['content-type'], /^text\/event-stream/)
       t.match(stream.response.headers['cache-control'], /^no-store/)
-      t.match(await stream.until(() => false), /^retry: 5000\r?\n\r?\n/)
+      t.match(await stream.until(() => false), /^retry: 5000\r?\n$/)
     }
     if (http) t.match((await stage.ask('/poll')).status, /^50[234]$/)
     else await t.rejects(stage.ask('/poll'))
