@@ -94,20 +94,42 @@ t.test('panels of the page', async (t) => {
     const live = panel.locator('.side.request dt', { hasText: 'Sec-WebSocket-Key' })
     const key = (await live.textContent())!.split(': ')[1]!
     await page.getByRole('button', { name: 'The live key' }).click()
-    await panel.getByText('The server’s answer above is the same.').waitFor()
+    await panel.getByText('The server’s response above has the same value.').waitFor()
     t.equal(await page.locator('#handshake-accept').textContent(), accept(key))
 
     const statuses: Record<string, string> = {}
     for (const button of await panel.locator('.row[role=group] button').all()) {
       const answered = page.waitForResponse(/demo\/handshake/)
       await button.click()
-      const { case: name, response } = await (await answered).json()
+      const { case: name, request, response } = await (await answered).json()
       await panel.locator('.side.response dt').first().waitFor()
       await panel.locator(`.verdict[data-said="handshake.said.${name}"]`).waitFor()
       const first = await panel.locator('.side.response dt').first().textContent()
       t.equal(first, response.text.split('\r\n', 1)[0])
       statuses[name] = first!.split(' ')[1]!
       t.equal(await panel.locator('[data-said="handshake.unknown"]').count(), 0, 'each line is explained')
+      // The proof speaks of this case, and of no other one.
+      const header = (text: string, name: string) => new RegExp(`^${name}: (.*)\r$`, 'im').exec(text)?.[1]
+      const key = header(request.text, 'sec-websocket-key')
+      const answer = header(response.text, 'sec-websocket-accept')
+      const origin = key === undefined ? 'none' : answer === undefined ? 'refused' : 'live'
+      await panel.locator(`[data-said="handshake.origin.${origin}"]`).waitFor()
+      t.equal(await page.locator('#handshake-key').inputValue(), key ?? 'sN9cRrP/n9NdMgdcy2VJFQ==', name)
+      t.equal(await page.getByRole('button', { name: 'The live key' }).isDisabled(), key === undefined)
+      const valid = key === undefined || /^[\w+/]{22}==$/.test(key)
+      const verdict = !valid
+        ? 'nokey.refused'
+        : origin === 'live'
+          ? 'equal'
+          : origin === 'refused'
+            ? 'noanswer'
+            : ''
+      if (verdict) await panel.locator(`[data-said="handshake.${verdict}"]`).waitFor()
+      await page.waitForFunction(
+        (wanted) => document.querySelector('#handshake-accept')!.textContent === wanted,
+        accept(key ?? 'sN9cRrP/n9NdMgdcy2VJFQ=='),
+      )
+      if (!verdict) t.notMatch(await panel.locator('.proof').textContent(), /response above|handshake above/)
     }
     t.same(Object.keys(statuses), CASE_NAMES)
     t.match(statuses, { 'version-13': '101', 'version-17': '426', 'foreign-origin': '403', 'no-key': '400' })

@@ -34,7 +34,7 @@ export async function mount(element) {
     const button = make('button', { type: 'button', say: `handshake.case.${name}`, 'aria-pressed': 'false' })
     button.addEventListener('click', async () => {
       await ask(name)
-      proof.showLive()
+      proof.show()
     })
     return button
   })
@@ -48,15 +48,16 @@ export async function mount(element) {
       if (!response.ok) throw new Error(answer.message)
     } catch (error) {
       sides.replaceChildren()
+      proof.take()
       say(said, 'handshake.failed', { reason: error.message })
       return
     }
     say(said, `handshake.said.${name}`)
     sides.replaceChildren(side('request', answer.request), side('response', answer.response))
-    proof.keep(
-      headerOf(answer.request, 'sec-websocket-key'),
-      headerOf(answer.response, 'sec-websocket-accept'),
-    )
+    proof.take({
+      key: headerOf(answer.request, 'sec-websocket-key'),
+      accept: headerOf(answer.response, 'sec-websocket-accept'),
+    })
   }
 
   element.replaceChildren(
@@ -152,18 +153,18 @@ class Proof {
   #hash = make('output', { class: 'value', id: 'handshake-sha1', htmlFor: 'handshake-key' })
   #accept = make('output', { class: 'value result', id: 'handshake-accept', htmlFor: 'handshake-key' })
   #verdict = make('p', { class: 'hint', role: 'status' })
-  /** @type {string | undefined} what the server answered to the key that is shown */
-  #answer
-  /** @type {{ key: string, accept: string } | undefined} */
+  /** @type {{ key?: string, accept?: string } | undefined} what went over the wire in the case that is shown */
   #wire
+  /** Whether the key that is shown is the one of that case. */
+  #isLive = false
   #live = make('button', { type: 'button', say: 'handshake.live', disabled: true })
   #turn = 0
 
   constructor() {
-    this.#live.addEventListener('click', () => this.showLive())
+    this.#live.addEventListener('click', () => this.show())
     const example = make('button', { type: 'button', say: 'handshake.example' })
-    example.addEventListener('click', () => this.#show(EXAMPLE, 'handshake.origin.example'))
-    this.#input.addEventListener('input', () => this.#show(this.#input.value, 'handshake.origin.own'))
+    example.addEventListener('click', () => this.#set(EXAMPLE, 'handshake.origin.example'))
+    this.#input.addEventListener('input', () => this.#set(this.#input.value, 'handshake.origin.own'))
     this.element = make(
       'section',
       { class: 'proof', 'aria-labelledby': 'handshake-proof' },
@@ -188,19 +189,24 @@ class Proof {
     )
   }
 
-  /** The key and the proof that went over the wire; where there is no proof, the ones before stay. */
-  keep(key, accept) {
-    if (key === undefined || accept === undefined) return
-    this.#wire = { key, accept }
-    this.#live.disabled = false
+  /** What went over the wire in a new case; nothing where the server could not be asked. */
+  take(wire = undefined) {
+    this.#wire = wire
+    this.#live.disabled = wire?.key === undefined
+    // What is shown belongs to a case before, or to none.
+    if (this.#isLive) this.show()
   }
 
-  showLive() {
-    if (this.#wire) this.#show(this.#wire.key, 'handshake.origin.live', this.#wire.accept)
+  /** The key of the case that is shown; an example where it has none. */
+  show() {
+    const { key, accept } = this.#wire ?? {}
+    if (key !== undefined) {
+      this.#set(key, accept === undefined ? 'handshake.origin.refused' : 'handshake.origin.live', true)
+    } else this.#set(EXAMPLE, this.#wire ? 'handshake.origin.none' : 'handshake.origin.example')
   }
 
-  #show(key, origin, answer) {
-    this.#answer = answer
+  #set(key, origin, isLive = false) {
+    this.#isLive = isLive
     if (this.#input.value !== key) this.#input.value = key
     say(this.#origin, origin)
     this.compute()
@@ -218,10 +224,12 @@ class Proof {
     this.#hash.textContent = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')
     const accept = btoa(String.fromCharCode(...bytes))
     this.#accept.textContent = accept
-    if (!KEY.test(key)) say(this.#verdict, 'handshake.nokey')
-    else if (this.#answer === undefined) {
+    const answer = this.#isLive ? this.#wire?.accept : undefined
+    if (!KEY.test(key)) say(this.#verdict, this.#isLive ? 'handshake.nokey.refused' : 'handshake.nokey')
+    else if (this.#isLive && answer === undefined) say(this.#verdict, 'handshake.noanswer')
+    else if (answer === undefined) {
       delete this.#verdict.dataset.said
       this.#verdict.textContent = ''
-    } else say(this.#verdict, accept === this.#answer ? 'handshake.equal' : 'handshake.unequal')
+    } else say(this.#verdict, accept === answer ? 'handshake.equal' : 'handshake.unequal')
   }
 }
