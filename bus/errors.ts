@@ -10,17 +10,17 @@ export const ERR_CLOSED = createError<[]>('TIDINGS_ERR_CLOSED', 'The bus is clos
 export const ERR_CHANNEL = createError<[string]>('TIDINGS_ERR_CHANNEL', "Parameter 'channel' %s", 400)
 export const ERR_CURSOR = createError<[]>(
   'TIDINGS_ERR_CURSOR',
-  "Parameter 'cursor' must be a cursor as the server gave it, 'earliest' or 'now'",
+  "Parameter 'cursor' goes once, and must be a cursor as the server gave it, 'earliest' or 'now'",
   400,
 )
 export const ERR_LIMIT = createError<[number]>(
   'TIDINGS_ERR_LIMIT',
-  "Parameter 'limit' must be a whole number from 1 to %d",
+  "Parameter 'limit' goes once, and must be a whole number from 1 to %d",
   400,
 )
 export const ERR_WAIT = createError<[]>(
   'TIDINGS_ERR_WAIT',
-  "Parameter 'wait' must be a whole number of seconds, 0 or more",
+  "Parameter 'wait' goes once, and must be a whole number of seconds, 0 or more",
   400,
 )
 export const ERR_FORMAT = createError<[string]>('TIDINGS_ERR_FORMAT', "Parameter 'format' %s", 400)

@@ -3,6 +3,7 @@ import { refuseGap } from '../wire/answer.ts'
 import { parseAsk, parseWait } from '../wire/ask.ts'
 import { holdPoll } from '../wire/hold.ts'
 import { Bounds, Poll } from '../wire/poll.ts'
+import { queryOf } from '../wire/query.ts'
 import { longpollSchema, unchecked } from '../wire/schemas.ts'
 import type { Service } from '../wire/service.ts'
 
@@ -21,13 +22,16 @@ export function longpoll(app: FastifyInstance, service: Service): void {
     // A held request is no slow handler.
     ...(handlerTimeout && { handlerTimeout: 0x7fff_ffff }),
     onRequest: meter?.hook('longpoll') ?? [],
-    preHandler: guard.hook(({ query }) => ({ action: 'subscribe', channels: parseAsk(query).channels })),
+    preHandler: guard.hook((request) => ({
+      action: 'subscribe',
+      channels: parseAsk(queryOf(request)).channels,
+    })),
     handler(request, reply) {
-      const ask = parseAsk(request.query)
+      const ask = parseAsk(queryOf(request))
       const asked = new Poll(service, 'longpoll', bounds, request, reply, ask)
       const { start, channels } = ask
       const { wait, maxWait } = settings.longpoll
-      const { seconds, preferred } = parseWait(request.query, request.headers.prefer, wait, maxWait)
+      const { seconds, preferred } = parseWait(queryOf(request), request.headers.prefer, wait, maxWait)
       if (start === undefined) {
         // So that a client has a place before it waits.
         asked.place()

@@ -3,6 +3,7 @@ import { refuseGap } from '../wire/answer.ts'
 import { parseAsk } from '../wire/ask.ts'
 import { taggedCursor } from '../wire/etag.ts'
 import { Bounds, Poll } from '../wire/poll.ts'
+import { queryOf } from '../wire/query.ts'
 import { pollSchema, unchecked } from '../wire/schemas.ts'
 import type { Service } from '../wire/service.ts'
 
@@ -18,9 +19,12 @@ export function poll(app: FastifyInstance, service: Service): void {
     schema: pollSchema,
     validatorCompiler: unchecked,
     onRequest: meter?.hook('poll') ?? [],
-    preHandler: guard.hook(({ query }) => ({ action: 'subscribe', channels: parseAsk(query).channels })),
+    preHandler: guard.hook((request) => ({
+      action: 'subscribe',
+      channels: parseAsk(queryOf(request)).channels,
+    })),
     handler(request, reply) {
-      const ask = parseAsk(request.query)
+      const ask = parseAsk(queryOf(request))
       const asked = new Poll(service, 'poll', bounds, request, reply, ask)
       // A client that sends a tag of its own means it as its cursor (curl --etag-compare).
       const start = ask.start ?? taggedCursor(request.headers['if-none-match']) ?? 'now'

@@ -3,6 +3,7 @@ import { checkKey } from '../bus/keys.ts'
 import { parseChannel } from '../wire/ask.ts'
 import { bodyPayload, checkEncoding, checkSize } from '../wire/body.ts'
 import { checkOrigin } from '../wire/origin.ts'
+import { queryOf } from '../wire/query.ts'
 import { publishSchema, unchecked } from '../wire/schemas.ts'
 import type { Service } from '../wire/service.ts'
 
@@ -27,9 +28,9 @@ export function publish(app: FastifyInstance, { bus, settings, guard }: Service)
       if (request.raw.httpVersionMajor === 2) request.headers['content-type'] ??= 'text/plain'
       done(null, payload)
     },
-    preHandler: guard.hook((request) => ({ action: 'publish', channels: [parseChannel(request.query)] })),
+    preHandler: guard.hook((request) => ({ action: 'publish', channels: [parseChannel(queryOf(request))] })),
     async handler(request, reply) {
-      const channel = parseChannel(request.query)
+      const channel = parseChannel(queryOf(request))
       const key = request.headers['idempotency-key']
       if (key !== undefined) checkKey(key)
       const payload = bodyPayload(

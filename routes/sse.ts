@@ -1,8 +1,9 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { exposed } from '../wire/answer.ts'
-import { parseAsk } from '../wire/ask.ts'
+import { parseStreamAsk } from '../wire/ask.ts'
 import { EventStream } from '../wire/events.ts'
+import { queryOf } from '../wire/query.ts'
 import { retryRefused } from '../wire/retry.ts'
 import { sseSchema, unchecked } from '../wire/schemas.ts'
 import type { Service } from '../wire/service.ts'
@@ -24,12 +25,12 @@ export function sse(app: FastifyInstance, service: Service): void {
     schema: sseSchema,
     validatorCompiler: unchecked,
     onRequest: meter?.hook('sse') ?? [],
-    preHandler: guard.hook(({ query, headers }) => ({
+    preHandler: guard.hook((request) => ({
       action: 'subscribe',
-      channels: parseAsk(query, headers['last-event-id']).channels,
+      channels: parseStreamAsk(queryOf(request), request.headers['last-event-id']).channels,
     })),
     handler(request, reply) {
-      const ask = parseAsk(request.query, request.headers['last-event-id'])
+      const ask = parseStreamAsk(queryOf(request), request.headers['last-event-id'])
       reply.headers(HEAD)
       if (readers.full) {
         // A native EventSource never comes back from a 503.

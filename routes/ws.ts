@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { parseSocketAsk } from '../wire/ask.ts'
 import { socketRoute } from '../wire/handshake.ts'
+import { queryOf } from '../wire/query.ts'
 import { wsSchema } from '../wire/schemas.ts'
 import type { Service } from '../wire/service.ts'
 import { SocketStream } from '../wire/socket.ts'
@@ -12,7 +13,7 @@ export function ws(app: FastifyInstance, service: Service): void {
     url: '/ws',
     schema: wsSchema,
     wsHandler(socket, request) {
-      const ask = parseSocketAsk(request.query)
+      const ask = parseSocketAsk(queryOf(request))
       new SocketStream(service, request, socket, ask).start()
     },
   })

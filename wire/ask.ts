@@ -1,7 +1,8 @@
 import { checkChannel, checkChannels, DEFAULT_CHANNEL } from '../bus/channel.ts'
-import { parseStart, type Start } from '../bus/cursor.ts'
+import { type Cursor, parseCursor, parseStart, type Start } from '../bus/cursor.ts'
 import { ERR_CHANNEL, ERR_CURSOR, ERR_FORMAT, ERR_LIMIT, ERR_WAIT } from '../bus/errors.ts'
 import { preferredWait } from './prefer.ts'
+import type { Query } from './query.ts'
 
 /** What a reader's query asks for. */
 export interface Ask {
@@ -13,44 +14,50 @@ export interface Ask {
   readonly raw: boolean
 }
 
-type Query = Readonly<Record<string, unknown>>
-
 const BY_DEFAULT: readonly string[] = [DEFAULT_CHANNEL]
 
+/** @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR, TIDINGS_ERR_FORMAT */
+export function parseAsk(query: Query): Ask {
+  const { cursor } = query
+  const start = typeof cursor === 'string' ? parseStart(cursor) : undefined
+  if (cursor !== undefined && start === undefined) throw new ERR_CURSOR()
+  return askFrom(query, start)
+}
+
+/** A place that no log knows. */
+const UNKNOWN: Cursor = { epoch: 'none', seq: 0 }
+
 /**
- * @param query as Fastify has parsed it
- * @param lastEventId what an EventSource sends: it wins over the query, since a browser that reconnects repeats its
- * old URL
+ * A stream's ask. An EventSource that comes back repeats its old URL, and says where it is in a header; some of those
+ * that can't set headers do so in `lastEventId`. What is no cursor of ours is a hole: a 400 would end it for good.
+ * @param lastEventId the header
  * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR, TIDINGS_ERR_FORMAT
  */
-export function parseAsk(query: unknown, lastEventId?: unknown): Ask {
-  const { channel, cursor, format } = query as Query
+export function parseStreamAsk(query: Query, lastEventId: string | string[] | undefined): Ask {
+  const id = [lastEventId || query.lastEventId].flat().at(-1)
+  return id ? askFrom(query, parseCursor(id) ?? UNKNOWN) : parseAsk(query)
+}
+
+function askFrom({ channel, format }: Query, start: Start | undefined): Ask {
   const channels =
     channel === undefined
       ? BY_DEFAULT
-      : Array.isArray(channel)
-        ? checkChannels(channel)
-        : [checkChannel(channel)]
-  return { channels, start: startOf(lastEventId || cursor), raw: isRaw(format, channels) }
-}
-
-function startOf(cursor: unknown): Start | undefined {
-  if (cursor === undefined) return undefined
-  const start = typeof cursor === 'string' ? parseStart(cursor) : undefined
-  if (start === undefined) throw new ERR_CURSOR()
-  return start
+      : typeof channel === 'string'
+        ? [checkChannel(channel)]
+        : checkChannels(channel)
+  return { channels, start, raw: isRaw(format, channels) }
 }
 
 function isRaw(format: unknown, channels: readonly string[]): boolean {
   if (format === undefined) return false
-  if (format !== 'raw') throw new ERR_FORMAT("must be 'raw', or be left out")
+  if (format !== 'raw') throw new ERR_FORMAT("must be 'raw', once, or be left out")
   if (channels.length !== 1) throw new ERR_FORMAT("'raw' goes with one channel")
   return true
 }
 
 /** A socket's ask: `channel=` alone starts with no channel. */
-export function parseSocketAsk(query: unknown): Ask {
-  const { channel, ...others } = query as Query
+export function parseSocketAsk(query: Query): Ask {
+  const { channel, ...others } = query
   if (channel !== '') return parseAsk(query)
   const ask = { ...parseAsk(others), channels: [] }
   if (ask.raw) throw new ERR_FORMAT("'raw' goes with one channel")
@@ -58,18 +65,18 @@ export function parseSocketAsk(query: unknown): Ask {
 }
 
 /** The one channel that a publish names. @throws TIDINGS_ERR_CHANNEL */
-export function parseChannel(query: unknown): string {
-  const { channel } = query as Query
+export function parseChannel(query: Query): string {
+  const { channel } = query
   if (channel === undefined) return DEFAULT_CHANNEL
-  if (Array.isArray(channel)) throw new ERR_CHANNEL('goes once with a publish')
+  if (typeof channel === 'object') throw new ERR_CHANNEL('goes once with a publish')
   return checkChannel(channel)
 }
 
 const WHOLE = /^[0-9]{1,15}$/
 
 /** @throws TIDINGS_ERR_LIMIT */
-export function parseLimit(query: unknown, byDefault: number, most: number): number {
-  const { limit } = query as Query
+export function parseLimit(query: Query, byDefault: number, most: number): number {
+  const { limit } = query
   if (limit === undefined) return Math.min(byDefault, most)
   const number = typeof limit === 'string' && WHOLE.test(limit) ? Number(limit) : 0
   if (number < 1 || number > most) throw new ERR_LIMIT(most)
@@ -87,8 +94,8 @@ export interface Wait {
  * @throws TIDINGS_ERR_WAIT
  * @see RFC 7240 section 4.3
  */
-export function parseWait(query: unknown, prefer: unknown, byDefault: number, most: number): Wait {
-  const { wait } = query as Query
+export function parseWait(query: Query, prefer: unknown, byDefault: number, most: number): Wait {
+  const { wait } = query
   if (wait === undefined) {
     const preferred = typeof prefer === 'string' ? preferredWait(prefer) : undefined
     return { seconds: Math.min(preferred ?? byDefault, most), preferred: preferred !== undefined }

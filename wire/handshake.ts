@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { ERR_READERS, ERR_UPGRADE, ERR_WS_KEY, ERR_WS_VERSION } from '../bus/errors.ts'
 import type { Ask } from './ask.ts'
 import { checkOrigin } from './origin.ts'
+import { type Query, queryOf } from './query.ts'
 import { retryAfter } from './retry.ts'
 import { unchecked } from './schemas.ts'
 import type { Service } from './service.ts'
@@ -42,7 +43,7 @@ export function checkHandshake(request: FastifyRequest, reply: FastifyReply): vo
 export function socketRoute(
   { settings, guard, readers, meter }: Service,
   name: 'ws' | 'echo',
-  parse?: (query: unknown) => Ask,
+  parse?: (query: Query) => Ask,
 ): Pick<
   RouteOptions,
   'method' | 'exposeHeadRoute' | 'validatorCompiler' | 'onRequest' | 'preHandler' | 'handler'
@@ -59,11 +60,13 @@ export function socketRoute(
       if (name === 'ws') meter?.begin('ws', request.raw, reply.raw)
       checkHandshake(request, reply)
       checkOrigin(request, settings.origins)
-      parse?.(request.query)
+      parse?.(queryOf(request))
       done()
     },
     preHandler: [
-      ...(parse ? guard.hook(({ query }) => ({ action: 'subscribe', channels: parse(query).channels })) : []),
+      ...(parse
+        ? guard.hook((request) => ({ action: 'subscribe', channels: parse(queryOf(request)).channels }))
+        : []),
       (_request, reply, done) => {
         if (readers.full) {
           reply.header('retry-after', retryAfter())

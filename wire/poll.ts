@@ -6,6 +6,7 @@ import type { View } from '../bus/view.ts'
 import { refuseGap, sendNothing, sendPage, sendRaw } from './answer.ts'
 import { type Ask, parseLimit } from './ask.ts'
 import { etagOf, tag } from './etag.ts'
+import { queryOf } from './query.ts'
 import type { Service } from './service.ts'
 
 /** One request for what stands after a cursor, and its one answer, at once or later. */
@@ -33,7 +34,7 @@ export class Poll {
     this.#raw = ask.raw
     this.request = request
     this.reply = reply
-    const messages = parseLimit(request.query, limit, maxLimit)
+    const messages = parseLimit(queryOf(request), limit, maxLimit)
     this.#bound = bounds.of(ask.raw ? 1 : messages)
     this.view = service.bus.log.views.of(ask.channels)
   }

@@ -94,6 +94,29 @@ t.test('at a hole: ready with the place asked for, then the gap with its own', a
   }
 })
 
+t.test('a Last-Event-ID that is no cursor is a hole', async (t) => {
+  const { app, url } = await build(t)
+  const { cursor } = await app.tidings.publish('default', 1)
+  const goOn = cursor.replace(/1$/, '0')
+  for (const [query, headers] of [
+    ['', { 'last-event-id': 'x' }],
+    ['?cursor=now', { 'last-event-id': '"><script>' }],
+    ['?lastEventId=x%0Aid:%20y', {}],
+    [`?lastEventId=${cursor}`, { 'last-event-id': '12' }],
+    [`?format=raw&cursor=${cursor}&lastEventId=0`, {}],
+  ] as const) {
+    const stream = await openStream(t, `${url}/sse${query}`, headers)
+    t.equal(stream.response.status, 200)
+    t.match(await stream.next(), { event: 'ready', id: 'none.0', data: '{"cursor":"none.0"}' })
+    t.match(await stream.next(), { event: 'gap', id: goOn, data: `{"reason":"epoch","cursor":"${goOn}"}` })
+    t.equal((await stream.next()).id, cursor, 'all that is kept')
+    stream.close()
+  }
+  const stream = await openStream(t, `${url}/sse?cursor=now&lastEventId=${goOn}`)
+  t.match(await stream.next(), { event: 'ready', id: goOn }, 'as a polyfill sends it')
+  t.equal((await stream.next()).id, cursor)
+})
+
 t.test('the raw form', async (t) => {
   const { app, url } = await build(t)
   const rows: [unknown, string, string?][] = [
@@ -135,7 +158,9 @@ t.test('400 names the parameter', async (t) => {
   const { url } = await build(t)
   const rows: [string, string, Record<string, string>?][] = [
     ['cursor=x', 'cursor'],
-    ['cursor=now', 'cursor', { 'last-event-id': 'x' }],
+    ['cursor=x', 'cursor', { 'last-event-id': '' }],
+    ['cursor=now&cursor=now', 'cursor'],
+    ['channels=a', 'channel', { 'last-event-id': 'abcd.1' }],
     ['channel=', 'channel'],
     ['format=x', 'format'],
     ['format=raw&channel=a&channel=b', 'format'],
