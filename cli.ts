@@ -36,7 +36,7 @@ function readOptions(args: string[], env: NodeJS.ProcessEnv): ServerOptions | 'h
   if (positionals.length > 1 || (positionals[0] ?? 'serve') !== 'serve') {
     throw new Error(`Unknown command '${positionals.join(' ')}': see --help`)
   }
-  const host = values.host ?? (env.HOST || '127.0.0.1')
+  const host = (values.host ?? (env.HOST || '127.0.0.1')).replace(/^\[(.*)\]$/, '$1')
   if (host === '') throw new Error('Host must be an address or a name')
   const port = values.port ?? (env.PORT || '3000')
   if (!/^[0-9]{1,5}$/.test(port) || Number(port) > 65_535) {
@@ -73,12 +73,18 @@ function parse(args: string[]) {
   })
 }
 
-/** Why the app could not start, in one line: Node's, but for what happens to everybody once. */
+/**
+ * Why the app could not start, in one line: Node's, but for what happens to everybody once. Compilers' environments set
+ * HOST to the name of a machine's kind.
+ */
 function reason(error: unknown, { host, port }: ServerOptions): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  return code === 'EADDRINUSE'
-    ? `Port ${port} of ${host} is taken: choose another with --port, or 0 for a free one`
-    : message
+  const { code, syscall, message } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE') {
+    return `Port ${port} of ${host} is taken: choose another with --port, or 0 for a free one`
+  }
+  if (syscall !== 'getaddrinfo' && code !== 'EADDRNOTAVAIL') return message
+  const from = process.argv.some((each) => /^--host(?:=|$)/.test(each)) ? '--host' : 'HOST in the environment'
+  return `'${host}', which ${from} says, is no address or name of this machine (${code}): give one with --host, such as 127.0.0.1`
 }
 
 /** Commands that do their work and end. @returns the program's exit code */

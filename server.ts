@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises'
+import { isIPv6 } from 'node:net'
 import { hostname } from 'node:os'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { type LevelWithSilent, pino } from 'pino'
@@ -87,7 +88,7 @@ export async function serve({
   await app.register(handshake, { prefix: `${prefix}/demo`, socket: `${prefix}/echo` })
   try {
     // One address: Fastify would listen on all that localhost has, with servers that none of the above is set on.
-    await app.listen({ host: (await lookup(host)).address, port })
+    await app.listen({ host: (await lookup(bare(host))).address, port })
   } catch (error) {
     await app.close()
     throw error
@@ -97,20 +98,27 @@ export async function serve({
 
 /**
  * A page of another site can have its name resolve to this machine (DNS rebinding), and would then be of our origin.
- * So only names that are ours are answered; an address can't be rebound.
+ * So only names that are ours are answered; an address can't be rebound, and a request without a name, as a health
+ * check of HTTP/1.0 may send it, comes from no browser.
  */
 function hostCheck(host: string, allowHost: readonly string[]) {
   const names = new Set(['localhost', hostname().toLowerCase(), bare(host), ...allowHost.map(bare)])
   return async (request: { hostname: string; socket: { localAddress?: string } }) => {
     const name = bare(request.hostname)
-    const address = request.socket.localAddress?.replace(/^::ffff:/, '')
-    if (!names.has(name) && name !== address) throw new ERR_HOST(request.hostname)
+    const { localAddress = '' } = request.socket
+    const own = [localAddress, localAddress.replace(/^::ffff:/, '')].map(bare)
+    if (name !== '' && !names.has(name) && !own.includes(name)) throw new ERR_HOST(request.hostname)
   }
 }
 
-/** A name as it is compared: without brackets, in small letters. */
+/** A name as it is compared: without brackets or the root's dot, in small letters; an IPv6 address in its one form. */
 function bare(name: string): string {
-  return name.replace(/^\[(.*)\]$/, '$1').toLowerCase()
+  const text = name
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '')
+    .toLowerCase()
+  const address = `http://[${text}]`
+  return isIPv6(text) && URL.canParse(address) ? new URL(address).hostname.slice(1, -1) : text
 }
 
 /** Where a browser finds the app. */

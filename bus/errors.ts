@@ -60,6 +60,11 @@ export const ERR_ENCODING = createError<[]>(
   "'Content-Encoding' is not known here: send the body as it is (identity)",
   415,
 )
+export const ERR_TRANSFER = createError<[]>(
+  'TIDINGS_ERR_TRANSFER',
+  "'Transfer-Encoding' other than chunked is not known here: send the body as it is",
+  501,
+)
 export const ERR_DATA = createError<[string]>('TIDINGS_ERR_DATA', '%s', 400)
 export const ERR_TOO_LARGE = createError<[number, number]>(
   'TIDINGS_ERR_TOO_LARGE',

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { checkOrigin } from '../wire/origin.ts'
+import { Origins } from '../wire/origin.ts'
 import { ERR_BUSY, ERR_CASE } from './errors.ts'
 
 /** Where the handshakes go to. */
@@ -51,11 +51,12 @@ export async function handshake(app: FastifyInstance, { socket: path }: Handshak
     reply.header('cache-control', 'no-store')
   })
 
+  const origins = new Origins([])
   app.get('/handshake', { exposeHeadRoute: false }, () => ({ cases: CASE_NAMES }))
 
   app.post<{ Params: { case: string } }>('/handshake/:case', {
     onRequest(request, _reply, done) {
-      checkOrigin(request, [])
+      origins.check(request)
       done()
     },
     async handler(request, reply) {

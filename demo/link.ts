@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { UpgradeDesk } from '../plugins/upgrade.ts'
-import { unchecked } from '../wire/schemas.ts'
+import { compilers } from '../wire/schemas.ts'
 import type { Lane } from './lane.ts'
 import { LANE, type Lanes } from './lanes.ts'
 
@@ -27,7 +27,7 @@ export function link(app: FastifyInstance, lanes: Lanes): void {
     url: '/lane/:id/:route',
     exposeHeadRoute: false,
     schema: { hide: true } as object,
-    validatorCompiler: unchecked,
+    ...compilers,
     handler(request, reply) {
       const { id, route } = request.params as { id: string; route: string }
       const lane = LANE.test(id) ? lanes.get(id) : undefined

@@ -2,8 +2,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { checkChannel, DEFAULT_CHANNEL } from '../bus/channel.ts'
 import { setUpSockets } from '../plugins/websocket.ts'
 import { checkHandshake } from '../wire/handshake.ts'
-import { checkOrigin } from '../wire/origin.ts'
-import { unchecked } from '../wire/schemas.ts'
+import { Origins } from '../wire/origin.ts'
+import { compilers } from '../wire/schemas.ts'
 import { ERR_FULL, ERR_LANES } from './errors.ts'
 import { LANE } from './lanes.ts'
 import type { Stage } from './stage.ts'
@@ -16,15 +16,16 @@ const MOST = { pages: 16, lanes: 8 }
 export async function tap(app: FastifyInstance, stage: Stage): Promise<void> {
   // Controls are small: a larger frame gets 1009.
   await setUpSockets(app, 0)
+  const origins = new Origins([])
   app.route({
     method: 'GET',
     url: '/demo/tap',
     exposeHeadRoute: false,
     schema: { hide: true } as object,
-    validatorCompiler: unchecked,
+    ...compilers,
     onRequest(request, reply, done) {
       checkHandshake(request, reply)
-      checkOrigin(request, [])
+      origins.check(request)
       const { lanes } = parse(request)
       if (stage.watches.size >= MOST.pages || stage.lanes.fullWith(lanes.length)) throw new ERR_FULL()
       done()

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
+import { asIs } from '../wire/schemas.ts'
 
 const ROOT = fileURLToPath(new URL('../public/', import.meta.url))
 
@@ -39,7 +40,11 @@ export async function page(app: FastifyInstance): Promise<void> {
       name,
       app.hasRoute({ method, url: `${app.prefix}${url}` }),
     ])
-    reply.header('cache-control', 'no-cache').send(Object.fromEntries(parts))
+    reply
+      .header('cache-control', 'no-cache')
+      .type('application/json; charset=utf-8')
+      .serializer(asIs)
+      .send(JSON.stringify(Object.fromEntries(parts)))
   })
   // Its own addresses are relative: under a prefix it must stand in a folder.
   if (app.prefix !== '') app.get('', (_request, reply) => reply.redirect(`${app.prefix}/`))

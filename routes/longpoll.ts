@@ -4,7 +4,7 @@ import { parseAsk, parseWait } from '../wire/ask.ts'
 import { holdPoll } from '../wire/hold.ts'
 import { Bounds, Poll } from '../wire/poll.ts'
 import { queryOf } from '../wire/query.ts'
-import { longpollSchema, unchecked } from '../wire/schemas.ts'
+import { compilers, longpollSchema } from '../wire/schemas.ts'
 import type { Service } from '../wire/service.ts'
 
 /** GET /longpoll: what stands after a cursor, as soon as there is something. */
@@ -18,7 +18,7 @@ export function longpoll(app: FastifyInstance, service: Service): void {
     url: '/longpoll',
     exposeHeadRoute: false,
     schema: longpollSchema,
-    validatorCompiler: unchecked,
+    ...compilers,
     // A held request is no slow handler.
     ...(handlerTimeout && { handlerTimeout: 0x7fff_ffff }),
     onRequest: meter?.hook('longpoll') ?? [],

@@ -4,7 +4,7 @@ import { parseAsk } from '../wire/ask.ts'
 import { taggedCursor } from '../wire/etag.ts'
 import { Bounds, Poll } from '../wire/poll.ts'
 import { queryOf } from '../wire/query.ts'
-import { pollSchema, unchecked } from '../wire/schemas.ts'
+import { compilers, pollSchema } from '../wire/schemas.ts'
 import type { Service } from '../wire/service.ts'
 
 /** GET /poll: what stands after a cursor, at once. */
@@ -17,7 +17,7 @@ export function poll(app: FastifyInstance, service: Service): void {
     url: '/poll',
     exposeHeadRoute: true,
     schema: pollSchema,
-    validatorCompiler: unchecked,
+    ...compilers,
     onRequest: meter?.hook('poll') ?? [],
     preHandler: guard.hook((request) => ({
       action: 'subscribe',

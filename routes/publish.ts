@@ -2,9 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import { checkKey } from '../bus/keys.ts'
 import { parseChannel } from '../wire/ask.ts'
 import { bodyPayload, checkEncoding, checkSize } from '../wire/body.ts'
-import { checkOrigin } from '../wire/origin.ts'
 import { queryOf } from '../wire/query.ts'
-import { publishSchema, unchecked } from '../wire/schemas.ts'
+import { asIs, compilers, publishSchema } from '../wire/schemas.ts'
 import type { Service } from '../wire/service.ts'
 
 /** POST /publish: puts the body into the log. Not there where clients may not publish. */
@@ -16,10 +15,10 @@ export function publish(app: FastifyInstance, { bus, settings, guard }: Service)
     method: 'POST',
     url: '/publish',
     schema: publishSchema,
-    validatorCompiler: unchecked,
+    ...compilers,
     bodyLimit: settings.payloadLimit,
     onRequest(request, _reply, done) {
-      checkOrigin(request, settings.origins)
+      settings.origins.check(request)
       checkEncoding(request.headers)
       done()
     },
@@ -39,7 +38,10 @@ export function publish(app: FastifyInstance, { bus, settings, guard }: Service)
       )
       checkSize(payload, settings.payloadLimit)
       const { seq, time, repeated } = await bus.publish(channel, payload, key as string | undefined)
-      reply.code(repeated ? 200 : 201).type('application/json; charset=utf-8')
+      reply
+        .code(repeated ? 200 : 201)
+        .type('application/json; charset=utf-8')
+        .serializer(asIs)
       return `{"cursor":"${bus.log.cursor(seq)}","channel":"${channel}","time":${time}}`
     },
   })

@@ -5,7 +5,7 @@ import { parseStreamAsk } from '../wire/ask.ts'
 import { EventStream } from '../wire/events.ts'
 import { queryOf } from '../wire/query.ts'
 import { retryRefused } from '../wire/retry.ts'
-import { sseSchema, unchecked } from '../wire/schemas.ts'
+import { asIs, compilers, sseSchema } from '../wire/schemas.ts'
 import type { Service } from '../wire/service.ts'
 
 const HEAD = {
@@ -23,7 +23,7 @@ export function sse(app: FastifyInstance, service: Service): void {
     url: '/sse',
     exposeHeadRoute: false,
     schema: sseSchema,
-    validatorCompiler: unchecked,
+    ...compilers,
     onRequest: meter?.hook('sse') ?? [],
     preHandler: guard.hook((request) => ({
       action: 'subscribe',
@@ -34,7 +34,7 @@ export function sse(app: FastifyInstance, service: Service): void {
       reply.headers(HEAD)
       if (readers.full) {
         // A native EventSource never comes back from a 503.
-        reply.header('tidings-refused', 'limit').send(`retry: ${retryRefused()}\n`)
+        reply.header('tidings-refused', 'limit').serializer(asIs).send(`retry: ${retryRefused()}\n`)
         return
       }
       // onSend hooks do not run from here on: what CORS and others have set goes out with our own.

@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { FastifyInstance } from 'fastify'
-import { statsSchema, unchecked } from '../wire/schemas.ts'
+import { asIs, compilers, statsSchema } from '../wire/schemas.ts'
 import type { Service } from '../wire/service.ts'
 
 /** Milliseconds between two samples of the event loop's delay. */
@@ -21,12 +21,12 @@ export function stats(app: FastifyInstance, { bus, guard, meter }: Service): voi
     url: '/stats',
     exposeHeadRoute: false,
     schema: statsSchema,
-    validatorCompiler: unchecked,
+    ...compilers,
     preHandler: guard.hook(() => ({ action: 'stats', channels: [] })),
     handler(_request, reply) {
       const { epoch, head, kept } = bus.log
       const { user, system } = process.cpuUsage()
-      reply.send({
+      const figures = {
         bus: { epoch, head, ...kept },
         transports: meter!.costs,
         process: {
@@ -34,7 +34,8 @@ export function stats(app: FastifyInstance, { bus, guard, meter }: Service): voi
           rssBytes: process.memoryUsage.rss(),
           eventLoopDelayMs: { p50: late(50), p99: late(99) },
         },
-      })
+      }
+      reply.type('application/json; charset=utf-8').serializer(asIs).send(JSON.stringify(figures))
     },
   })
 }

@@ -33,7 +33,13 @@ t.test('what is wrong is said in one line, with exit code 1', async (t) => {
     [['--host='], /Host must be/],
     [['--allow-host', 'http://example.com'], /Name 'http:\/\/example\.com' of --allow-host must be/],
     // RFC 5737: an address that is nobody's
-    [['--host', '192.0.2.1', '--port', '0'], /EADDRNOTAVAIL/],
+    [['--host', '192.0.2.1', '--port', '0'], /'192\.0\.2\.1', which --host says, .*EADDRNOTAVAIL/],
+    [
+      [],
+      /'x86_64-conda-linux\.invalid', which HOST in the environment says, is no address.*--host/,
+      { HOST: 'x86_64-conda-linux.invalid' },
+    ],
+    [['--host=[::2'], /'\[::2', which --host says/],
   ]
   for (const [args, why, env] of cases) {
     await t.test(`${args.join(' ')} ${JSON.stringify(env ?? {})}`, (t) => refuses(t, args, why, env))

@@ -53,11 +53,22 @@ t.test('serves the page, with nothing from elsewhere', async (t) => {
 
 t.test('takes only its own names as Host', async (t) => {
   const { port } = await start(t, { allowHost: ['Tidings.example', '[::2]'] })
-  const own = ['localhost', 'LOCALHOST', '127.0.0.1', `127.0.0.1:${port}`, hostname()]
-  for (const host of [...own, 'tidings.example', 'tidings.example:443', '[::2]:80']) {
+  const own = [
+    'localhost',
+    'LOCALHOST',
+    'localhost.',
+    `LocalHost.:${port}`,
+    '127.0.0.1',
+    `127.0.0.1:${port}`,
+    hostname(),
+  ]
+  for (const host of [...own, 'tidings.example', 'tidings.example:443', '[::2]:80', '[0:0::2]:80']) {
     t.equal(await statusFor(t, port, host), 200, host)
   }
-  for (const host of ['rebound.example', 'localhost.rebound.example', '127.0.0.2', '[::1]']) {
+  const { socket, until } = await openRaw(t, Number(port))
+  socket.write('GET /poll HTTP/1.0\r\n\r\n')
+  t.match(await until('never'), /^HTTP\/1\.1 200 /, 'a health check without a name')
+  for (const host of ['rebound.example', 'localhost.rebound.example', 'localhost..', '127.0.0.2', '[::1]']) {
     t.equal(await statusFor(t, port, host), 421, host)
   }
 })
@@ -82,9 +93,11 @@ t.test('on all addresses it is asked for by any of them', async (t) => {
 })
 
 t.test('an IPv6 address stands in brackets', async (t) => {
-  const { url } = await start(t, { host: '::1' })
-  t.match(url, /^http:\/\/\[::1\]:[0-9]+$/)
-  t.equal((await fetch(`${url}/poll`)).status, 200)
+  for (const host of ['::1', '[::1]']) {
+    const { url } = await start(t, { host })
+    t.match(url, /^http:\/\/\[::1\]:[0-9]+$/)
+    t.equal((await fetch(`${url}/poll`)).status, 200)
+  }
 })
 
 t.test('has bounds on connections and on how long a request may take to come', async (t) => {

@@ -7,6 +7,7 @@ import type { Entry } from '../bus/message.ts'
 import type { Kind } from '../bus/payload.ts'
 import { taggedCursor } from './etag.ts'
 import type { Readers } from './readers.ts'
+import { asIs } from './schemas.ts'
 
 const EXPOSED = ['Tidings-Cursor', 'Tidings-Gap', 'ETag', 'Retry-After', 'Preference-Applied']
 
@@ -52,7 +53,7 @@ export function refuseGap(log: Log, reply: FastifyReply, gap: Gap): never {
 
 /** A page of messages; an empty one gives a client a place to ask from. */
 export function sendPage(reply: FastifyReply, batch: Batch): FastifyReply {
-  return reply.type('application/json; charset=utf-8').send(batch.as(page))
+  return reply.type('application/json; charset=utf-8').serializer(asIs).send(batch.as(page))
 }
 
 /** One payload, alone. No publisher can run script in the app's origin with it. */

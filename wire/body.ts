@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { ERR_CHARSET, ERR_ENCODING, ERR_TOO_LARGE } from '../bus/errors.ts'
+import { ERR_CHARSET, ERR_ENCODING, ERR_TOO_LARGE, ERR_TRANSFER } from '../bus/errors.ts'
 import { bytesPayload, jsonPayload, type Payload, textPayload, utf8 } from '../bus/payload.ts'
 
 const JSON_TYPE = /^application\/(?:json|[^/;\s]+\+json)$/
@@ -22,8 +22,13 @@ export function bodyPayload(type: string | undefined, body: Buffer): Payload {
   return textPayload(utf8(body))
 }
 
-/** @throws TIDINGS_ERR_ENCODING where the body is coded (RFC 9110 section 8.4) */
+/**
+ * @throws TIDINGS_ERR_ENCODING where the body is coded (RFC 9110 section 8.4), TIDINGS_ERR_TRANSFER where its transfer
+ * is coded otherwise than in chunks (RFC 9112 section 6.1): Node's parser lets `gzip, chunked` through
+ */
 export function checkEncoding(headers: IncomingHttpHeaders): void {
+  const transfer = headers['transfer-encoding']
+  if (transfer !== undefined && transfer.trim().toLowerCase() !== 'chunked') throw new ERR_TRANSFER()
   const encoding = headers['content-encoding']
   if (encoding !== undefined && encoding.trim().toLowerCase() !== 'identity') throw new ERR_ENCODING()
 }

@@ -1,10 +1,9 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { ERR_READERS, ERR_UPGRADE, ERR_WS_KEY, ERR_WS_VERSION } from '../bus/errors.ts'
 import type { Ask } from './ask.ts'
-import { checkOrigin } from './origin.ts'
 import { type Query, queryOf } from './query.ts'
 import { retryAfter } from './retry.ts'
-import { unchecked } from './schemas.ts'
+import { compilers } from './schemas.ts'
 import type { Service } from './service.ts'
 
 /** Sixteen bytes in base64 (RFC 6455 section 4.1). */
@@ -46,12 +45,18 @@ export function socketRoute(
   parse?: (query: Query) => Ask,
 ): Pick<
   RouteOptions,
-  'method' | 'exposeHeadRoute' | 'validatorCompiler' | 'onRequest' | 'preHandler' | 'handler'
+  | 'method'
+  | 'exposeHeadRoute'
+  | 'validatorCompiler'
+  | 'serializerCompiler'
+  | 'onRequest'
+  | 'preHandler'
+  | 'handler'
 > {
   return {
     method: 'GET',
     exposeHeadRoute: false,
-    validatorCompiler: unchecked,
+    ...compilers,
     onRequest(request, reply, done) {
       if (request.raw.httpVersionMajor === 2) {
         reply.callNotFound()
@@ -59,7 +64,7 @@ export function socketRoute(
       }
       if (name === 'ws') meter?.begin('ws', request.raw, reply.raw)
       checkHandshake(request, reply)
-      checkOrigin(request, settings.origins)
+      settings.origins.check(request)
       parse?.(queryOf(request))
       done()
     },

@@ -3,6 +3,7 @@ import type { Bus } from '../bus/bus.ts'
 import { checkKnown, checkNumber, show } from '../bus/check.ts'
 import { ERR_OPTION } from '../bus/errors.ts'
 import { type MemoryBusOptions, memoryBus } from '../bus/memory.ts'
+import { Origins } from './origin.ts'
 
 export type Transport = 'poll' | 'longpoll' | 'sse' | 'ws'
 
@@ -99,7 +100,7 @@ export interface Settings {
   readonly longpoll: { readonly wait: number; readonly maxWait: number }
   readonly heartbeat: { readonly sse: number; readonly ws: number }
   readonly payloadLimit: number
-  readonly origins: readonly (string | RegExp)[]
+  readonly origins: Origins
   readonly publish: boolean
   readonly stats: boolean
   readonly echo: boolean
@@ -183,7 +184,7 @@ export function settle(given: TidingsOptions): Settings {
       ws: [25_000, 1, 'milliseconds', MAX_MS],
     }),
     payloadLimit: checkNumber('payloadLimit', payloadLimit, { least: 1, unit: 'bytes' }),
-    origins: checkOrigins(options.origins),
+    origins: new Origins(checkOrigins(options.origins)),
     publish: checkFlag('publish', options.publish, authorize !== undefined),
     stats: checkFlag('stats', options.stats, false),
     echo: checkFlag('echo', options.echo, false),

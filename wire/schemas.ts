@@ -4,7 +4,7 @@ type Shown = FastifySchema & { summary: string }
 
 /**
  * What @fastify/swagger shows of the routes. The routes check by themselves, so that an error names the parameter
- * and the mend, and no compiler runs on the way of a message; see `unchecked`.
+ * and the mend, and no compiler runs on the way of a message; see `compilers`.
  */
 const channel = {
   type: 'array',
@@ -73,5 +73,20 @@ export const publishSchema: Shown = {
   headers: { type: 'object', properties: { 'idempotency-key': { type: 'string', maxLength: 128 } } },
 }
 
-/** A schema that is only shown. */
-export const unchecked = () => () => true
+/** An error as Fastify hands it to a serializer: what stands on it is not enumerable. */
+type Failure = Error & Record<'statusCode' | 'code' | 'error' | 'reason' | 'cursor', unknown>
+
+function serialize(data: unknown): string {
+  if (!(data instanceof Error)) return JSON.stringify(data)
+  const { statusCode, code, error, message, reason, cursor } = data as Failure
+  return JSON.stringify({ statusCode, code, error, message, reason, cursor })
+}
+
+/**
+ * Every route brings its own: those of the app may not know JSON Schema, or write something else. The schema is only
+ * shown; what is serialised is a 410, and what an app's error handler makes of it.
+ */
+export const compilers = { validatorCompiler: () => () => true, serializerCompiler: () => serialize }
+
+/** For a reply whose payload is the body itself: an app may have given the reply a serializer. */
+export const asIs = (payload: unknown): string => payload as string

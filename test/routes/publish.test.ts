@@ -251,3 +251,28 @@ t.test('the route is not there where clients may not publish', async (t) => {
   t.equal((await ask(`${url}/publish`, { method: 'POST', body: 'x' })).status, 404)
   t.equal((await ask(`${url}/poll`)).status, 200)
 })
+
+t.test('a transfer coding other than chunked is 501', async (t) => {
+  const { app, port } = await build(t, { publish: true })
+  const chunked = '5\r\nhello\r\n0\r\n\r\n'
+  for (const [coding, status] of [
+    ['chunked', 201],
+    ['Chunked', 201],
+    ['gzip, chunked', 501],
+    ['identity, chunked', 501],
+    ['chunked;q=1, chunked', 501],
+    ['x-mine,chunked', 501],
+    ['gzip', 501],
+    ['identity', 501],
+  ] as const) {
+    const { head } = app.tidings.bus.log
+    const raw = await openRaw(t, port)
+    raw.socket.write(
+      `POST /publish HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: ${coding}\r\n\r\n${chunked}`,
+    )
+    const answer = await raw.until('no such mark')
+    t.match(answer, new RegExp(`^HTTP/1.1 ${status} `), coding)
+    if (status === 501) t.match(answer, /TIDINGS_ERR_TRANSFER.*'Transfer-Encoding'/)
+    t.equal(app.tidings.bus.log.head, head + (status === 201 ? 1 : 0))
+  }
+})

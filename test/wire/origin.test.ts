@@ -1,9 +1,12 @@
 import type { FastifyRequest } from 'fastify'
 import t from 'tap'
-import { checkOrigin } from '../../wire/origin.ts'
+import { Origins } from '../../wire/origin.ts'
+
+const logged: unknown[][] = []
+const log = { warn: (...args: unknown[]) => logged.push(args) }
 
 const check = (origin: string | undefined, host: string, allowed: (string | RegExp)[] = []) =>
-  checkOrigin({ headers: { origin }, host } as unknown as FastifyRequest, allowed)
+  new Origins(allowed).check({ headers: { origin }, host, url: '/ws', log } as unknown as FastifyRequest)
 
 t.test('who is let in', async () => {
   check(undefined, 'a.example')
@@ -34,4 +37,32 @@ t.test('who is not', async (t) => {
   for (const [origin, host, allowed] of rows) {
     t.throws(() => check(origin, host, allowed), { code: 'TIDINGS_ERR_ORIGIN' }, `${origin} at '${host}'`)
   }
+})
+
+t.test('the first refusal is logged, with what was compared and the mend', async (t) => {
+  logged.length = 0
+  const origins = new Origins([])
+  const request = (origin: string, host: string, sent: string) =>
+    ({
+      headers: { origin, host: sent },
+      host,
+      url: '/publish?token=secret',
+      log,
+    }) as unknown as FastifyRequest
+  t.throws(() => origins.check(request('https://a.example', 'backend:3000', 'backend:3000')))
+  for (let i = 0; i < 100; i++) t.throws(() => origins.check(request(`https://${i}.example`, 'b', 'b')))
+  t.equal(logged.length, 1)
+  t.strictSame(logged[0]![0], {
+    origin: 'https://a.example',
+    host: 'backend:3000',
+    header: 'Host',
+    path: '/publish',
+  })
+  t.match(
+    logged[0]![1],
+    /header Host\..*proxy_set_header Host \$http_host; .*ProxyPreserveHost On.*trustProxy.*'origins'/,
+  )
+  const trusting = new Origins([])
+  t.throws(() => trusting.check(request('https://a.example', 'c.example', 'backend:3000')))
+  t.match(logged[1], [{ host: 'c.example', header: 'X-Forwarded-Host' }, /header X-Forwarded-Host/])
 })
