@@ -1,16 +1,28 @@
+import { credentials, type Failure, initOf } from './answer.ts'
+import { isCursor } from './place.ts'
 import { routeOf, type Settings } from './settings.ts'
-import type { Fault, GapReason, Message } from './types.ts'
+import { later, type Timer } from './time.ts'
+import type { Credentials, GapReason, Message, Transport } from './types.ts'
 
 /** What a link tells; nothing once it is closed. */
 export interface Hearer {
-  /** It carries: said once, before all else. */
-  opened(): void
-  message(message: Message): void
+  /** How much longer than usual silence is borne. */
+  readonly patience: number
+  /** The server has answered. @param cursor the place that it reads from, where it says so */
+  ready(link: Link, cursor?: string): void
+  /** All that stood behind its place for now has been told. */
+  settled(link: Link): void
+  /** @param joining it belongs to a replay, and moves no place */
+  message(link: Link, message: Message, joining?: boolean): void
   /** All up to this place has been told. */
-  place(cursor: string): void
-  gap(reason: GapReason, cursor: string): void
+  place(link: Link, cursor: string): void
+  /** @returns milliseconds to wait before the next question */
+  gap(link: Link, reason: GapReason, cursor: string, channel?: string): number
+  ended(link: Link, channel: string, cursor: string): void
+  /** Something could not be read, and is stepped over. */
+  skipped(link: Link, error: Error): void
   /** It has failed, and is closed. Said once. */
-  down(fault: Fault): void
+  down(link: Link, failure: Failure): void
 }
 
 /** A message as the server writes it. */
@@ -18,23 +30,36 @@ export interface Envelope extends Message {
   readonly encoding?: string
 }
 
-/** One connection over one transport. The four wear this face; what they have in common is here. */
+export const NOT_OURS: Failure = { message: 'the answer is none of fastify-tidings', code: 'ERR_FOREIGN' }
+
+/** One connection over one transport. The five wear this face; what they have in common is here. */
 export abstract class Link {
   readonly settings: Settings
-  /** Where it starts. */
-  readonly cursor: string
-  /** When it began to carry; 0 before. */
+  readonly transport: Transport
+  readonly channels: readonly string[]
+  /** The last place that it has told. */
+  at: string
+  /** When the server has answered; 0 before. */
   since = 0
   closed = false
-  readonly #hearer: Hearer
+  readonly hearer: Hearer
+  protected auth: Credentials = {}
   /** One a fetch: a signal that many share keeps what each has hung on it. */
   #abort: AbortController | undefined
-  #timer: ReturnType<typeof setTimeout> | undefined
+  #timer: Timer
 
-  constructor(settings: Settings, cursor: string, hearer: Hearer) {
+  constructor(
+    settings: Settings,
+    transport: Transport,
+    channels: readonly string[],
+    at: string,
+    hearer: Hearer,
+  ) {
     this.settings = settings
-    this.cursor = cursor
-    this.#hearer = hearer
+    this.transport = transport
+    this.channels = channels
+    this.at = at
+    this.hearer = hearer
   }
 
   abstract run(): Promise<void> | void
@@ -44,24 +69,18 @@ export abstract class Link {
     try {
       await null
       if (this.closed) return
-      this.within(this.settings.probe)
-      await this.run()
+      this.alive()
+      this.auth = await credentials(this.settings)
+      if (!this.closed) await this.run()
     } catch (error) {
-      this.fail({ message: `${error}` })
+      this.fail({ message: String(error) })
     }
   }
 
-  /** Sends a publish frame, where there is a socket that can take it. */
-  publish(
-    _channel: string,
-    _data: unknown,
-    _key: string | undefined,
-  ): Promise<{ cursor: string }> | undefined {
-    return undefined
+  /** There is reason to doubt that it is alive. @returns whether it can find out by itself */
+  check(): boolean {
+    return false
   }
-
-  /** There is reason to doubt that it is alive. */
-  check(): void {}
 
   get bufferedAmount(): number {
     return 0
@@ -76,76 +95,93 @@ export abstract class Link {
 
   protected after(ms: number, then: () => void): void {
     clearTimeout(this.#timer)
-    if (!this.closed) this.#timer = setTimeout(then, ms)
+    if (!this.closed) this.#timer = later(then, ms)
   }
 
   /** It is taken for dead unless this is called again, or another wait begun. */
   protected within(ms: number): void {
-    this.after(ms, () => this.fail({ message: `nothing came within ${ms} ms` }))
+    this.after(ms, () => this.silent(ms))
   }
 
-  protected fail(fault: Fault): void {
+  protected silent(ms: number): void {
+    this.fail({ message: `nothing came within ${ms} ms`, silent: true, weak: !!this.since })
+  }
+
+  /** Bytes have come. */
+  protected alive(): void {
+    const { patience } = this.hearer
+    this.within(this.since ? this.settings.silence * patience : this.settings.probe * Math.min(patience, 4))
+  }
+
+  protected fail(failure: Failure): void {
     if (this.closed) return
     this.close(true)
-    this.#hearer.down(fault)
+    this.hearer.down(this, failure)
   }
 
-  protected opened(): void {
+  protected ready(cursor?: string): void {
     if (this.since || this.closed) return
     this.since = Date.now()
-    this.#hearer.opened()
+    this.hearer.ready(this, cursor)
   }
 
   /** What a stream or a socket says. @param type none for a message */
-  protected take(type: string | undefined, data: Envelope & { reason: GapReason }): void {
+  protected take(type: string | undefined, frame: Envelope & { reason: GapReason }): void {
+    const { cursor, reason, channel } = Object(frame) as typeof frame
     if (this.closed) return
-    if (type === 'ready') this.opened()
-    if (type === 'gap') this.gap(data.reason, data.cursor)
-    else if (type) this.place(data.cursor)
-    else this.message(data)
+    if (!this.since && (type !== 'ready' || !isCursor(cursor))) this.fail(NOT_OURS)
+    else if (!type) this.message(frame)
+    else if (!isCursor(cursor)) this.skip(type)
+    else if (type === 'ready') this.ready(cursor)
+    else if (type === 'gap') this.hearer.gap(this, reason, cursor)
+    else if (type === 'end') this.hearer.ended(this, channel, cursor)
   }
 
-  protected message({ encoding, ...message }: Envelope): void {
+  /** One that can't be read is told, and stepped over. */
+  protected message(envelope: Envelope, joining?: boolean): void {
     if (this.closed) return
-    const data = encoding
-      ? Uint8Array.from(atob(message.data as string), (c) => c.charCodeAt(0))
-      : message.data
-    this.#hearer.message({ ...message, data })
+    const { encoding, cursor, channel, time, data } = Object(envelope) as Envelope
+    let read: unknown = data
+    try {
+      if (data === undefined || !channel || !isCursor(cursor)) throw 'members are missing'
+      if (encoding) read = Uint8Array.from(atob(data as string), (c) => c.charCodeAt(0))
+    } catch (error) {
+      this.skip(error, cursor)
+      return
+    }
+    this.hearer.message(this, { cursor, channel, time, data: read }, joining)
   }
 
-  protected place(cursor: string): void {
-    if (!this.closed) this.#hearer.place(cursor)
+  protected skip(error: unknown, cursor?: unknown): void {
+    if (this.closed) return
+    this.hearer.skipped(this, new Error(`A message can't be read and is left out: ${error}`))
+    if (isCursor(cursor) && !this.closed) this.hearer.place(this, cursor)
   }
 
-  protected gap(reason: GapReason, cursor: string): void {
-    if (!this.closed) this.#hearer.gap(reason, cursor)
-  }
-
-  protected url(route: string, cursor: string, ...more: [string, number][]): string {
-    const { channels } = this.settings
+  protected url(route: string, ...more: [string, unknown][]): string {
     return routeOf(this.settings, route, [
-      ...channels.map((channel): [string, string] => ['channel', channel]),
-      ['cursor', cursor],
+      ...this.channels.map((channel): [string, unknown] => ['channel', channel]),
+      ['cursor', this.at],
       ...more,
     ])
   }
 
-  protected get(url: string): Promise<Response> {
-    // A browser lines up equal requests that it might store: two tabs would wait for each other.
+  protected get(route: string, ...more: [string, unknown][]): Promise<Response> {
     this.#abort = new AbortController()
-    const { signal } = this.#abort
-    const init = { ...this.settings.request, cache: 'no-store', signal } as RequestInit
-    return this.settings.fetch(url, init)
+    // Some caches give one answer to all that ask the same, whatever it says of itself.
+    const url = this.url(route, ...more, ['_', Math.random()])
+    return this.settings.fetch(url, initOf(this.settings, this.auth, this.#abort.signal))
   }
-}
 
-/** What an answer that is no success means. */
-export function faultOf({ status, headers }: Response): Fault {
-  const after = headers.get('retry-after')
-  return {
-    message: `the server answered ${status}`,
-    code: status,
-    final: status === 400 || status === 401 || status === 403,
-    ...(after && { after: Math.max(0, Number(after) * 1000 || Date.parse(after) - Date.now() || 0) }),
+  /** Reads a body as it comes: each part of it is a sign of life. */
+  protected async read({ body }: Response, take: (text: string) => void): Promise<void> {
+    const decoder = new TextDecoder()
+    const reader = body!.getReader()
+    for (;;) {
+      const { value, done } = await reader.read()
+      if (done || this.closed) return
+      this.alive()
+      take(decoder.decode(value, { stream: true }))
+    }
   }
 }

@@ -1,54 +1,91 @@
-import { type Envelope, faultOf, Link } from './link.ts'
+import { faultOf } from './answer.ts'
+import { type Envelope, Link, NOT_OURS } from './link.ts'
+import { isCursor, order } from './place.ts'
 import type { GapReason } from './types.ts'
 
+/** The body of a 200, or some of that of a 410. */
 interface Page {
   readonly cursor: string
   readonly messages: readonly Envelope[]
   readonly more: boolean
+  readonly ended?: readonly string[]
+  readonly reason: GapReason
 }
+
+/** Answers in a row that come at once and bring nothing, after which it has failed. */
+const IDLE = 3
 
 /** Asks again and again. */
 export class PollLink extends Link {
-  /** Seconds for which an answer may be held; undefined where none is. */
-  protected readonly wait: number | undefined
-
   async run(): Promise<void> {
     const { probe, pollInterval } = this.settings
-    let { cursor } = this
+    const long = this.transport === 'longpoll'
+    let idle = 0
+    let bare = 0
     while (!this.closed) {
       // The first answer is not waited for: it shows that this way is open.
-      const wait = this.since ? (this.wait ?? 0) : 0
+      const wait = long && this.since ? this.settings.wait : 0
       const began = Date.now()
-      this.within(wait * 1000 + probe)
-      const response = await (this.wait === undefined
-        ? this.get(this.url('poll', cursor))
-        : this.get(this.url('longpoll', cursor, ['wait', wait])))
+      const asked = this.at
+      this.within(wait * 1000 + probe * Math.min(this.hearer.patience, 4))
+      const response = await (long ? this.get('longpoll', ['wait', wait]) : this.get('poll'))
       const { status, headers } = response
-      let more = false
-      if (status === 200) {
-        const page = (await response.json()) as Page
-        this.opened()
-        for (const message of page.messages) this.message(message)
-        ;({ cursor, more } = page)
-        more ||= this.wait !== undefined
-      } else if (status === 204 || status === 410) {
-        this.opened()
-        cursor = headers.get('tidings-cursor') ?? cursor
-        if (status === 410) this.gap(headers.get('tidings-gap') as GapReason, cursor)
-        // One that was held comes again at once; an answer that should have been held and was not must not spin.
-        more = status === 410 || (!!this.wait && Date.now() - began >= wait * 500)
-      } else {
-        this.fail(faultOf(response))
+      if (status !== 200 && status !== 204 && status !== 410) {
+        this.fail(await faultOf(response))
         return
       }
-      this.place(cursor)
-      if (!more)
-        await new Promise<void>((resolve) => this.after(pollInterval * (0.5 + Math.random() / 2), resolve))
+      const { messages, more, ended, reason, ...page } =
+        status === 204 ? ({} as Page) : await this.#page(response)
+      if (this.closed) return
+      const cursor = headers.get('tidings-cursor') ?? page.cursor
+      const lasted = wait > 0 && Date.now() - began >= wait * 500
+      let pause = pollInterval * (0.5 + Math.random() / 2)
+      if (!isCursor(cursor) && status === 204 && !lasted && !bare++) {
+        // Once: some proxies take headers away.
+        await this.#rest(pause)
+        continue
+      }
+      if (isCursor(cursor) ? status === 200 && !Array.isArray(messages) : status !== 204 || !lasted) {
+        this.fail(NOT_OURS)
+        return
+      }
+      // Nothing but a place ahead is progress.
+      const moved = isCursor(cursor) && (!isCursor(asked) || order(cursor, asked) > 0)
+      this.ready()
+      if (status === 410) {
+        const gap = (headers.get('tidings-gap') ?? reason) as GapReason
+        if (cursor === asked || !/^(trimmed|epoch|ahead)$/.test(gap)) {
+          this.fail(NOT_OURS)
+          return
+        }
+        pause = this.hearer.gap(this, gap, cursor)
+      } else {
+        for (const message of messages ?? []) this.message(message)
+        if (isCursor(cursor) && !this.closed) this.hearer.place(this, cursor)
+        for (const channel of ended ?? []) if (!this.closed) this.hearer.ended(this, channel, cursor)
+        if (!this.closed && !more) this.hearer.settled(this)
+        const news = moved && messages?.[0]
+        if (long ? news || lasted || !wait : more && moved) pause = idle = 0
+        else if (long && ++idle === IDLE)
+          this.fail({ message: 'answers come at once and bring nothing', weak: true })
+      }
+      if (pause) await this.#rest(pause)
     }
   }
-}
 
-/** Asks, and is answered when there is news. */
-export class LongPollLink extends PollLink {
-  protected override readonly wait: number = this.settings.wait
+  #rest(ms: number): Promise<void> {
+    return new Promise((resolve) => this.after(ms, resolve))
+  }
+
+  async #page(response: Response): Promise<Page> {
+    let text = ''
+    await this.read(response, (part) => {
+      text += part
+    })
+    try {
+      return Object(JSON.parse(text))
+    } catch {
+      return {} as Page
+    }
+  }
 }

@@ -1,4 +1,4 @@
-import { Link } from './link.ts'
+import { Link, NOT_OURS } from './link.ts'
 import type { SourceLike } from './types.ts'
 
 /** The longest `retry:` that the server gives one that it refuses. */
@@ -10,14 +10,23 @@ export class SourceLink extends Link {
 
   run(): void {
     const { EventSource, request, probe } = this.settings
-    const source = new EventSource!(this.url('sse', this.cursor), {
+    const source = new EventSource!(this.url('sse', ...Object.entries(this.auth.query ?? {})), {
       withCredentials: request.credentials === 'include',
     })
     this.#source = source
-    for (const type of ['ready', 'message', 'gap']) {
-      source.addEventListener(type, ({ data }: { data: string }) => {
+    for (const type of ['ready', 'message', 'gap', 'end']) {
+      source.addEventListener(type, ({ data, lastEventId }) => {
+        let frame: never
+        try {
+          frame = JSON.parse(data) as never
+        } catch (error) {
+          if (this.since) this.skip(error, lastEventId)
+          else this.fail(NOT_OURS)
+          return
+        }
+        // It shows no heartbeats.
         if (type === 'ready') this.after(0, () => {})
-        this.take(type === 'message' ? undefined : type, JSON.parse(data))
+        this.take(type === 'message' ? undefined : type, frame)
       })
     }
     source.onerror = () => {

@@ -1,52 +1,90 @@
-import { faultOf, Link } from './link.ts'
+import { type Failure, faultOf } from './answer.ts'
+import { Link, NOT_OURS } from './link.ts'
+import { waitOf } from './time.ts'
+
+/** Milliseconds that a stream may hold back what it carries. */
+const LATE = 1000
 
 /** A stream of server-sent events, read with fetch: that shows answers, `retry:` and heartbeats, in Node, too. */
 export class SseLink extends Link {
-  /** As the server asked for. */
+  /** As the server asked for with its last word. */
   #retry: number | undefined
+  /** The event that comes in. */
+  #event: Record<string, string> = {}
+  /** The times of the first and the last message of one read, and its heartbeats. */
+  #first = 0
+  #last = 0
+  #beats = 0
 
   async run(): Promise<void> {
-    const response = await this.get(this.url('sse', this.cursor))
-    if (response.status !== 200 || !response.headers.get('content-type')?.startsWith('text/event-stream')) {
-      this.fail(faultOf(response))
+    const response = await this.get('sse')
+    const { status, headers } = response
+    if (status !== 200 || !headers.get('content-type')?.startsWith('text/event-stream')) {
+      this.fail(await faultOf(response))
       return
     }
+    this.alive()
+    const refusal = headers.get('tidings-refused')
+    let failure: Failure = { message: refusal ? `the server refuses: ${refusal}` : 'the stream ended' }
     try {
-      await this.#read(response.body!.getReader())
-    } catch {
+      await this.#parse(response)
+    } catch (error) {
       // As good as an end.
+      failure = { message: String(error) }
     }
-    this.fail({ message: 'the stream ended', ...(this.#retry && { after: this.#retry }) })
+    const after = this.#retry ?? (refusal ? 0 : undefined)
+    this.fail({ ...failure, ...(after !== undefined && { after }) })
   }
 
-  async #read(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
-    const decoder = new TextDecoder()
-    let text = ''
-    let event: Record<string, string> = {}
-    for (;;) {
-      const { value, done } = await reader.read()
-      if (done) return
-      if (this.since) this.within(this.settings.silence)
-      // A CR at the end may be the first half of a CRLF.
-      const lines = (text + decoder.decode(value, { stream: true })).split(/\r\n|\n|\r(?!$)/)
-      text = lines.pop()!
-      for (const line of lines) {
-        if (line === '') {
-          this.#take(event)
-          event = {}
-          continue
-        }
-        // Its data is one line.
-        const [, name, data] = /^([^:]*):? ?(.*)$/s.exec(line)!
-        if (name === 'retry') this.#retry = Number(data)
-        else event[name!] = data!
-      }
-    }
+  /** @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream */
+  async #parse(response: Response): Promise<void> {
+    let rest = ''
+    let cr = false
+    let read = Date.now()
+    await this.read(response, (text) => {
+      // Replays come as fast as they can: what counts is a read that was waited for.
+      const waited = this.since > 0 && Date.now() - read > LATE
+      this.#first = this.#last = this.#beats = 0
+      const lines = (cr && text[0] === '\n' ? text.slice(1) : text).split(/\r\n|\n|\r/)
+      cr = text ? text.endsWith('\r') : cr
+      lines[0] = rest + lines[0]
+      rest = lines.pop()!
+      for (const line of lines) this.#line(line)
+      if (waited && (this.#last - this.#first > LATE || this.#beats > 1))
+        this.fail({ message: 'the stream is held back on its way', weak: true })
+      read = Date.now()
+    })
   }
 
-  #take({ event, data }: Record<string, string>): void {
-    if (!data) return
-    this.take(event, JSON.parse(data))
-    if (event === 'ready') this.within(this.settings.silence)
+  #line(line: string): void {
+    const event = this.#event
+    if (line) {
+      const [, name, value] = /^([^:]*):? ?(.*)$/s.exec(line)!
+      if (!name) this.#beats++
+      // At its line: it may be the last one.
+      else if (name === 'retry') this.#retry = waitOf(value!, 1) ?? this.#retry
+      else if (name === 'data') event.data = 'data' in event ? `${event.data}\n${value}` : value!
+      else if (name !== 'id' || !value!.includes('\0')) event[name] = value!
+      return
+    }
+    this.#event = {}
+    const { event: type, data, id } = event
+    if (data) this.#take(type, data, id)
+  }
+
+  #take(type: string | undefined, data: string, id: string | undefined): void {
+    try {
+      const frame = JSON.parse(data)
+      this.#last = frame?.time || this.#last
+      this.#first ||= this.#last
+      this.take(type === 'message' ? undefined : type, frame)
+    } catch (error) {
+      if (this.since) this.skip(error, id)
+      else this.fail(NOT_OURS)
+    }
+    if (type !== 'ready') return
+    // What the greeting says is for those who know no better.
+    this.#retry = undefined
+    this.alive()
   }
 }

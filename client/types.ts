@@ -83,7 +83,10 @@ export interface SocketLike {
 export interface SourceLike {
   readonly readyState: number
   onerror: ((event: never) => void) | null
-  addEventListener(type: string, listener: (event: { readonly data: string }) => void): void
+  addEventListener(
+    type: string,
+    listener: (event: { readonly data: string; readonly lastEventId: string }) => void,
+  ): void
   close(): void
 }
 

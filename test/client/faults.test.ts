@@ -201,13 +201,13 @@ t.test('connections that never live long: the next transport is tried', async (t
   t.equal(all.feed.transport, 'longpoll')
 })
 
-t.test('waits as long as Retry-After says, also when the network comes back', async (t) => {
+t.test('waits as long as Retry-After says, 5 minutes at most', async (t) => {
   const date = new Date(Date.now() + 3_600_000).toUTCString()
   const all = await line(t, { transports: ['poll'] }, (proxy) => {
     proxy.fault = () => ({ kind: 'answer', head: `503 Service Unavailable\r\nRetry-After: ${date}` })
   })
   const { wait } = await once(all.feed, 'status', ({ wait }) => wait !== undefined)
-  t.ok(wait! > 3_590_000 && wait! < 3_601_000)
+  t.ok(wait! >= 300_000 && wait! < 301_000)
   t.equal(all.proxy.seen.length, 1)
 })
 
@@ -249,7 +249,7 @@ t.test('gives a publish up when its signal says so, or when the feed ends', asyn
   await all.taken.until(1)
   const abort = new AbortController()
   const given = all.feed.publish('default', 2, { key: 'a', signal: abort.signal })
-  const open = all.feed.publish('default', 2, { key: 'b' })
+  const open = all.feed.publish('default', 2, { key: 'b', unordered: true })
   while (all.proxy.count('/publish') < 2) await new Promise((resolve) => setImmediate(resolve))
   abort.abort(new Error('enough'))
   await t.rejects(given, { message: 'enough' })

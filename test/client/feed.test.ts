@@ -163,7 +163,7 @@ for (const [status, code] of [
   ['401 Unauthorized', 401],
   ['403 Forbidden', 403],
 ] as const) {
-  t.test(`${code} is final`, async (t) => {
+  t.test(`${code} of every transport is final`, async (t) => {
     const { port } = await build(t)
     const proxy = await FaultProxy.start(t, port)
     proxy.fault = () => ({ kind: 'answer', head: status })
@@ -174,7 +174,7 @@ for (const [status, code] of [
     })()
     await t.rejects(loop, { code, final: true })
     t.match(await closed, { code, wasClean: false })
-    t.equal(proxy.seen.length, 1)
+    t.equal(proxy.seen.length, 2)
   })
 }
 

@@ -1,0 +1,58 @@
+import type { Settings } from './settings.ts'
+import { waitOf } from './time.ts'
+import type { Credentials, Fault } from './types.ts'
+
+/** What opens the door now. @throws what getToken throws */
+export async function credentials({ getToken }: Settings): Promise<Credentials> {
+  const token = await getToken?.()
+  if (typeof token !== 'string') return token ?? {}
+  return { headers: { authorization: `Bearer ${token}` }, query: { access_token: token } }
+}
+
+/** The options of a fetch: what the user gives, then the credentials. */
+export function initOf(
+  { request }: Settings,
+  { headers: shown }: Credentials,
+  signal: AbortSignal,
+): RequestInit {
+  const headers = new Headers(request.headers)
+  for (const [name, value] of Object.entries(shown ?? {})) headers.set(name, value)
+  // A browser lines up equal requests that it might store: two tabs would wait for each other.
+  return { ...request, cache: 'no-store', headers, signal } as RequestInit
+}
+
+/** A fault, and what else decides how to go on. */
+export interface Failure extends Fault {
+  /** The answer is the server's own, no proxy's. */
+  readonly ours?: boolean
+  /** It is not let in. */
+  readonly refused?: boolean
+  /** Nothing came for too long. */
+  readonly silent?: boolean
+  /** This transport is no good here. */
+  readonly weak?: boolean
+}
+
+/** What an answer that is no success means. It is the server's own where its body is an error of Fastify's. */
+export async function faultOf(response: Response): Promise<Failure> {
+  const { status, headers } = response
+  const body = await response.json().catch(() => {})
+  const { statusCode, error, code, message } = Object(body)
+  const ours = /^TIDINGS_/.test(code) || (statusCode === status && typeof error === 'string')
+  const after = waitOf(headers.get('retry-after')) ?? (status === 429 || status === 503 ? 0 : undefined)
+  const refused = status === 400 || status === 401 || status === 403
+  return {
+    message: ours ? `${message}` : `the server answered ${status}`,
+    code: (ours && code) || status,
+    status,
+    ours,
+    refused,
+    final: ours && refused,
+    ...(after !== undefined && { after }),
+  }
+}
+
+/** Whether new credentials may help. */
+export function isDenied({ status, code }: Fault): boolean {
+  return status === 401 || code === 'TIDINGS_ERR_FORBIDDEN' || code === 1008
+}

@@ -1,0 +1,82 @@
+type Listener = ((event: Event) => void) | { handleEvent(event: Event): void }
+
+const EVENTS = ['open', 'message', 'gap', 'end', 'status', 'error', 'close']
+
+/** An EventTarget with `on…` properties whose listeners can't hurt it: what one throws is told as an `error`. */
+export abstract class Emitter extends EventTarget {
+  /** What stands in for each listener. */
+  readonly #guards = new WeakMap<Listener, (event: Event) => void>()
+  /** Whether anybody has taken the last event. */
+  #taken = false
+
+  constructor() {
+    super()
+    for (const type of EVENTS) {
+      let handler: unknown = null
+      const call = (event: Event) => (handler as ((event: Event) => void) | null)?.call(this, event)
+      Object.defineProperty(this, `on${type}`, {
+        configurable: true,
+        enumerable: true,
+        get: () => handler,
+        set: (value) => {
+          this.removeEventListener(type, call)
+          handler = typeof value === 'function' ? value : null
+          if (handler) this.addEventListener(type, call)
+        },
+      })
+    }
+  }
+
+  /** Somebody listens from now on. */
+  protected abstract listens(type: string): void
+
+  /** A listener has thrown. */
+  protected abstract threw(error: unknown): void
+
+  override addEventListener(
+    type: string,
+    listener: Listener | null,
+    options?: boolean | AddEventListenerOptions,
+  ) {
+    if (!listener) return
+    let guard = this.#guards.get(listener)
+    if (!guard) {
+      guard = (event) => {
+        try {
+          if (typeof listener === 'function') listener.call(this, event)
+          else listener.handleEvent(event)
+        } catch (error) {
+          if (event.type === 'error') report(error)
+          else this.threw(error)
+        }
+        // Only now: it may have made other events.
+        this.#taken = true
+      }
+      this.#guards.set(listener, guard)
+    }
+    super.addEventListener(type, guard, options)
+    this.listens(type)
+  }
+
+  override removeEventListener(
+    type: string,
+    listener: Listener | null,
+    options?: boolean | EventListenerOptions,
+  ) {
+    super.removeEventListener(type, this.#guards.get(listener!) ?? null, options)
+  }
+
+  /** @returns whether anybody has taken it */
+  protected fire(type: string, members: object): boolean {
+    this.#taken = false
+    this.dispatchEvent(Object.assign(new Event(type), members))
+    return this.#taken
+  }
+}
+
+/** As the platform reports what nobody catches. */
+export function report(error: unknown): void {
+  queueMicrotask(() => {
+    throw error
+  })
+}

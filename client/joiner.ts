@@ -1,0 +1,157 @@
+import type { Host } from './host.ts'
+import type { Links } from './links.ts'
+import { isStart, order } from './place.ts'
+import { PollLink } from './poll.ts'
+import { isChannel, type Settings } from './settings.ts'
+import { SocketLink } from './socket.ts'
+import type { SubscribeOptions } from './types.ts'
+
+/** A channel that is to be read, too. */
+interface Joining {
+  readonly channel: string
+  /** Up to where it was given. */
+  cursor: string | undefined
+  /** What replays it. */
+  on: object | undefined
+  resolve(): void
+  reject(error: unknown): void
+}
+
+/** Adds channels and takes them away, one call after the other. */
+export class Joiner {
+  /** Those whose messages are not wanted any more. */
+  readonly left = new Set<string>()
+  readonly #settings: Settings
+  readonly #links: Links
+  readonly #host: Host
+  #joining: Joining | undefined
+  #replay: PollLink | undefined
+  #line: Promise<unknown> = Promise.resolve()
+
+  constructor(settings: Settings, links: Links, host: Host) {
+    this.#settings = settings
+    this.#links = links
+    this.#host = host
+  }
+
+  subscribe(channel: string, { cursor }: SubscribeOptions): Promise<void> {
+    return this.#next(channel, false, () => {
+      if (cursor !== undefined && !isStart(cursor))
+        throw new TypeError("'cursor' must be a cursor, 'earliest' or 'now'")
+      if (this.#host.channels.length > 31) throw new Error('32 channels at most can be read at once')
+      return new Promise((resolve, reject) => {
+        this.#joining = { channel, cursor, on: undefined, resolve, reject }
+        this.go()
+      })
+    })
+  }
+
+  unsubscribe(channel: string): Promise<void> {
+    return this.#next(channel, true, async () => {
+      const host = this.#host
+      if (!host.channels[1]) throw new Error(`'${channel}' is the only channel: close the feed`)
+      host.channels = host.channels.filter((other) => other !== channel)
+      this.left.add(channel)
+      const { main } = this.#links
+      // Where the socket goes away meanwhile, the next one begins without it.
+      if (main instanceof SocketLink)
+        await main.request(`"type":"unsubscribe","channel":"${channel}"`).catch(() => {})
+      else if (main) this.#anew()
+    })
+  }
+
+  /** @param reads whether the channel must be one that is read */
+  #next(channel: string, reads: boolean, then: () => Promise<void>): Promise<void> {
+    const host = this.#host
+    const call = this.#line.then(() => {
+      if (!isChannel(channel)) throw new TypeError("'channel' must be 1 to 128 letters, digits and _ . : ~ -")
+      if (host.readyState > 1) throw new Error('The feed is closed')
+      if (host.channels.includes(channel) !== reads)
+        throw new Error(`'${channel}' is ${reads ? 'not read' : 'read already'}`)
+      return then()
+    })
+    this.#line = call.catch(() => {})
+    return call
+  }
+
+  #anew(): void {
+    this.#links.stop()
+    this.#links.begin(this.#links.transport)
+  }
+
+  /** The feed reads: what waits for that is done. */
+  go(): void {
+    const joining = this.#joining
+    const { main } = this.#links
+    if (!joining || !main || joining.on === main) return
+    const { channel, cursor } = joining
+    joining.on = main
+    if (main instanceof SocketLink) {
+      this.left.delete(channel)
+      main.join(channel, cursor).then(
+        () => this.#joined(),
+        // Where the socket has gone away, the next one takes it up.
+        (error) => error.code && this.fail(error),
+      )
+    } else if (!cursor || cursor === 'now') {
+      this.#joined()
+      this.#anew()
+    } else {
+      this.#host.hold('joining')
+      this.#poll(joining, cursor)
+    }
+  }
+
+  /** What the channel has had up to the feed's place, read apart. */
+  #poll(joining: Joining, cursor: string): void {
+    const host = this.#host
+    const { channel } = joining
+    const done = (error?: unknown) => {
+      this.#replay?.close()
+      if (error) this.fail(error)
+      else this.#joined()
+      host.resume(0)
+    }
+    this.left.delete(channel)
+    this.#replay = new PollLink(this.#settings, 'poll', [channel], cursor, {
+      patience: 1,
+      ready() {},
+      ended() {},
+      settled: () => done(),
+      message(link, message) {
+        link.at = message.cursor
+        // From here on it comes with the others.
+        if (order(message.cursor, host.place) > 0) done()
+        else host.message(message, true)
+      },
+      place(link, cursor) {
+        link.at = cursor
+      },
+      gap(link, reason, cursor) {
+        link.at = cursor
+        return order(cursor, host.place) > 0 ? 0 : host.gap(reason, cursor, channel)
+      },
+      skipped: (_link, error) => host.fault(error),
+      down: (_link, { message, ...failure }) => done(Object.assign(new Error(message), failure)),
+    })
+    void this.#replay.start()
+  }
+
+  /** A replay has come so far. */
+  at(cursor: string): void {
+    if (this.#joining) this.#joining.cursor = cursor
+  }
+
+  #joined(): void {
+    const { channel, resolve } = this.#joining!
+    this.#host.channels = [...this.#host.channels, channel]
+    this.#joining = undefined
+    resolve()
+  }
+
+  fail(error: unknown): void {
+    this.#replay?.close()
+    this.#joining?.reject(error)
+    this.#joining = undefined
+  }
+}

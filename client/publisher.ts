@@ -1,0 +1,142 @@
+import { credentials, type Failure, faultOf, initOf, isDenied } from './answer.ts'
+import { NOT_OURS } from './link.ts'
+import { type Parcel, pack } from './parcel.ts'
+import { isCursor } from './place.ts'
+import { routeOf, type Settings } from './settings.ts'
+import type { SocketLink } from './socket.ts'
+import { jitter, later, sleep } from './time.ts'
+import type { PublishOptions } from './types.ts'
+
+type Answer = { cursor: string }
+
+/** Statuses by which even a proxy says that this very request is no good. */
+const HOPELESS = [411, 413, 414, 431]
+/** Statuses of the server's own that say: later. */
+const LATER = [408, 425, 429, 502, 503, 504]
+
+/**
+ * Publishes in the order of the calls, whatever carries it. What has no key is sent on a socket one behind the other;
+ * all else is alone on its way, since it may have to be sent again.
+ */
+export class Publisher {
+  readonly #settings: Settings
+  readonly #socket: () => SocketLink | undefined
+  readonly #ended: AbortSignal
+  readonly #queue: { frame: string | undefined; go: () => Promise<unknown> }[] = []
+  #flying = 0
+  #alone = false
+
+  /** @param socket the one that is open, if any */
+  constructor(settings: Settings, socket: () => SocketLink | undefined, ended: AbortSignal) {
+    this.#settings = settings
+    this.#socket = socket
+    this.#ended = ended
+  }
+
+  async publish(channel: string, data: unknown, options: PublishOptions): Promise<Answer> {
+    const { signal, unordered } = options
+    const parcel = pack(channel, data, options)
+    const refuse = () => {
+      signal?.throwIfAborted()
+      if (this.#ended.aborted) throw new Error('The feed is closed')
+    }
+    refuse()
+    return new Promise((resolve, reject) => {
+      const abort = () => reject(signal!.reason)
+      signal?.addEventListener('abort', abort)
+      const go = async () => {
+        try {
+          refuse()
+          resolve(await this.#send(parcel, signal))
+        } catch (error) {
+          reject(error)
+        }
+        signal?.removeEventListener('abort', abort)
+      }
+      if (unordered) void go()
+      else {
+        this.#queue.push({ frame: parcel.key === undefined ? parcel.frame : undefined, go })
+        this.#work()
+      }
+    })
+  }
+
+  #work(): void {
+    for (;;) {
+      const next = this.#queue[0]
+      if (!next || this.#alone) return
+      const alone = !next.frame || !this.#socket()
+      if (alone && this.#flying) return
+      this.#queue.shift()
+      this.#alone = alone
+      this.#flying++
+      void next.go().then(() => {
+        this.#flying--
+        this.#alone = false
+        this.#work()
+      })
+    }
+  }
+
+  /** @throws an Error that is a Fault, too */
+  async #send(parcel: Parcel, signal: AbortSignal | undefined): Promise<Answer> {
+    const { silence, probe } = this.#settings
+    let denied = !this.#settings.getToken
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const socket = parcel.frame ? this.#socket() : undefined
+        if (socket) return { cursor: (await this.#bound(socket.request(parcel.frame!), silence)).cursor }
+        // 10 seconds, and more for what takes longer on a line of 5 kB a second.
+        const abort = new AbortController()
+        const gone = () => abort.abort(signal!.reason)
+        signal?.addEventListener('abort', gone)
+        try {
+          return await this.#bound(this.#post(parcel, abort.signal), 2 * probe + parcel.body.length / 5)
+        } finally {
+          abort.abort()
+          signal?.removeEventListener('abort', gone)
+        }
+      } catch (error) {
+        const failure = error as Failure
+        if (!denied && isDenied(failure)) denied = true
+        else {
+          if (parcel.key === undefined || failure.final || signal?.aborted || this.#ended.aborted) throw error
+          await sleep((failure.after ?? 0) + jitter(this.#settings, attempt), this.#ended, signal)
+          if (this.#ended.aborted) throw error
+        }
+        signal?.throwIfAborted()
+      }
+    }
+  }
+
+  /** @throws where it has not settled in that many milliseconds */
+  #bound<T>(work: Promise<T>, ms: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = later(
+        () => reject(new Error(`no answer came within ${ms} ms: it may be published, or not`)),
+        ms,
+      )
+      work.then(resolve, reject).finally(() => clearTimeout(timer))
+    })
+  }
+
+  async #post({ channel, key, type, body }: Parcel, signal: AbortSignal): Promise<Answer> {
+    const settings = this.#settings
+    const init = initOf(settings, await credentials(settings), signal)
+    const headers = init.headers as Headers
+    headers.set('content-type', type)
+    if (key !== undefined) headers.set('idempotency-key', key)
+    const url = routeOf(settings, 'publish', [['channel', channel]])
+    const response = await settings.fetch(url, { ...init, method: 'POST', body })
+    const { ok, status } = response
+    let failure: Failure = NOT_OURS
+    if (ok) {
+      const answer = await response.json().catch(() => {})
+      if (isCursor(answer?.cursor)) return answer
+    } else {
+      const fault = await faultOf(response)
+      failure = { ...fault, final: fault.ours ? !LATER.includes(status) : HOPELESS.includes(status) }
+    }
+    throw Object.assign(new Error(failure.message), failure)
+  }
+}
