@@ -22,6 +22,9 @@ const RENEWALS = 3
 const SETTLED = 50
 const DEAF = 1000
 
+/** Milliseconds until the plainest transport is asked beside those that do not carry yet. */
+const SIDE = 700
+
 /** What worked, by address and list, for where nothing is stored; of so many addresses. */
 const worked = new Map<string, string>()
 const MOST_WORKED = 100
@@ -92,7 +95,7 @@ export class Links implements Hearer {
     this.#try(first)
     const side = first !== 'poll' && this.#order.includes('poll')
     // The plainest one is asked beside them, since it passes everywhere.
-    if (side) this.#sideTimer = later(() => this.#tried.has('poll') || this.#make('poll'), 500)
+    if (side) this.#sideTimer = later(() => this.#tried.has('poll') || this.#make('poll'), SIDE)
   }
 
   #make(transport: Transport): void {
