@@ -17,17 +17,25 @@ export class Batch {
   readonly end: number
   /** Whether others wait behind it. */
   readonly more: boolean
+  /** Bytes of its envelopes, and one between each two. */
+  readonly bytes: number
   #encoded: Map<Form<Buffer | string>, Buffer | string> | undefined
 
-  constructor(epoch: string, entries: readonly Entry[], end: number, more: boolean) {
+  constructor(epoch: string, entries: readonly Entry[], end: number, more: boolean, bytes = sizeOf(entries)) {
     this.epoch = epoch
     this.entries = entries
     this.end = end
     this.more = more
+    this.bytes = bytes
   }
 
   get cursor(): string {
     return `${this.epoch}.${this.end}`
+  }
+
+  /** Whether nobody has encoded it yet. */
+  get fresh(): boolean {
+    return this.#encoded === undefined
   }
 
   as<T extends Buffer | string>(form: Form<T>): T {
@@ -40,4 +48,8 @@ export class Batch {
     }
     return encoded
   }
+}
+
+function sizeOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { size }) => sum + size + 1, 0)
 }

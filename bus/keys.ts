@@ -1,14 +1,29 @@
 import { createHash } from 'node:crypto'
 import { ERR_KEY, ERR_KEY_REUSED, ERR_KEYS_FULL } from './errors.ts'
 import type { Payload } from './payload.ts'
+import { detach, heapBytes } from './text.ts'
 
 /** The longest idempotency key, in characters. */
 const MAX_KEY = 128
+
+/** Bytes of heap that a key takes beside its name: its place in the map, the answer, the digest. */
+const KEY = 160
+
+/** Keys that are forgotten in one turn of the event loop. */
+const FORGOTTEN_AT_ONCE = 1000
+
+/** Milliseconds that a timer can hold. */
+const MAX_DELAY = 0x7fff_ffff
 
 /** The first answer to a key. */
 export interface Remembered {
   readonly seq: number
   readonly time: number
+}
+
+interface Known extends Remembered {
+  readonly digest: string
+  readonly at: number
 }
 
 /** @throws TIDINGS_ERR_KEY */
@@ -18,26 +33,44 @@ export function checkKey(key: unknown): string {
 }
 
 /**
- * The idempotency keys of each channel, remembered whatever the log has trimmed, bounded in time and number.
+ * The idempotency keys of each channel, remembered whatever the log has trimmed, bounded in time, number and bytes.
  * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
  */
 export class Keys {
   readonly #most: number
   readonly #age: number
+  readonly #mostBytes: number
+  readonly #charge: (bytes: number) => void
   /** The longest remembered first. */
-  readonly #known = new Map<string, Remembered & { digest: string; at: number }>()
+  readonly #known = new Map<string, Known>()
+  #bytes = 0
+  #timer: NodeJS.Timeout | undefined
 
   /**
    * @param most keys remembered
    * @param age milliseconds
+   * @param bytes of memory that they may take
+   * @param charge told how many bytes more they take, or fewer
    */
-  constructor(most: number, age: number) {
+  constructor(most: number, age: number, bytes = Infinity, charge: (bytes: number) => void = () => {}) {
     this.#most = most
     this.#age = age
+    this.#mostBytes = bytes
+    this.#charge = charge
   }
 
   get size(): number {
     return this.#known.size
+  }
+
+  /** Bytes of memory that they take. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Bytes that this key would take. */
+  weightOf(channel: string, key: string): number {
+    return weightOf(nameOf(channel, key))
   }
 
   /**
@@ -45,22 +78,66 @@ export class Keys {
    * @throws TIDINGS_ERR_KEY_REUSED for another payload, TIDINGS_ERR_KEYS_FULL where no more can be remembered
    */
   find(channel: string, key: string, payload: Payload): Remembered | undefined {
-    const expired = performance.now() - this.#age
-    for (const [name, { at }] of this.#known) {
-      if (at > expired) break
-      this.#known.delete(name)
-    }
-    const known = this.#known.get(nameOf(channel, key))
-    if (known === undefined) {
-      if (this.#known.size >= this.#most) throw new ERR_KEYS_FULL()
+    this.#forget()
+    const name = nameOf(channel, key)
+    const known = this.#known.get(name)
+    if (known === undefined || this.#over(known)) {
+      if (this.#known.size >= this.#most || this.#bytes + weightOf(name) > this.#mostBytes) {
+        throw new ERR_KEYS_FULL()
+      }
       return undefined
     }
     if (known.digest !== digestOf(payload)) throw new ERR_KEY_REUSED()
     return known
   }
 
+  /** To be called where `find` has found nothing. */
   remember(channel: string, key: string, payload: Payload, { seq, time }: Remembered): void {
-    this.#known.set(nameOf(channel, key), { seq, time, digest: digestOf(payload), at: performance.now() })
+    const name = detach(nameOf(channel, key))
+    this.#drop(name)
+    this.#known.set(name, { seq, time, digest: digestOf(payload), at: performance.now() })
+    this.#count(weightOf(name))
+    this.#arm()
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes
+    this.#charge(bytes)
+  }
+
+  #over({ at }: Known): boolean {
+    return at <= performance.now() - this.#age
+  }
+
+  #drop(name: string): void {
+    if (this.#known.delete(name)) this.#count(-weightOf(name))
+  }
+
+  /** Forgets some of those whose time is over. */
+  #forget(): void {
+    let left = FORGOTTEN_AT_ONCE
+    for (const [name, known] of this.#known) {
+      if (left-- === 0 || !this.#over(known)) return
+      this.#drop(name)
+    }
+  }
+
+  /** One timer for them all: what is over takes no memory, also where no key comes any more. */
+  #arm(): void {
+    const [first] = this.#known.values()
+    if (this.#timer !== undefined || first === undefined) return
+    const due = first.at + this.#age - performance.now()
+    const delay = Math.min(Math.max(due, this.#age / 100, 1), MAX_DELAY)
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.#forget()
+      this.#arm()
+    }, delay).unref()
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
   }
 }
 
@@ -69,6 +146,10 @@ function nameOf(channel: string, key: string): string {
   return `${channel} ${key}`
 }
 
+function weightOf(name: string): number {
+  return KEY + heapBytes(name)
+}
+
 function digestOf(payload: Payload): string {
-  return createHash('sha256').update(payload.kind).update(payload.json).digest('base64')
+  return createHash('sha256').update(payload.kind).update(payload.json).digest('binary')
 }

@@ -2,20 +2,27 @@ import { randomBytes } from 'node:crypto'
 import { Batch } from './batch.ts'
 import type { Start } from './cursor.ts'
 import type { GapReason } from './errors.ts'
-import { Entry } from './message.ts'
+import { Expiry } from './expiry.ts'
+import { Memo } from './memo.ts'
+import { Entry, weightOf } from './message.ts'
 import type { Payload } from './payload.ts'
 import { Ring } from './ring.ts'
+import { detach, heapBytesOf } from './text.ts'
+import { Turns } from './turns.ts'
 import { Views } from './views.ts'
 
 /** What a log keeps. */
 export interface Retention {
   /** Messages kept in each channel. @default 10000 */
   messages?: number
-  /** How long a message is kept, in milliseconds; Infinity: no bound. @default 3600000 */
+  /**
+   * How long a message is kept, in milliseconds, by a clock that nobody sets; while the machine is suspended it stands
+   * still. Messages go up to a fiftieth of it later. Infinity: no bound. @default 3600000
+   */
   age?: number
   /**
-   * Bytes kept in the whole log: envelopes (a channel's name stands in each) and idempotency keys. Past it the log's
-   * oldest message goes first. @default 67108864
+   * Bytes of memory that the log takes: messages, channels (those without a message too), idempotency keys. Past it the
+   * log's oldest message goes first. @default 67108864
    */
   bytes?: number
   /** Channels without a message whose floor is remembered apart. @default 10000 */
@@ -45,8 +52,14 @@ interface Channel {
   floor: number
 }
 
-/** Batches whose bytes are kept for the next reader at the same place, until the log changes. */
-const MEMO = 8
+/** Bytes of heap that a channel takes beside its name, its messages and its places for them, and an empty one more. */
+const CHANNEL = { base: 210, empty: 40, place: 8 }
+
+/** The part of the bytes that channels without a message may take. */
+const EMPTY_PART = 1 / 4
+
+/** Messages that are taken out for their age in one turn of the event loop. */
+const EXPIRED_AT_ONCE = 1000
 
 /**
  * All messages of one bus, in one order, in this process's memory. It is read and watched synchronously: there is no
@@ -66,15 +79,27 @@ export class Log {
   #newest: Entry | undefined
   #messages = 0
   #bytes = 0
-  #ageTimer: NodeJS.Timeout | undefined
+  /** Bytes of the channels without a message. */
+  #emptyBytes = 0
+  readonly #expiry: Expiry
+  /** What stands up to here has reached its age. */
+  #expired = 0
+  #trimming: NodeJS.Immediate | undefined
 
   /** Who reads it live. */
   readonly views = new Views(this)
-  #memo: { channels: readonly string[]; after: number; bound: Bound; batch: Batch }[] = []
+  /** Who reads back from it, and when. */
+  readonly turns = new Turns()
+  readonly #memo = new Memo()
   #closed = false
 
   constructor(retention: Required<Retention>) {
     this.#retention = retention
+    this.#expiry = new Expiry(
+      retention.age,
+      () => this.#head,
+      (seq) => this.#expire(seq),
+    )
   }
 
   /** The seq of the last message, whether it is still kept or not; 0 where there was none. */
@@ -82,7 +107,7 @@ export class Log {
     return this.#head
   }
 
-  /** What is kept: channels that hold a message, messages, and their bytes as retention counts them. */
+  /** What is kept: channels that hold a message, messages, and the bytes of memory that all of it takes. */
   get kept(): { channels: number; messages: number; bytes: number } {
     return { channels: this.#channels.size - this.#empty.size, messages: this.#messages, bytes: this.#bytes }
   }
@@ -96,29 +121,64 @@ export class Log {
     return `${this.epoch}.${seq}`
   }
 
-  /** Puts a message at the end. Live readers get it once all that came with it is there (`Views`). */
-  append(name: string, payload: Payload, keySize = 0): Entry {
-    let channel = this.#channels.get(name)
-    if (channel === undefined) {
-      channel = { name, entries: new Ring(), floor: this.#forgotten }
-      this.#channels.set(name, channel)
-    } else this.#empty.delete(channel)
+  /** Bytes that a new message of this channel would take, at most. */
+  weightOf(name: string, payload: Payload): number {
+    const room = this.#channels.has(name) ? 0 : CHANNEL.base + heapBytesOf(name.length)
+    return weightOf(name, payload) + room + CHANNEL.place
+  }
 
-    const entry = new Entry(this.epoch, ++this.#head, channel.name, Date.now(), payload, keySize)
+  /** Puts a message at the end. Live readers get it once all that came with it is there (`Views`). */
+  append(name: string, payload: Payload): Entry {
+    const channel = this.#channelFor(name)
+    const entry = new Entry(this.epoch, ++this.#head, channel.name, Date.now(), payload)
+    const { capacity } = channel.entries
     channel.entries.push(entry)
     entry.older = this.#newest
     if (this.#newest === undefined) this.#oldest = entry
     else this.#newest.newer = entry
     this.#newest = entry
     this.#messages++
-    this.#bytes += entry.weight
-    this.#memo = []
+    this.#bytes += entry.weight + (channel.entries.capacity - capacity) * CHANNEL.place
+    this.#memo.clear()
 
-    this.views.soil(name, entry.seq)
+    this.views.soil(channel.name, entry.seq)
     while (channel.entries.length > this.#retention.messages) this.#trim(channel.entries.at(0))
-    while (this.#bytes > this.#retention.bytes) this.#trim(this.#oldest!)
-    this.#armAge()
+    this.#fit()
+    if (!this.#closed) this.#expiry.arm()
     return entry
+  }
+
+  /**
+   * Bytes that are kept beside the messages, as idempotency keys are, count with them.
+   * @param bytes more, or fewer where it is negative
+   */
+  charge(bytes: number): void {
+    this.#bytes += bytes
+    this.#fit()
+  }
+
+  #channelFor(name: string): Channel {
+    let channel = this.#channels.get(name)
+    if (channel === undefined) {
+      channel = { name: detach(name), entries: new Ring(), floor: this.#forgotten }
+      this.#channels.set(channel.name, channel)
+      this.#bytes += bytesOf(channel)
+    } else if (this.#empty.delete(channel)) this.#countEmpty(channel, -1)
+    return channel
+  }
+
+  #countEmpty(channel: Channel, sign: 1 | -1): void {
+    this.#bytes += sign * CHANNEL.empty
+    this.#emptyBytes += sign * (bytesOf(channel) + CHANNEL.empty)
+  }
+
+  /** Makes room: what was appended last goes last. */
+  #fit(): void {
+    const { bytes } = this.#retention
+    while (this.#bytes > bytes && this.#oldest !== undefined) {
+      if (this.#oldest === this.#newest && this.#empty.size > 0) this.#forget()
+      else this.#trim(this.#oldest)
+    }
   }
 
   /** The highest floor of these channels. */
@@ -150,9 +210,8 @@ export class Log {
    * message returned. The place must have no gap.
    */
   read(channels: readonly string[], after: number, bound: Bound): Batch {
-    for (const memo of this.#memo) {
-      if (memo.after === after && memo.bound === bound && memo.channels === channels) return memo.batch
-    }
+    const known = this.#memo.find(channels, after, bound)
+    if (known !== undefined) return known
     const { limit, bytes, until = this.#head } = bound
     const cursors = this.#cursorsAfter(after, channels)
     const entries: Entry[] = []
@@ -164,31 +223,17 @@ export class Log {
         if (!next || candidate.ring.at(candidate.index).seq < next.ring.at(next.index).seq) next = candidate
       }
       const entry = next?.ring.at(next.index)
-      if (entry === undefined || entry.seq > until)
-        return this.#remember(channels, after, bound, entries, until, false)
-      size += entry.size + 1
-      if (entries.length === limit || (entries.length > 0 && size > bytes)) {
-        return this.#remember(channels, after, bound, entries, entries.at(-1)!.seq, true)
+      const last = entry === undefined || entry.seq > until
+      if (last || entries.length === limit || (entries.length > 0 && size + entry.size + 1 > bytes)) {
+        const end = last ? until : entries.at(-1)!.seq
+        const batch = new Batch(this.epoch, entries, end, !last, size)
+        if (entries.length > 0) this.#memo.add(channels, after, bound, batch)
+        return batch
       }
+      size += entry.size + 1
       entries.push(entry)
       next!.index++
     }
-  }
-
-  #remember(
-    channels: readonly string[],
-    after: number,
-    bound: Bound,
-    entries: Entry[],
-    end: number,
-    more: boolean,
-  ): Batch {
-    const batch = new Batch(this.epoch, entries, end, more)
-    if (entries.length > 0) {
-      if (this.#memo.length === MEMO) this.#memo.shift()
-      this.#memo.push({ channels, after, bound, batch })
-    }
-    return batch
   }
 
   #cursorsAfter(after: number, channels: readonly string[]): { ring: Ring<Entry>; index: number }[] {
@@ -217,6 +262,7 @@ export class Log {
       return
     }
     const channel = this.#channels.get(entry.channel)!
+    const { capacity } = channel.entries
     channel.entries.shift()
     channel.floor = entry.seq
     if (entry.older === undefined) this.#oldest = entry.newer
@@ -226,37 +272,49 @@ export class Log {
     entry.older = undefined
     entry.newer = undefined
     this.#messages--
-    this.#bytes -= entry.weight
-    this.#memo = []
+    this.#bytes -= entry.weight + (capacity - channel.entries.capacity) * CHANNEL.place
+    this.#memo.clear()
     if (channel.entries.length > 0) return
 
     this.#empty.add(channel)
-    if (this.#empty.size <= this.#retention.channels) return
-    const [forgotten] = this.#empty
-    this.#empty.delete(forgotten!)
-    this.#channels.delete(forgotten!.name)
-    this.#forgotten = Math.max(this.#forgotten, forgotten!.floor)
+    this.#countEmpty(channel, 1)
+    const { channels, bytes } = this.#retention
+    while (this.#empty.size > channels || this.#emptyBytes > bytes * EMPTY_PART) this.#forget()
   }
 
-  #armAge(): void {
-    const { age } = this.#retention
-    if (age === Infinity || this.#ageTimer !== undefined || this.#oldest === undefined || this.#closed) return
-    // Not for each message a timer of its own: those that are due within a hundredth of the age go together.
-    const due = this.#oldest.time + age - Date.now()
-    const delay = Math.min(Math.max(due, age / 100, 1), 0x7fff_ffff)
-    this.#ageTimer = setTimeout(() => {
-      this.#ageTimer = undefined
-      const expired = Date.now() - age
-      while (this.#oldest !== undefined && this.#oldest.time <= expired) this.#trim(this.#oldest)
-      this.#armAge()
-    }, delay).unref()
+  /** Forgets the channel that has been without a message for longest. */
+  #forget(): void {
+    const [channel] = this.#empty
+    this.#empty.delete(channel!)
+    this.#countEmpty(channel!, -1)
+    this.#channels.delete(channel!.name)
+    this.#bytes -= bytesOf(channel!)
+    this.#forgotten = Math.max(this.#forgotten, channel!.floor)
+  }
+
+  /** Takes out what has reached its age, in as many turns of the event loop as it needs. */
+  #expire(seq: number): void {
+    this.#expired = seq
+    this.#trimming ??= setImmediate(() => {
+      this.#trimming = undefined
+      for (let i = 0; i < EXPIRED_AT_ONCE; i++) {
+        if (this.#oldest === undefined || this.#oldest.seq > this.#expired) return
+        this.#trim(this.#oldest)
+      }
+      this.#expire(this.#expired)
+    })
   }
 
   /** Hands out what waits, and stops the timers. */
   close(): void {
     this.#closed = true
-    clearTimeout(this.#ageTimer)
-    this.#ageTimer = undefined
+    this.#expiry.close()
+    clearImmediate(this.#trimming)
     this.views.flush()
   }
+}
+
+/** Of one without a message. */
+function bytesOf({ name, entries }: Channel): number {
+  return CHANNEL.base + heapBytesOf(name.length) + entries.capacity * CHANNEL.place
 }

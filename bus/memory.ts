@@ -7,7 +7,10 @@ import type { Payload } from './payload.ts'
 
 /** What the memory bus keeps: the log's retention, and idempotency keys. */
 export interface MemoryBusOptions extends Retention {
-  /** Idempotency keys remembered; past it a publish with a new key gets 503. @default 100000 */
+  /**
+   * Idempotency keys remembered, in as much as half of `bytes`; past it a publish with a new key gets 503.
+   * @default 100000
+   */
   keys?: number
   /** How long an idempotency key is remembered, in milliseconds. @default 600000 */
   keyAge?: number
@@ -47,8 +50,8 @@ function checkRetention(options: unknown): Required<MemoryBusOptions> {
   return checked
 }
 
-/** What an envelope weighs beside its channel's name and its data, in bytes, at most. */
-const ENVELOPE = 100
+/** The part of the bytes that idempotency keys may take. */
+const KEYS_PART = 1 / 2
 
 class MemoryBus implements Bus {
   readonly log: Log
@@ -57,26 +60,31 @@ class MemoryBus implements Bus {
   #closed = false
 
   constructor(options: Required<MemoryBusOptions>) {
-    this.log = new Log(options)
-    this.#keys = new Keys(options.keys, options.keyAge)
-    this.#bytes = options.bytes
+    const log = new Log(options)
+    const { keys, keyAge, bytes } = options
+    this.log = log
+    this.#keys = new Keys(keys, keyAge, bytes * KEYS_PART, (more) => log.charge(more))
+    this.#bytes = bytes
   }
 
   async publish(channel: string, payload: Payload, key?: string): Promise<Accepted> {
     if (this.#closed) throw new ERR_CLOSED()
-    // One that the log's bound can't hold would be gone before anybody read it.
-    const weight = ENVELOPE + channel.length + Buffer.byteLength(payload.json) + Buffer.byteLength(key ?? '')
-    if (weight > this.#bytes) throw new ERR_TOO_LARGE(weight, this.#bytes)
-    if (key === undefined) return { ...placeOf(this.log.append(channel, payload)), repeated: false }
-    const known = this.#keys.find(channel, key, payload)
+    const { log } = this
+    const keys = this.#keys
+    // One that the log's bound can't hold would be gone before anybody read it; keys stay until their time is over.
+    const weight = log.weightOf(channel, payload) + (key === undefined ? 0 : keys.weightOf(channel, key))
+    if (weight > this.#bytes - keys.bytes) throw new ERR_TOO_LARGE(weight, this.#bytes - keys.bytes)
+    if (key === undefined) return { ...placeOf(log.append(channel, payload)), repeated: false }
+    const known = keys.find(channel, key, payload)
     if (known !== undefined) return { ...placeOf(known), repeated: true }
-    const entry = this.log.append(channel, payload, Buffer.byteLength(key))
-    this.#keys.remember(channel, key, payload, entry)
+    const entry = log.append(channel, payload)
+    keys.remember(channel, key, payload, entry)
     return { ...placeOf(entry), repeated: false }
   }
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#keys.close()
     this.log.close()
   }
 }

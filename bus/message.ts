@@ -1,4 +1,5 @@
 import { BASE64_MARK, type Kind, type Payload } from './payload.ts'
+import { detach, heapBytes, heapBytesOf } from './text.ts'
 
 /** A message as a program gets it. */
 export interface Message<T = unknown> {
@@ -11,6 +12,22 @@ export interface Message<T = unknown> {
   readonly data: T
 }
 
+/** Bytes of heap that an entry takes beside its envelope: its members, and a time that is no small integer. */
+const ENTRY = 120
+
+/** Bytes of an envelope beside its channel's name and its data, at most. */
+const FRAME = 100
+
+/**
+ * What a message will weigh, at most.
+ * @returns bytes
+ */
+export function weightOf(channel: string, payload: Payload): number {
+  const { json } = payload
+  const wide = heapBytes(json) - 16 > json.length + 8
+  return ENTRY + heapBytesOf((FRAME + channel.length + json.length) * (wide ? 2 : 1))
+}
+
 /** A message as the log keeps it: written into its envelope once, and read from there ever after. */
 export class Entry {
   readonly seq: number
@@ -21,20 +38,23 @@ export class Entry {
   readonly envelope: string
   /** Bytes of the envelope in UTF-8. */
   readonly size: number
-  /** What it weighs in the log's byte bound: the envelope (the channel's name is in it) and its key, in bytes. */
+  /** Bytes of heap that it takes: what it weighs in the log's bound. */
   readonly weight: number
   /** Its neighbours in the whole log. */
   older: Entry | undefined = undefined
   newer: Entry | undefined = undefined
 
-  constructor(epoch: string, seq: number, channel: string, time: number, payload: Payload, keySize: number) {
+  constructor(epoch: string, seq: number, channel: string, time: number, payload: Payload) {
     this.seq = seq
     this.channel = channel
     this.time = time
     this.kind = payload.kind
-    this.envelope = `{"cursor":"${epoch}.${seq}","channel":"${channel}","time":${time},"data":${payload.json}}`
+    this.envelope = detach(
+      `{"cursor":"${epoch}.${seq}","channel":"${channel}","time":${time},"data":${payload.json}}`,
+    )
     this.size = Buffer.byteLength(this.envelope)
-    this.weight = this.size + keySize
+    const ascii = this.size === this.envelope.length
+    this.weight = ENTRY + (ascii ? heapBytesOf(this.size) : heapBytes(this.envelope))
   }
 
   /** The JSON text of `data`. */

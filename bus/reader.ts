@@ -39,6 +39,8 @@ export class Reader implements Member {
   /** A hole at the start, not told yet. */
   #hole: Gap | undefined
   #joining: Joining | undefined
+  /** Waits for its turn. */
+  #queued = false
   #ended = false
 
   /**
@@ -48,7 +50,8 @@ export class Reader implements Member {
   constructor(log: Log, channels: readonly string[], start: Start, sink: Sink) {
     this.#log = log
     this.#sink = sink
-    this.#channels = channels
+    // All who read the same share one list of names, which keeps nothing of a request.
+    this.#channels = log.views.of(channels).channels
     const { seq, gap } = log.locate(start, channels)
     this.#at = seq
     this.#hole = gap
@@ -65,7 +68,16 @@ export class Reader implements Member {
 
   /** Starts it, and goes on after the sink has drained. */
   resume(): void {
-    if (this.view === undefined && !this.#ended) this.#pump()
+    if (this.view === undefined && !this.#queued && !this.#ended) this.#pump()
+  }
+
+  /** Goes on in a later turn of the event loop; others were there before. */
+  #queue(): void {
+    this.#queued = true
+    this.#log.turns.wait(() => {
+      this.#queued = false
+      this.resume()
+    })
   }
 
   deliver(after: number): void {
@@ -86,9 +98,18 @@ export class Reader implements Member {
   }
 
   #pump(): void {
+    const { turns } = this.#log
+    let mayGo = !turns.spent
     while (!this.#sink.full && !this.#ended) {
+      if (!mayGo) {
+        this.#queue()
+        return
+      }
+      // One step for each in line.
+      mayGo = !turns.spent && turns.waiting === 0
       if (this.#joining !== undefined && this.#at >= this.#joining.need) {
         this.#replay(this.#joining)
+        mayGo &&= !turns.spent
         continue
       }
       const view = this.#log.views.of(this.#channels)
@@ -101,9 +122,12 @@ export class Reader implements Member {
       }
       const batch = view.read(this.#at, STEP)
       this.#at = batch.end
-      if (batch.entries.length > 0) this.#sink.batch(batch)
-      else if (this.#joining === undefined) {
-        // All who wait for the same share one list of names.
+      if (batch.entries.length > 0) {
+        turns.charge(batch)
+        this.#sink.batch(batch)
+        // To find that nothing has come since costs next to nothing.
+        mayGo = !batch.more || (mayGo && !turns.spent)
+      } else if (this.#joining === undefined) {
         this.#channels = view.channels
         view.join(this)
         return
@@ -124,6 +148,7 @@ export class Reader implements Member {
     const batch = this.#log.read(channels, joining.at, { ...STEP, until: this.#at })
     joining.at = batch.end
     if (batch.entries.length > 0) {
+      this.#log.turns.charge(batch)
       this.#sink.batch(batch)
       return
     }

@@ -11,6 +11,11 @@ export class Ring<T> {
     return this.#length
   }
 
+  /** Places in its array. */
+  get capacity(): number {
+    return this.#items.length
+  }
+
   /** @param index from 0, the oldest, to length - 1 */
   at(index: number): T {
     return this.#items[(this.#head + index) & (this.#items.length - 1)] as T

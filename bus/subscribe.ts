@@ -1,4 +1,3 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import { checkChannels } from './channel.ts'
 import { parseStart } from './cursor.ts'
 import { ERR_CURSOR, GapError } from './errors.ts'
@@ -83,13 +82,14 @@ async function* follow<T>(
         continue
       }
       const batch = log.read(channels, at, STEP)
+      log.turns.charge(batch)
       for (const { seq, channel, time, value } of batch.entries) {
         yield { cursor: log.cursor(seq), channel, time, data: value as T }
         if (ended.signal.aborted) return
       }
       at = batch.end
       // A loop that waits for nothing else must not keep the sockets waiting.
-      if (batch.more) await turn()
+      if (batch.more) await new Promise<void>((resolve) => log.turns.wait(resolve))
       else if (batch.entries.length === 0) await news(log, channels, ended.signal)
     }
   } finally {

@@ -13,6 +13,8 @@ export interface Member {
   seen: number
   /** Something new stands after this place. Must not throw. It may take less than all, and then sets `seen` back. */
   deliver(after: number): void
+  /** What that costs, in writes to a stream. @default 1 */
+  readonly effort?: number
 }
 
 /** How much is handed out at once: in one write, where it is a stream. */
@@ -30,7 +32,8 @@ export class View {
   readonly #members = new Roster<'indexInView', Member>('indexInView')
   #next: { readonly after: number; readonly batch: Batch | undefined } | undefined
   #dirty = false
-  #flushing = false
+  /** The members who have still to be handed what was there when the round began, the last first. */
+  #rest: Member[] | undefined
   /** No member stands before it. */
   #since = 0
   /** The last message of these channels, of those that came while the view had members. */
@@ -50,6 +53,11 @@ export class View {
   /** Whether something was appended since the last flush. */
   get dirty(): boolean {
     return this.#dirty
+  }
+
+  /** Whether some members have been handed what the others still wait for. */
+  get handing(): boolean {
+    return this.#rest !== undefined
   }
 
   /** A member's place: all up to here has been handed to it. */
@@ -101,24 +109,36 @@ export class View {
   /** This message was appended. */
   soil(seq: number): void {
     // While it is handing out, some members have not been handed what was there before.
-    if (!this.#dirty && !this.#flushing) this.#since = seq - 1
+    if (!this.#dirty && !this.handing) this.#since = seq - 1
     this.#dirty = true
     this.#last = seq
   }
 
-  flush(): void {
-    if (!this.#dirty) return
-    this.#dirty = false
-    this.#flushing = true
+  /**
+   * Hands out what was appended, to as many as fit into one turn of the event loop.
+   * @param most effort
+   * @returns the effort that it took
+   */
+  flush(most: number): number {
+    if (this.#rest === undefined) {
+      if (!this.#dirty) return 0
+      this.#dirty = false
+      this.#rest = this.#members.all().reverse()
+    }
+    let effort = 0
     // A copy, but each as it is when its turn comes: a delivery may run a hook of the user's, which publishes or has
     // others leave, and a member that has joined or read in between must not be handed the same again.
-    for (const member of this.#members.all()) {
-      if (member.view !== this || member.seen >= this.#last) continue
-      const after = this.#after(member)
-      member.seen = this.#log.head
-      member.deliver(after)
+    for (let member = this.#rest.pop(); member !== undefined; member = this.#rest.pop()) {
+      if (member.view === this && member.seen < this.#last) {
+        const after = this.#after(member)
+        member.seen = this.#log.head
+        effort += member.effort ?? 1
+        member.deliver(after)
+        if (effort >= most && this.#rest.length > 0) return effort
+      }
     }
     this.#next = undefined
-    this.#flushing = false
+    this.#rest = undefined
+    return effort
   }
 }

@@ -1,10 +1,17 @@
 import type { Log } from './log.ts'
+import { detach } from './text.ts'
 import { View } from './view.ts'
 
 const NO_VIEWS: ReadonlySet<View> = new Set()
 
-/** Views that nobody watches, kept since a next reader of the same channels is likely. */
+/**
+ * Views that nobody watches, kept since a next reader of the same channels is likely: 9 kB each where all 32 names
+ * are as long as can be.
+ */
 const IDLE_VIEWS = 256
+
+/** What is handed out in one turn of the event loop, in writes to streams: an answer to a poll is as much as several. */
+export const HAND_OUT = 512
 
 /**
  * Readers from which on the sockets are looked at once more before a message is handed out. Publishers that were
@@ -20,8 +27,12 @@ export class Views {
   readonly #idle = new Map<string, View>()
   readonly #watchers = new Map<string, Set<View>>()
   #dirty: View[] = []
+  /** Those of the round that is being handed out, the first first. */
+  #round: View[] = []
+  /** The head when that round began. */
+  #roundHead = 0
   #flush: NodeJS.Immediate | undefined
-  /** The head at the last flush: what stands after it has not been handed to the live readers. */
+  /** The head at the last round that was handed out: what stands after it has not reached all live readers. */
   #flushed = 0
   #flushing = false
 
@@ -41,7 +52,8 @@ export class Views {
     const key = channels.length === 1 ? channels[0]! : channels.join()
     let view = this.#watched.get(key) ?? this.#idle.get(key)
     if (view === undefined) {
-      view = new View(this.#log, this, key, channels)
+      const names = channels.map(detach)
+      view = new View(this.#log, this, names.length === 1 ? names[0]! : detach(key), names)
       this.#rest(view)
     }
     return view
@@ -87,25 +99,48 @@ export class Views {
 
   #turn(): void {
     const readers = this.#dirty.reduce((sum, view) => sum + view.size, 0)
-    if (readers < MANY) this.flush()
-    else this.#flush = setImmediate(() => this.flush())
+    if (readers < MANY) this.#hand(HAND_OUT)
+    else this.#flush = setImmediate(() => this.#hand(HAND_OUT))
   }
 
   /** Whether somebody has still to be handed this message, and can be now. */
   waitFor(seq: number): boolean {
-    return seq > this.#flushed && this.#dirty.length > 0 && !this.#flushing
+    return seq > this.#flushed && (this.#dirty.length > 0 || this.#round.length > 0) && !this.#flushing
   }
 
-  /** Hands what was appended since the last time to the live readers. */
+  /** Hands all that was appended since the last time to the live readers, in this turn. */
   flush(): void {
+    this.#hand(Infinity)
+  }
+
+  /** @param most when to stop; the rest follows in the next turn */
+  #hand(most: number): void {
     if (this.#flushing) return // what a delivery publishes goes out at the end of the turn
     clearImmediate(this.#flush)
     this.#flush = undefined
-    this.#flushed = this.#log.head
-    const views = this.#dirty
-    this.#dirty = []
     this.#flushing = true
-    for (const view of views) view.flush()
+    const begun = this.#round.length > 0
+    this.#handRound(most)
+    if (begun && most === Infinity) this.#handRound(most)
     this.#flushing = false
+    if (this.#round.length > 0 || this.#dirty.length > 0) {
+      this.#flush ??= setImmediate(() => (this.#round.length > 0 ? this.#hand(HAND_OUT) : this.#turn()))
+    }
+  }
+
+  #handRound(most: number): void {
+    if (this.#round.length === 0) {
+      this.#roundHead = this.#log.head
+      this.#round = this.#dirty
+      this.#dirty = []
+    }
+    let left = most
+    let done = 0
+    while (done < this.#round.length && left > 0) {
+      left -= this.#round[done]!.flush(left)
+      if (!this.#round[done]!.handing) done++
+    }
+    this.#round = this.#round.slice(done)
+    if (this.#round.length === 0) this.#flushed = this.#roundHead
   }
 }

@@ -184,24 +184,43 @@ export function busSuite(t: Test, name: string, makeBus: MakeBus): void {
   })
 
   test('a key outlives its message', async (t, make) => {
-    const bus = await make({ bytes: 1000 })
+    const bus = await make({ bytes: 10_000 })
     const first = await bus.publish('c', textPayload('a'), 'k')
-    for (let i = 0; i < 10; i++) await bus.publish('d', textPayload('x'.repeat(400)))
+    for (let i = 0; i < 10; i++) await bus.publish('d', textPayload('x'.repeat(4000)))
     t.strictSame(texts(bus, 'c'), [], 'it was trimmed')
     t.strictSame(await bus.publish('c', textPayload('a'), 'k'), { ...first, repeated: true })
   })
 
   test('what the log could not hold is refused', async (t, make) => {
-    const bus = await make({ bytes: 1000 })
+    const bus = await make({ bytes: 10_000 })
     await bus.publish('c', textPayload('small'), 'k1')
     const tooLarge = { code: 'TIDINGS_ERR_TOO_LARGE', statusCode: 413 } as never
-    await t.rejects(bus.publish('c', textPayload('x'.repeat(1000))), tooLarge)
-    await t.rejects(bus.publish('c', textPayload('\0'.repeat(200))), tooLarge, 'as the envelope carries it')
-    await t.rejects(bus.publish('c', textPayload('x'.repeat(700)), 'ü'.repeat(128)), tooLarge, 'with its key')
-    await t.rejects(bus.publish('c'.repeat(128), textPayload('x'.repeat(800))), tooLarge, 'with its channel')
+    await t.rejects(bus.publish('c', textPayload('x'.repeat(10_000))), tooLarge)
+    await t.rejects(bus.publish('c', textPayload('\0'.repeat(2000))), tooLarge, 'as the envelope carries it')
+    await t.rejects(bus.publish('c', textPayload('漢'.repeat(5000))), tooLarge, 'as memory holds it')
+    await t.rejects(
+      bus.publish('c', textPayload('x'.repeat(9400)), 'ü'.repeat(128)),
+      tooLarge,
+      'with its key',
+    )
+    await t.rejects(bus.publish('c'.repeat(128), textPayload('x'.repeat(9200))), tooLarge, 'with its channel')
     t.strictSame(texts(bus, 'c'), ['small'], 'and what was there is still')
-    const { seq } = await bus.publish('c'.repeat(128), textPayload('x'.repeat(600)), 'k'.repeat(128))
+    const { seq } = await bus.publish('c'.repeat(128), textPayload('x'.repeat(8000)), 'k'.repeat(128))
     t.equal(bus.log.read(['c'.repeat(128)], seq - 1, ALL).entries.length, 1, 'what was accepted is kept')
+  })
+
+  test('keys leave half of the bytes to the messages', async (t, make) => {
+    const bus = await make({ bytes: 10_000 })
+    const full = { code: 'TIDINGS_ERR_KEYS_FULL', statusCode: 503 } as never
+    let keys = 0
+    const publish = async () => {
+      for (;;) await bus.publish('c', textPayload('x'), `${'k'.repeat(100)}${keys++}`)
+    }
+    await t.rejects(publish(), full)
+    t.ok(keys > 5 && keys < 50, `${keys}`)
+    const { seq } = await bus.publish('c', textPayload('x'.repeat(4000)))
+    t.equal(bus.log.read(['c'], seq - 1, ALL).entries.length, 1)
+    t.ok(bus.log.kept.bytes <= 10_000)
   })
 
   test('a closed bus refuses, and what it has can still be read', async (t, make) => {

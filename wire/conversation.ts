@@ -9,21 +9,15 @@ import {
   ERR_SUBSCRIBED,
 } from '../bus/errors.ts'
 import { bytesPayload, type Payload, textPayload } from '../bus/payload.ts'
+import { detach } from '../bus/text.ts'
 import { checkSize } from './body.ts'
 import { type ClientFrame, parseFrame, parseMembers } from './client-frame.ts'
 import { maxFrame } from './frame-limit.ts'
 import type { Asker } from './guard.ts'
 import { logFrame } from './log-frame.ts'
+import { FrameQueue, type Incoming } from './queue.ts'
 import type { Service } from './service.ts'
 import type { SocketStream } from './socket.ts'
-
-/** Frames of a client that wait; while there are as many, its socket is not read. */
-const MOST_WAITING = 64
-
-interface Incoming {
-  readonly data: Buffer
-  readonly binary: boolean
-}
 
 /** What a client says on a WebSocket: its frames, in their order, each after the one before has settled. */
 export class Conversation {
@@ -37,7 +31,7 @@ export class Conversation {
   readonly #rawChannel: string | undefined
   /** What takes back the permits of subscribe frames, which count until the channel is unsubscribed. */
   #permits: Map<string, () => void> | undefined
-  readonly #waiting: Incoming[] = []
+  readonly #waiting: FrameQueue
   #busy = false
   #ref: string | undefined
   /** A frame has ended the socket: those behind it are not handled. */
@@ -59,6 +53,7 @@ export class Conversation {
     this.#ws = ws
     this.#stream = stream
     this.#rawChannel = stream.raw ? stream.channels[0] : undefined
+    this.#waiting = new FrameQueue(service.settings.payloadLimit)
   }
 
   /** The ref of the subscribe frame whose channel is being replayed. */
@@ -69,22 +64,26 @@ export class Conversation {
   /** A frame came in. */
   take(data: Buffer, binary: boolean): void {
     if (this.#refused) return
-    this.#waiting.push({ data, binary })
-    if (this.#waiting.length >= MOST_WAITING) this.#ws.pause()
+    this.#waiting.push(data, binary)
+    if (this.#waiting.full) this.#ws.pause()
     if (!this.#busy) void this.#work()
   }
 
   /** Also after the socket has closed: what was published before it did is not lost. */
   async #work(): Promise<void> {
     this.#busy = true
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      if (this.#ws.isPaused && this.#waiting.length < MOST_WAITING / 2) this.#ws.resume()
-      await (this.#rawChannel === undefined ? this.#hear(next) : this.#hearRaw(next, this.#rawChannel))
-    }
+    while (this.#waiting.size > 0) await this.#next()
     this.#busy = false
   }
 
-  async #hear({ data, binary }: Incoming): Promise<void> {
+  /** Handles the next frame. While that takes time, nothing of the frame is kept but what it asks for. */
+  #next(): Promise<void> | undefined {
+    const next = this.#waiting.shift()!
+    if (this.#ws.isPaused && this.#waiting.roomy) this.#ws.resume()
+    return this.#rawChannel === undefined ? this.#hear(next) : this.#hearRaw(next, this.#rawChannel)
+  }
+
+  #hear({ data, binary }: Incoming): Promise<void> | undefined {
     if (data.length > maxFrame(this.#service.settings.payloadLimit)) {
       this.#refuse(1009, 'the frame is too large')
       return
@@ -98,12 +97,25 @@ export class Conversation {
     let ref: string | undefined
     try {
       const parsed = parseMembers(text)
-      ref = parsed.ref
-      await this.#obey(parseFrame(text, parsed.members), ref)
+      // A part of the frame, which may be large: it is kept until the frame has been answered.
+      ref = parsed.ref && detach(parsed.ref)
+      return this.#settle(parseFrame(text, parsed.members), ref)
     } catch (error) {
-      const { code, message } = this.#known(error)
-      this.#stream.answer('error', ref, `,"code":"${code}","message":${JSON.stringify(message)}`)
+      this.#fail(error, ref)
     }
+  }
+
+  async #settle(frame: ClientFrame, ref: string | undefined): Promise<void> {
+    try {
+      await this.#obey(frame, ref)
+    } catch (error) {
+      this.#fail(error, ref)
+    }
+  }
+
+  #fail(error: unknown, ref: string | undefined): void {
+    const { code, message } = this.#known(error)
+    this.#stream.answer('error', ref, `,"code":"${code}","message":${JSON.stringify(message)}`)
   }
 
   async #obey(frame: ClientFrame, ref: string | undefined): Promise<void> {
@@ -129,6 +141,7 @@ export class Conversation {
         }
         this.#ref = ref
         await stream.subscribe(channel, start, ref)
+        this.#ref = undefined
         return
       }
       case 'unsubscribe':
@@ -157,7 +170,7 @@ export class Conversation {
   /** Ends the socket for what a frame is, or asks for. */
   #refuse(code: number, reason: string): void {
     this.#refused = true
-    this.#waiting.length = 0
+    this.#waiting.clear()
     this.#stream.close(code, reason)
   }
 

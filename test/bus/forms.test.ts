@@ -19,7 +19,7 @@ import { bytesPayload, jsonPayload, type Payload, textPayload } from '../../bus/
 const EPOCH = 'k3f9xq2a'
 
 function batchOf(payloads: readonly Payload[], { first = 1, more = false } = {}): Batch {
-  const entries = payloads.map((payload, i) => new Entry(EPOCH, first + i, 'news', 1790000000000, payload, 0))
+  const entries = payloads.map((payload, i) => new Entry(EPOCH, first + i, 'news', 1790000000000, payload))
   return new Batch(EPOCH, entries, first + payloads.length - 1, more)
 }
 
@@ -114,10 +114,8 @@ t.test('an entry gives back what was published', async (t) => {
   for (const { envelope, size, weight } of entries) {
     t.notMatch(envelope, /[\r\n]/, 'an envelope stands on one line')
     t.equal(size, Buffer.from(envelope).length)
-    t.equal(weight, size)
+    t.ok(weight > size, 'it weighs what it takes in memory')
   }
-  const keyed = new Entry(EPOCH, 1, 'news', 1790000000000, hostile[0]!, 7)
-  t.equal(keyed.weight, keyed.size + 7, 'a key counts')
   t.equal(
     entries[11]!.envelope,
     `{"cursor":"${EPOCH}.12","channel":"news","time":1790000000000,"data":"AAoN/w==","encoding":"base64"}`,

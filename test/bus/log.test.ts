@@ -10,6 +10,9 @@ import { makeLog, memberOf, say, turn } from './fixture.ts'
 
 const ALL = { limit: 1000, bytes: 1e9 }
 
+/** One fits beside a few channels, two do not. */
+const LONG = 'x'.repeat(15_000)
+
 function seqs(log: Log, channels: string[], after = 0, bound: object = {}): number[] {
   return log.read(channels, after, { ...ALL, ...bound }).entries.map(({ seq }) => seq)
 }
@@ -88,20 +91,47 @@ t.test('the count is each channel’s own', async (t) => {
 })
 
 t.test('past the bytes the log’s oldest goes first', async (t) => {
-  const size = makeLog(t).append('a', textPayload('xxx')).size
-  const log = makeLog(t, { bytes: 3 * size })
-  for (const name of 'abc') say(log, name, 'xxx')
-  t.strictSame(log.kept, { channels: 3, messages: 3, bytes: 3 * size })
-  say(log, 'c', 'xxx')
-  t.strictSame(log.kept, { channels: 2, messages: 3, bytes: 3 * size })
+  const text = 'x'.repeat(2000)
+  const probe = makeLog(t)
+  for (const name of 'abc') say(probe, name, text)
+  const log = makeLog(t, { bytes: probe.kept.bytes + 500 })
+  for (const name of 'abc') say(log, name, text)
+  t.strictSame(log.kept, probe.kept)
+  say(log, 'c', text)
+  t.match(log.kept, { channels: 2, messages: 3 })
   t.strictSame(seqs(log, ['b', 'c'], 0), [2, 3, 4])
   t.equal(log.floor(['a']), 1)
-  log.append('b', textPayload('xxx'), 1)
-  t.strictSame(log.kept, { channels: 2, messages: 2, bytes: 2 * size + 1 }, 'an idempotency key counts')
+  log.charge(1000)
+  t.match(log.kept, { channels: 1, messages: 2 }, 'what is kept beside the messages counts')
+  log.charge(-1000)
+  say(log, 'c', text)
+  t.match(log.kept, { channels: 1, messages: 3 })
   log.append('big', bytesPayload(Buffer.alloc(10_000)))
-  t.strictSame(log.kept, { channels: 0, messages: 0, bytes: 0 }, 'one beyond the bound takes all with it')
+  t.strictSame(
+    log.kept,
+    { channels: 0, messages: 0, bytes: log.kept.bytes },
+    'one beyond the bound takes all with it',
+  )
   t.equal(say(log, 'a', 'xxx'), 7)
   t.strictSame(seqs(log, ['a'], 6), [7], 'and the log goes on')
+})
+
+t.test('what was appended last outlasts the channels without a message', async (t) => {
+  const log = makeLog(t, { bytes: 3000, messages: 1 })
+  for (const name of ['a', 'b']) say(log, name, 'x'.repeat(1500))
+  t.equal(log.floor(['a']), 1, 'remembered apart')
+  say(log, 'c', 'x'.repeat(2300))
+  t.match(log.kept, { channels: 1, messages: 1 })
+  t.ok(log.kept.bytes <= 3000)
+  t.strictSame([log.floor(['a']), log.floor(['never heard of'])], [2, 2], 'forgotten')
+})
+
+t.test('channels without a message take a quarter of the bytes', async (t) => {
+  const log = makeLog(t, { bytes: 20_000, messages: 1, channels: 1000 })
+  for (let i = 1; i <= 100; i++) say(log, `c${i}`, 'x'.repeat(7000))
+  t.ok(log.kept.bytes <= 20_000)
+  t.equal(log.floor(['never heard of']), log.floor(['c1']), 'the first are forgotten')
+  t.equal(log.floor(['c97']), 97, 'the last are not')
 })
 
 t.test('messages go when their time is over', async (t) => {
@@ -124,13 +154,13 @@ t.test('the age timer keeps no process, and ends with the log', async (t) => {
   const result = await runChild(
     `import { Log } from './bus/log.ts'
      import { textPayload } from './bus/payload.ts'
-     const log = new Log({ messages: 1, age: 3_600_000, bytes: 1000, channels: 1 })
+     const log = new Log({ messages: 1, age: 3_600_000, bytes: 10_000, channels: 1 })
      log.append('a', textPayload('x'))
      console.log(process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length)`,
   )
   t.strictSame(result, { code: 0, output: '0\n' })
 
-  const closed = new Log({ messages: 9, age: 5, bytes: 1000, channels: 1 })
+  const closed = new Log({ messages: 9, age: 5, bytes: 10_000, channels: 1 })
   say(closed, 'a')
   closed.close()
   say(closed, 'a')
@@ -141,13 +171,13 @@ t.test('the age timer keeps no process, and ends with the log', async (t) => {
 })
 
 t.test('a channel that is forgotten leaves its floor to all unknown ones', async (t) => {
-  const log = makeLog(t, { channels: 2, bytes: 200 })
-  for (const name of ['a', 'b', 'c', 'd']) say(log, name, 'x'.repeat(100))
+  const log = makeLog(t, { channels: 2, bytes: 20_000 })
+  for (const name of ['a', 'b', 'c', 'd']) say(log, name, LONG)
   t.strictSame(log.kept, { channels: 1, messages: 1, bytes: log.kept.bytes })
   t.strictSame([log.floor(['c']), log.floor(['b'])], [3, 2], 'remembered apart')
   t.equal(log.floor(['a']), 1, 'forgotten')
   t.equal(log.floor(['never heard of']), 1)
-  say(log, 'a', 'x'.repeat(100))
+  say(log, 'a', LONG)
   t.equal(log.floor(['a']), 1, 'it comes back with that floor')
   t.strictSame(log.locate({ epoch: log.epoch, seq: 0 }, ['e']), {
     seq: 0,
@@ -155,14 +185,14 @@ t.test('a channel that is forgotten leaves its floor to all unknown ones', async
   })
   t.strictSame(log.locate({ epoch: log.epoch, seq: 2 }, ['e']), { seq: 2, gap: undefined })
 
-  const none = makeLog(t, { channels: 0, messages: 1, bytes: 200 })
-  for (const name of ['a', 'b', 'c']) say(none, name, 'x'.repeat(100))
+  const none = makeLog(t, { channels: 0, messages: 1, bytes: 20_000 })
+  for (const name of ['a', 'b', 'c']) say(none, name, LONG)
   t.equal(none.floor(['x']), 2)
 })
 
 t.test('a channel that is full again is forgotten last', async (t) => {
-  const log = makeLog(t, { channels: 1, bytes: 200 })
-  for (const name of ['a', 'b', 'a', 'c', 'd']) say(log, name, 'x'.repeat(100))
+  const log = makeLog(t, { channels: 1, bytes: 20_000 })
+  for (const name of ['a', 'b', 'a', 'c', 'd']) say(log, name, LONG)
   t.equal(log.floor(['c']), 4)
   t.equal(log.floor(['a']), 3)
   t.equal(log.floor(['b']), 3, 'forgotten, and so it has the highest floor of the forgotten')
@@ -195,6 +225,7 @@ class Model {
   readonly #retention: { messages: number; bytes: number; channels: number }
   readonly #floors = new Map<string, number>()
   #empty: string[] = []
+  readonly #places = new Map<string, number>()
   #forgotten = 0
 
   constructor(retention: { messages: number; bytes: number; channels: number }) {
@@ -207,9 +238,25 @@ class Model {
     this.kept.push(entry)
     this.#floors.set(channel, this.floor(channel))
     this.#empty = this.#empty.filter((name) => name !== channel)
+    const places = this.#places.get(channel) ?? 1
+    this.#places.set(channel, this.of(channel).length > places ? places * 2 : places)
     if (this.of(channel).length > this.#retention.messages) this.#drop(this.of(channel)[0]!)
-    while (this.kept.reduce((sum, { weight }) => sum + weight, 0) > this.#retention.bytes)
-      this.#drop(this.kept[0]!)
+    while (this.bytes > this.#retention.bytes && this.kept.length > 0) {
+      if (this.kept.length === 1 && this.#empty.length > 0) this.#forget()
+      else this.#drop(this.kept[0]!)
+    }
+  }
+
+  /** By what each part takes: a channel, an entry and its place, which comes with the next power of two. */
+  get bytes(): number {
+    let bytes = this.kept.reduce((sum, { weight }) => sum + weight, 0)
+    for (const name of this.#floors.keys())
+      bytes += this.#channel(name) + (this.#empty.includes(name) ? 40 : 0)
+    return bytes
+  }
+
+  #channel(name: string): number {
+    return 210 + 24 + 8 * (this.#places.get(name) ?? 1)
   }
 
   of(...channels: string[]): Entry[] {
@@ -223,12 +270,20 @@ class Model {
   #drop({ seq, channel }: Entry): void {
     this.kept = this.kept.filter((entry) => entry.seq !== seq)
     this.#floors.set(channel, seq)
-    if (this.of(channel).length > 0) return
+    const { length } = this.of(channel)
+    const places = this.#places.get(channel)!
+    if (places > 1 && length <= places / 4) this.#places.set(channel, places / 2)
+    if (length > 0) return
     this.#empty.push(channel)
-    if (this.#empty.length <= this.#retention.channels) return
+    const over = () => this.#empty.reduce((sum, name) => sum + this.#channel(name) + 40, 0)
+    while (this.#empty.length > this.#retention.channels || over() > this.#retention.bytes / 4) this.#forget()
+  }
+
+  #forget(): void {
     const name = this.#empty.shift()!
     this.#forgotten = Math.max(this.#forgotten, this.floor(name))
     this.#floors.delete(name)
+    this.#places.delete(name)
   }
 }
 
@@ -242,7 +297,7 @@ t.test('it keeps and gives what a list of messages would', async () => {
   })
   const retention = fc.record({
     messages: fc.integer({ min: 1, max: 5 }),
-    bytes: fc.integer({ min: 50, max: 1500 }),
+    bytes: fc.integer({ min: 50, max: 6000 }),
     channels: fc.integer({ min: 0, max: 3 }),
   })
   fc.assert(
@@ -252,7 +307,7 @@ t.test('it keeps and gives what a list of messages would', async () => {
       for (const [{ name, size }, { channels, after, limit }] of steps) {
         model.append(log.append(name, textPayload('x'.repeat(size))))
         if (log.kept.messages !== model.kept.length) return false
-        if (log.kept.bytes !== model.kept.reduce((sum, { weight }) => sum + weight, 0)) return false
+        if (log.kept.bytes !== model.bytes) return false
         if (log.kept.channels !== new Set(model.kept.map(({ channel }) => channel)).size) return false
         const floor = model.floor(...channels)
         if (log.floor(channels) !== floor) return false

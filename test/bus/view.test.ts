@@ -105,7 +105,7 @@ t.test('members that join and leave', async (t) => {
 })
 
 t.test('an idle member’s place moves with the log', async (t) => {
-  const log = makeLog(t, { messages: 1, channels: 0, bytes: 300 })
+  const log = makeLog(t, { messages: 1, channels: 0, bytes: 1100 })
   const idle = new Listener(log, ['idle'])
   for (let i = 0; i < 10; i++) say(log, `c${i}`, 'x'.repeat(100))
   t.ok(log.floor(['idle']) > 0, 'channels were forgotten')

@@ -1,0 +1,63 @@
+import t from 'tap'
+import { FrameQueue } from '../wire/queue.ts'
+import { build, until } from './helper.ts'
+import { openRawSocket } from './raw-socket.ts'
+
+t.test('large frames behind a replay that is not read: the socket is not read either', async (t) => {
+  const { app, port } = await build(t, { echo: true, slowConsumer: { bytes: 2 ** 30, timeout: 600_000 } })
+  const first = await app.tidings.publish('long', 'x'.repeat(60_000))
+  for (let i = 0; i < 400; i++) await app.tidings.publish('long', 'x'.repeat(60_000))
+  let server: { bytesRead: number } | undefined
+  app.server.on('connection', (socket) => {
+    server = socket
+  })
+  const raw = await openRawSocket(t, port, '/ws')
+  await raw.next()
+  raw.socket.pause()
+  const junk = 'j'.repeat(390_000)
+  raw.send({ type: 'subscribe', channel: 'long', cursor: first.cursor, ref: 'long' })
+  for (let i = 0; i < 64; i++) raw.send({ type: 'ping', ref: i, junk })
+  const frame = JSON.stringify({ type: 'ping', ref: 0, junk }).length
+  // No more than what had been read with the frame that filled the queue.
+  let still = 0
+  for (let before = -1; still < 200; before = server!.bytesRead) {
+    still = server!.bytesRead === before ? still + 1 : 0
+    await new Promise(setImmediate)
+  }
+  t.ok(server!.bytesRead < 4 * frame, `${server!.bytesRead} bytes were read`)
+  raw.socket.resume()
+  for (let next = 0; next < 64; ) {
+    const { type, ref } = await raw.json()
+    if (type === 'pong') t.equal(ref, next++)
+  }
+  await until(() => server!.bytesRead > 64 * frame)
+})
+
+t.test('a frame that waits keeps nothing of what came with it', async (t) => {
+  const queue = new FrameQueue(1000)
+  const chunk = Buffer.alloc(65_536, 'x')
+  queue.push(chunk.subarray(5, 15), false)
+  const { data } = queue.shift()!
+  t.equal(data.toString(), 'x'.repeat(10))
+  t.equal(data.buffer.byteLength, 10)
+  const whole = Buffer.from(new ArrayBuffer(10))
+  queue.push(whole, true)
+  t.equal(queue.shift()!.data, whole, 'one that came alone is not copied')
+  t.equal(queue.shift(), undefined)
+})
+
+t.test('it is full by number and by bytes', async (t) => {
+  const queue = new FrameQueue(1000)
+  for (let i = 0; i < 63; i++) queue.push(Buffer.alloc(1), false)
+  t.strictSame([queue.full, queue.roomy, queue.size], [false, false, 63])
+  queue.push(Buffer.alloc(1), false)
+  t.equal(queue.full, true)
+  while (queue.size > 31) queue.shift()
+  t.equal(queue.roomy, true)
+  queue.push(Buffer.alloc(500), false)
+  t.strictSame([queue.full, queue.roomy], [false, false])
+  queue.push(Buffer.alloc(500), false)
+  t.equal(queue.full, true)
+  queue.clear()
+  t.strictSame([queue.full, queue.roomy, queue.size], [false, true, 0])
+})
