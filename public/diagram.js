@@ -23,6 +23,9 @@ export class Diagram {
   #tail
   #last
   #moved = 0
+  /** The arrow that can be reached with Tab. */
+  #tabStop
+  #newest
   #state = ''
 
   /**
@@ -37,11 +40,13 @@ export class Diagram {
     translate(ends)
     this.#box = document.createElement('div')
     this.#box.className = 'diagram'
-    this.#box.tabIndex = 0
     this.#box.setAttribute('role', 'region')
     this.#box.setAttribute('aria-labelledby', name)
     this.#rows = document.createElement('ol')
     this.#box.append(this.#rows)
+    this.#box.addEventListener('keydown', (event) => this.#walk(event))
+    this.#box.addEventListener('focusin', ({ target }) => this.#stop(target))
+    this.#box.addEventListener('focusout', () => this.#stop(this.#newest))
     place.append(ends, this.#box)
     this.clear()
     setInterval(() => {
@@ -52,8 +57,26 @@ export class Diagram {
     })
   }
 
+  /** Tab stops here, and at none of the other arrows: the arrow keys go from one to the next. */
+  #stop(button) {
+    if (!button || button === this.#tabStop) return
+    if (this.#tabStop) this.#tabStop.tabIndex = -1
+    this.#tabStop = button
+    button.tabIndex = 0
+  }
+
+  #walk(event) {
+    const buttons = [...this.#rows.querySelectorAll('button')]
+    const at = buttons.indexOf(event.target)
+    const to = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: buttons.length - 1 }[event.key]
+    if (at === -1 || to === undefined) return
+    event.preventDefault()
+    buttons[to]?.focus()
+  }
+
   clear() {
     this.#queue = []
+    this.#tabStop = this.#newest = undefined
     this.#rows.replaceChildren()
     this.#state = ''
     this.#last = undefined
@@ -94,6 +117,9 @@ export class Diagram {
     }
     this.#grow(performance.now())
     while (this.#rows.childElementCount > MOST.rows) this.#rows.firstElementChild.remove()
+    if (!this.#tabStop?.isConnected || !this.#box.contains(document.activeElement)) {
+      this.#stop(this.#newest)
+    }
   }
 
   #setState(state, now) {
@@ -132,15 +158,18 @@ export class Diagram {
     this.#moved = now
     const words = make('span', { class: caption ? 'say caption' : 'say' })
     const cost = make('span', { class: 'cost' })
-    const button = make('button', { type: 'button' }, words, line(arrow), cost)
+    const who = make('span', { class: 'unseen' })
+    const button = make('button', { type: 'button', tabIndex: -1 }, who, words, line(arrow), cost)
     button.addEventListener('click', () => this.#opened(arrow))
     row.say = () => {
+      who.textContent = t(arrow.direction === 'up' ? 'diagram.from.browser' : 'diagram.from.server')
       words.textContent = caption ? t(caption, { news: arrow.news }) : wordsOf(arrow)
       cost.textContent = costsOf(arrow).join(' · ')
     }
     row.say()
     row.append(button)
     this.#rows.append(row)
+    this.#newest = button
     this.#tailRow(now)
   }
 }

@@ -1,7 +1,11 @@
 import { sizeText, timeText } from './bytes.js'
-import { t, translate } from './i18n.js'
+import { t } from './i18n.js'
+import { make } from './parts.js'
 
-const NAMES = ['requests', 'empty', 'up', 'down', 'mean', 'p99', 'missed', 'repeated']
+/** What tells the four apart, and what is folded away. */
+const FIRST = ['requests', 'empty', 'mean']
+const MORE = ['up', 'down', 'p99', 'missed', 'repeated']
+const NAMES = [...FIRST, ...MORE]
 /** Delays that are looked back on. */
 const MOST = 1000
 
@@ -9,24 +13,27 @@ const MOST = 1000
 export class Figures {
   #cells = {}
   #delays = []
+  #more
 
   /** @param {HTMLElement} place */
   constructor(place) {
-    const list = document.createElement('dl')
-    list.className = 'figures'
-    for (const name of NAMES) {
-      const cell = document.createElement('div')
-      const term = document.createElement('dt')
-      term.dataset.i18n = `figures.${name}`
-      const value = document.createElement('dd')
-      value.dataset.figure = name
-      cell.append(term, value)
-      list.append(cell)
-      this.#cells[name] = value
-    }
-    translate(list)
-    place.append(list)
+    this.#more = make(
+      'details',
+      { class: 'more' },
+      make('summary', { say: 'figures.more' }),
+      this.#list(MORE),
+    )
+    place.append(this.#list(FIRST, 'headline'), this.#more)
     this.clear()
+  }
+
+  #list(names, kind = '') {
+    const cells = names.map((name) => {
+      this.#cells[name] = make('dd')
+      this.#cells[name].dataset.figure = name
+      return make('div', {}, make('dt', { say: `figures.${name}` }), this.#cells[name])
+    })
+    return make('dl', { class: `figures ${kind}` }, ...cells)
   }
 
   /** @param {number} ms */
@@ -50,6 +57,8 @@ export class Figures {
     this.#set('repeated', `${repeated}`)
     this.#cells.missed.classList.toggle('bad', missed > 0)
     this.#cells.repeated.classList.toggle('bad', repeated > 0)
+    // What should not be is not hidden.
+    if (missed > 0 || repeated > 0) this.#more.open = true
   }
 
   #set(name, text) {

@@ -60,6 +60,12 @@ export function setLanguage(next) {
   } catch {
     // A browser that stores nothing asks anew the next time.
   }
+  const url = new URL(location.href)
+  if (url.searchParams.has('lang')) {
+    // Somebody may copy the address: it names what is shown.
+    url.searchParams.set('lang', next)
+    history.replaceState(history.state, '', url)
+  }
   translate(document)
   for (const listener of listeners) listener(next)
 }
@@ -76,8 +82,10 @@ export function translate(root) {
   }
 }
 
-/** @returns {Language} */
+/** What the address asks for, what was chosen before, or what the browser speaks. @returns {Language} */
 function preferred() {
+  const asked = new URLSearchParams(globalThis.location?.search).get('lang')
+  if (asked === 'en' || asked === 'zh') return asked
   let stored
   try {
     stored = localStorage.getItem(STORED)

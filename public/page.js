@@ -1,5 +1,6 @@
 import { addTexts, currentLanguage, onLanguage, setLanguage, t, translate } from './i18n.js'
 import { Lesson } from './lesson.js'
+import { make, say } from './parts.js'
 import { stage } from './stage.js'
 import { watchTabs } from './tabs.js'
 import diagramTexts from './texts/diagram.js'
@@ -16,23 +17,37 @@ for (const button of document.querySelectorAll('[data-language]')) {
 }
 translate(document)
 
-// A folded panel is loaded when it is opened for the first time.
-for (const details of document.querySelectorAll('[data-panel]')) {
-  const open = async () => {
-    if (!details.open) return
-    details.removeEventListener('toggle', open)
-    const place = details.querySelector('.panel')
+/** Loads a folded panel when it is opened; where that fails, again when it is asked for, or the server is back. */
+class Panel {
+  #details
+  #place
+  #state = 'empty'
+
+  /** @param {HTMLDetailsElement} details */
+  constructor(details) {
+    this.#details = details
+    this.#place = details.querySelector('.panel')
+    details.addEventListener('toggle', () => this.load())
+    this.load()
+  }
+
+  async load() {
+    if (!this.#details.open || this.#state !== 'empty') return
+    this.#state = 'loading'
     try {
-      const { mount } = await import(`./panels/${details.dataset.panel}.js`)
-      await mount(place)
-      translate(place)
+      const { mount } = await import(`./panels/${this.#details.dataset.panel}.js`)
+      await mount(this.#place)
+      translate(this.#place)
+      this.#state = 'loaded'
     } catch (error) {
-      place.textContent = t('page.unavailable', { reason: error.message })
-      console.error(error)
+      this.#state = 'empty'
+      const why = make('p', { role: 'status' })
+      say(why, 'page.unavailable', { reason: error.message })
+      const again = make('button', { type: 'button', say: 'page.again' })
+      again.addEventListener('click', () => this.load())
+      this.#place.replaceChildren(why, again)
     }
   }
-  details.addEventListener('toggle', open)
-  open()
 }
 
 const outcome = document.querySelector('#outcome')
@@ -52,6 +67,19 @@ form.addEventListener('submit', async (event) => {
 
 watchTabs(document.querySelector('#notice'))
 await stage.open()
+const panels = [...document.querySelectorAll('[data-panel]')].map((details) => new Panel(details))
+/** A link to a panel opens it. */
+const follow = () => {
+  const target = document.getElementById(location.hash.slice(1))
+  if (!(target instanceof HTMLDetailsElement)) return
+  target.open = true
+  target.scrollIntoView()
+}
+addEventListener('hashchange', follow)
+follow()
+stage.tap?.addEventListener('ready', () => {
+  for (const panel of panels) panel.load()
+})
 if (!stage.offers.publish) form.hidden = true
 if (!stage.offers.demo) {
   document.querySelector('#play').hidden = true

@@ -21,7 +21,7 @@ async function live(page: Page) {
 }
 
 async function publish(page: Page, text: string) {
-  await page.getByLabel('Message').fill(text)
+  await page.getByLabel('Message', { exact: true }).fill(text)
   await page.getByRole('button', { name: 'Publish', exact: true }).click()
 }
 
@@ -57,10 +57,10 @@ t.test('the page', async (t) => {
     t.equal(await page.locator('#play').textContent(), 'Play the lesson')
     await page.getByRole('button', { name: '中文' }).click()
     t.equal(await page.locator('html').getAttribute('lang'), 'zh-Hans')
-    t.equal(await page.locator('#play').textContent(), '播放课程')
+    t.equal(await page.locator('#play').textContent(), '播放演示')
     await page.reload()
     await live(page)
-    t.equal(await page.locator('#play').textContent(), '播放课程', 'it is remembered')
+    t.equal(await page.locator('#play').textContent(), '播放演示', 'it is remembered')
     t.same(faults, [])
   })
 
@@ -182,6 +182,39 @@ t.test('the page', async (t) => {
     await heard(page, 'meanwhile')
   })
 
+  await t.test(
+    'while the server is away nothing is drawn as held, and a panel loads when it is back',
+    async (t) => {
+      const { app, url } = await startPage(t)
+      const port = Number(new URL(url).port)
+      const { page } = await openPage(t, browser, url)
+      await live(page)
+      await lane(page, 'longpoll').locator('li.held').first().waitFor()
+      await lane(page, 'sse').locator('li.open').first().waitFor()
+      await lane(page, 'ws').locator('li.both').first().waitFor()
+      await app.close()
+      for (const name of LANES) {
+        await lane(page, name).getByText('The server is away').waitFor()
+        await lane(page, name)
+          .locator('li:last-child:not(.held, .open, .both)')
+          .waitFor({ state: 'attached' })
+      }
+      const panel = page.locator('#controls .panel')
+      await page.locator('#controls > summary').click()
+      await panel.getByText('could not be loaded').waitFor()
+      await panel.getByRole('button', { name: 'Try again' }).click()
+      await panel.getByText('could not be loaded').waitFor()
+      await page.locator('#plots > summary').click()
+      await page.locator('#plots').getByText('could not be loaded').waitFor()
+
+      await startPage(t, { port })
+      await page.locator('#rate').waitFor()
+      await page.locator('#plots canvas').first().waitFor()
+      await live(page)
+      await lane(page, 'longpoll').locator('li.held:last-child').waitFor({ state: 'attached' })
+    },
+  )
+
   await t.test('notices a further tab', async (t) => {
     const { url } = await startPage(t)
     const { page, context } = await openPage(t, browser, url)
@@ -196,7 +229,7 @@ t.test('the page', async (t) => {
     const { app, url } = await build(t, { prefix: '/live', page: true, publish: true })
     const { page, faults } = await openPage(t, browser, `${url}/live/`)
     await live(page)
-    t.match(await page.locator('#outcome').textContent(), /shows no traffic/)
+    t.match(await page.locator('#outcome').textContent(), /does not record its traffic/)
     t.equal(await page.locator('#play').isVisible(), false)
     await app.tidings.publish('default', 'direct')
     await heard(page, 'direct')

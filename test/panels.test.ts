@@ -230,7 +230,7 @@ t.test('panels of the page', async (t) => {
     const { page, faults, panel } = await open(t, 'workload')
     const ranked = async () =>
       (await panel.locator('.ranking tbody th').allTextContents()).map((text) => text.replace(/^.*\. /, ''))
-    t.same(await ranked(), ['WebSocket', 'Server-Sent Events', 'Long polling', 'Short polling each 250 ms'])
+    t.same(await ranked(), ['WebSocket', 'Server-Sent Events', 'Long polling', 'Short polling every 250 ms'])
     t.match(await panel.locator('.verdict').textContent(), 'Fewest bytes: WebSocket')
     await t.test('says what the command says', async (t) => {
       const flags = {
@@ -287,7 +287,7 @@ t.test('panels of the page', async (t) => {
     await page.reload()
     await page.locator('#workload > summary').click()
     await panel.locator('.verdict').waitFor()
-    t.match(await panel.textContent(), /From about [0-9.]+ messages a second on: Short polling/)
+    t.match(await panel.textContent(), /From about [0-9.]+ messages a second upwards: Short polling/)
     await look(t, page, 'workload')
 
     await page.locator('#workload-rate').fill('240')

@@ -200,7 +200,8 @@ function turns(need, headers) {
   const { above, below } = turnsOf(need, headers)
   const line = (key, turn) => {
     const element = make('p')
-    say(element, key, { rate: number(turn.rate), name: nameOf(turn) })
+    // It is where the steps of the model find it, no nearer.
+    say(element, key, { rate: number(Number(turn.rate.toPrecision(2))), name: nameOf(turn) })
     return element
   }
   if (above === null && below === null) return [make('p', { say: 'workload.same' })]
