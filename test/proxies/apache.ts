@@ -71,8 +71,12 @@ export const apache: Kind = {
       { 'sse-retry.asis': answer! },
     )
   },
-  plain: {
-    Apache: (place) => launch(place, ['proxy', 'proxy_http'], `ProxyPass / http://127.0.0.1:${place.app}/`),
-  },
+  plain: [
+    {
+      name: 'Apache',
+      configure: (place) =>
+        launch(place, ['proxy', 'proxy_http'], `ProxyPass / http://127.0.0.1:${place.app}/`),
+    },
+  ],
   front: ({ port }) => reverse(port),
 }

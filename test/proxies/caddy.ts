@@ -30,12 +30,15 @@ export const caddy: Kind = {
       }),
     )
   },
-  plain: {
-    Caddy: (place) =>
-      launch(
-        place,
-        `http://127.0.0.1:${place.port} {\n\tbind 127.0.0.1\n\treverse_proxy 127.0.0.1:${place.app}\n}\n`,
-      ),
-  },
+  plain: [
+    {
+      name: 'Caddy',
+      configure: (place) =>
+        launch(
+          place,
+          `http://127.0.0.1:${place.port} {\n\tbind 127.0.0.1\n\treverse_proxy 127.0.0.1:${place.app}\n}\n`,
+        ),
+    },
+  ],
   front: ({ port }) => reverse(port),
 }

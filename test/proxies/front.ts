@@ -10,8 +10,8 @@ export interface Front {
   readonly url: string
   /** For node:http and ws: a connection for each request. */
   readonly agent: Agent
-  /** For fetch and the WebSocket of undici. */
-  readonly dispatcher: () => Dispatcher
+  /** For the fetch of undici, and for its WebSocket. */
+  readonly dispatcher: (kind: 'fetch' | 'socket') => Dispatcher
   /** For a browser's context. */
   readonly browser: {
     readonly proxy?: { readonly server: string; readonly bypass: string }
@@ -44,7 +44,7 @@ export function forward(port: number, app: number): Front {
   return {
     url: `http://127.0.0.1:${app}`,
     agent: new ForwardAgent(port),
-    dispatcher: () => new ProxyAgent({ uri: `http://127.0.0.1:${port}`, proxyTunnel: false }),
+    dispatcher: (kind) => new ProxyAgent({ uri: `http://127.0.0.1:${port}`, proxyTunnel: kind === 'socket' }),
     // Chromium goes past a proxy to what is on its own machine, unless it is told not to.
     browser: { proxy: { server: `http://127.0.0.1:${port}`, bypass: '<-loopback>' } },
   }

@@ -47,9 +47,9 @@ export const haproxy: Kind = {
       { 'sse-retry.http': answer!.replaceAll('\n', '\r\n') },
     )
   },
-  plain: {
-    'HAProxy (50 s)': (place) => plain(place, 50_000),
-    'HAProxy (3 s)': (place) => plain(place, 3000),
-  },
+  plain: [
+    { name: 'HAProxy (50 s)', configure: (place) => plain(place, 50_000) },
+    { name: 'HAProxy (3 s)', configure: (place) => plain(place, 3000), patience: 3000 },
+  ],
   front: ({ port }) => reverse(port),
 }

@@ -8,8 +8,8 @@ export interface Kind {
   readonly program: string
   /** As docs/deploying.md shows it. */
   readonly documented: (place: Place) => Launch
-  /** With nothing said that is not needed to lead to the app, by a name for each. */
-  readonly plain: Readonly<Record<string, (place: Place) => Launch>>
+  /** With nothing said that is not needed to lead to the app. */
+  readonly plain: readonly Plain[]
   readonly front: (place: Place) => Front
   /** Fastify's `trustProxy`, as the documentation has it. */
   readonly trustProxy: string | false
@@ -17,4 +17,12 @@ export interface Kind {
   readonly http: boolean
   /** Whether `/sse` is answered with 200 and a `retry:` while the app is away. */
   readonly retries: boolean
+}
+
+/** A configuration that does not know of us. */
+export interface Plain {
+  readonly name: string
+  readonly configure: (place: Place) => Launch
+  /** Milliseconds after which it ends a connection on which nothing comes, where that is soon. */
+  readonly patience?: number
 }

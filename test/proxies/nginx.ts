@@ -47,15 +47,18 @@ export const nginx: Kind = {
       }),
     )
   },
-  plain: {
-    nginx: (place) =>
-      launch(
-        place,
-        `server {
+  plain: [
+    {
+      name: 'nginx',
+      configure: (place) =>
+        launch(
+          place,
+          `server {
     listen 127.0.0.1:${place.port};
     location / { proxy_pass http://127.0.0.1:${place.app}; }
 }`,
-      ),
-  },
+        ),
+    },
+  ],
   front: ({ port }) => reverse(port),
 }

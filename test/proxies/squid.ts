@@ -40,15 +40,18 @@ export const squid: Kind = {
       }),
     )
   },
-  plain: {
-    'Squid before the app': (place) =>
-      launch(
-        place,
-        `http_port 127.0.0.1:${place.port} accel vhost
+  plain: [
+    {
+      name: 'Squid before the app',
+      configure: (place) =>
+        launch(
+          place,
+          `http_port 127.0.0.1:${place.port} accel vhost
 cache_peer 127.0.0.1 parent ${place.app} 0 no-query originserver
 http_access allow all`,
-      ),
-  },
+        ),
+    },
+  ],
   front: ({ port }) => reverse(port),
 }
 
@@ -68,19 +71,22 @@ export const squidForward: Kind = {
       }),
     )
   },
-  plain: {
+  plain: [
     // As Debian has it: no tunnel to a port but 443.
-    'Squid before the clients': (place) =>
-      launch(
-        place,
-        `http_port 127.0.0.1:${place.port}
+    {
+      name: 'Squid before the clients',
+      configure: (place) =>
+        launch(
+          place,
+          `http_port 127.0.0.1:${place.port}
 acl SSL_ports port 443
 http_access deny CONNECT !SSL_ports
 http_access allow localhost
 http_access deny all
 refresh_pattern -i (/cgi-bin/|\\?) 0 0% 0
 refresh_pattern . 0 20% 4320`,
-      ),
-  },
+        ),
+    },
+  ],
   front: ({ port, app }) => forward(port, app),
 }

@@ -13,6 +13,9 @@ import { type Launch, type Place, Program } from './launch.ts'
 
 const PAGE = '<!doctype html><title>A page of the app</title>'
 
+/** What ends with the test. */
+export type Ends = Pick<Test, 'teardown'>
+
 /** An app that can be stopped and started on its port, a proxy before it, and clients that come through the proxy. */
 export class Stage {
   app!: FastifyInstance
@@ -29,7 +32,7 @@ export class Stage {
 
   /** Ends with the test. */
   static async set(
-    t: Test,
+    t: Ends,
     kind: Kind,
     configure: (place: Place) => Launch,
     { trustProxy = kind.trustProxy, ...options }: TidingsOptions & { trustProxy?: string | false } = {},
@@ -70,7 +73,7 @@ export class Stage {
     return this.ask(`/publish?channel=${channel}`, { method: 'POST', body: data })
   }
 
-  async socket(t: Test, path: string, headers: Record<string, string> = {}): Promise<SocketClient> {
+  async socket(t: Ends, path: string, headers: Record<string, string> = {}): Promise<SocketClient> {
     const { url, agent } = this.front
     const client = new SocketClient(`${url}${path}`, [], { agent, headers, perMessageDeflate: false })
     t.teardown(() => client.ws.terminate())
@@ -79,7 +82,7 @@ export class Stage {
   }
 
   /** Resolves with the head of the response: where a proxy keeps the first part back, never. */
-  stream(t: Test, path: string, headers: Record<string, string> = {}): Promise<Stream> {
+  stream(t: Ends, path: string, headers: Record<string, string> = {}): Promise<Stream> {
     const { url, agent } = this.front
     const send = url.startsWith('https:') ? requestTls : request
     return new Promise((resolve, reject) => {

@@ -53,12 +53,15 @@ export const stunnel: Kind = {
       }),
     )
   },
-  plain: {
-    stunnel: (place) =>
-      launch(
-        place,
-        `[app]\naccept = 127.0.0.1:${place.port}\nconnect = 127.0.0.1:${place.app}\ncert = ${place.folder}/both.pem\n`,
-      ),
-  },
+  plain: [
+    {
+      name: 'stunnel',
+      configure: (place) =>
+        launch(
+          place,
+          `[app]\naccept = 127.0.0.1:${place.port}\nconnect = 127.0.0.1:${place.app}\ncert = ${place.folder}/both.pem\n`,
+        ),
+    },
+  ],
   front: ({ port }) => overTls(port),
 }

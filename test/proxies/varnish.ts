@@ -25,6 +25,6 @@ export const varnish: Kind = {
       'tidings.vcl': fill(config!, { '"3000"': `"${place.app}"` }),
     })
   },
-  plain: { Varnish: (place) => launch(place, ['-b', `127.0.0.1:${place.app}`]) },
+  plain: [{ name: 'Varnish', configure: (place) => launch(place, ['-b', `127.0.0.1:${place.app}`]) }],
   front: ({ port }) => reverse(port),
 }
