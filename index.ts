@@ -68,12 +68,9 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
       if (transports.has('longpoll')) longpoll(scope, service)
       if (transports.has('sse')) sse(scope, service)
       if (settings.stats) stats(scope, service)
-      // In a scope of their own: @fastify/websocket hooks into every request of the scope that it stands in.
-      await scope.register(async (sockets) => {
-        await setUpSockets(sockets, settings.payloadLimit)
-        if (transports.has('ws')) ws(sockets, service)
-        if (settings.echo) echo(sockets, service)
-      })
+      const sockets = setUpSockets(scope, settings.payloadLimit)
+      if (transports.has('ws')) ws(scope, service, sockets)
+      if (settings.echo) echo(scope, service, sockets)
     },
     { prefix: settings.prefix, ...(settings.logLevel && { logLevel: settings.logLevel }) },
   )

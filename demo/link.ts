@@ -1,10 +1,11 @@
-import { EventEmitter } from 'node:events'
 import { request as ask, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { UpgradeDesk } from '../plugins/upgrade.ts'
+import { Origins } from '../wire/origin.ts'
 import { compilers } from '../wire/schemas.ts'
+import { takeUpgrade, type Upgrade, unguardSocket, upgradeOf } from '../wire/upgraded.ts'
 import type { Lane } from './lane.ts'
 import { LANE, type Lanes } from './lanes.ts'
 
@@ -17,6 +18,7 @@ const ROUTES = ['poll', 'longpoll', 'sse', 'ws', 'publish']
  */
 export function link(app: FastifyInstance, lanes: Lanes): void {
   const prefix = `${app.prefix}/lane/`
+  const origins = new Origins([])
   /** Where a lane's URL leads to. */
   const pathOf = (url: string) => `${app.prefix}${url.slice(prefix.length + 16)}`
 
@@ -28,28 +30,24 @@ export function link(app: FastifyInstance, lanes: Lanes): void {
     exposeHeadRoute: false,
     schema: { hide: true } as object,
     ...compilers,
+    onRequest(request, _reply, done) {
+      if (upgradeOf(request.raw) !== undefined) origins.check(request)
+      done()
+    },
     handler(request, reply) {
       const { id, route } = request.params as { id: string; route: string }
       const lane = LANE.test(id) ? lanes.get(id) : undefined
+      const path = pathOf(request.raw.url!)
       if (lane === undefined || !ROUTES.includes(route)) reply.callNotFound()
       else if (lane.isCut) {
         reply.hijack()
         request.raw.socket.destroy()
       } else if (lane.full) reply.code(503).send(new Error('The lane is full'))
-      else forward(lane, pathOf(request.raw.url!), request, reply)
+      else if (upgradeOf(request.raw) !== undefined) tunnel(lane, path, request.raw, takeUpgrade(reply))
+      else forward(lane, path, request, reply)
     },
   })
-
-  const upgrades = new EventEmitter()
-  upgrades.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    const id = request.url!.slice(prefix.length).split('/', 1)[0]!
-    const lane = LANE.test(id) ? lanes.get(id) : undefined
-    if (lane === undefined || lane.full)
-      refuse(socket, lane === undefined ? '404 Not Found' : '503 Service Unavailable')
-    else if (lane.isCut) socket.destroy()
-    else tunnel(lane, pathOf(request.url!), request, socket, head)
-  })
-  UpgradeDesk.of(app).add(`${prefix}:id/ws`, upgrades)
+  UpgradeDesk.of(app).add('GET', `${prefix}:id/ws`, 'socket')
 }
 
 /** The address at which the browser has reached the app: its own, whatever the app listens on. */
@@ -83,7 +81,11 @@ function forward(lane: Lane, path: string, { raw }: FastifyRequest, reply: Fasti
 }
 
 /** An upgrade, and all that follows it on the connection. */
-function tunnel(lane: Lane, path: string, request: IncomingMessage, socket: Socket, head: Buffer): void {
+function tunnel(lane: Lane, path: string, request: IncomingMessage, upgrade: Upgrade): void {
+  const socket = upgrade.socket as Socket
+  const { head } = upgrade
+  // While the hooks before this were asked.
+  if (socket.destroyed) return
   const wire = lane.open(addressOf(socket))
   const release = lane.hold(socket)
   const lines = [`${request.method} ${path} HTTP/1.1`]
@@ -93,6 +95,7 @@ function tunnel(lane: Lane, path: string, request: IncomingMessage, socket: Sock
   if (head.length > 0) wire.write(head)
   socket.setNoDelay(true)
   socket.on('error', () => {})
+  unguardSocket(socket)
   wire.on('error', () => socket.destroy())
   socket.on('close', () => {
     release()
@@ -100,8 +103,4 @@ function tunnel(lane: Lane, path: string, request: IncomingMessage, socket: Sock
   })
   socket.pipe(wire)
   wire.pipe(socket)
-}
-
-function refuse(socket: Socket, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }

@@ -17,6 +17,8 @@ export class Stage {
   }
 
   connected(socket: Socket): void {
+    // The server tells of it again where it takes one back that it has given away.
+    if (this.#sockets.has(socket)) return
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
   }

@@ -15,7 +15,7 @@ const MOST = { pages: 16, lanes: 8 }
 /** `/demo/tap?lane=ID`: what goes over these lanes, and the controls of the page. They are there while it is open. */
 export async function tap(app: FastifyInstance, stage: Stage): Promise<void> {
   // Controls are small: a larger frame gets 1009.
-  await setUpSockets(app, 0)
+  const sockets = setUpSockets(app, 0)
   const origins = new Origins([])
   app.route({
     method: 'GET',
@@ -30,14 +30,12 @@ export async function tap(app: FastifyInstance, stage: Stage): Promise<void> {
       if (stage.watches.size >= MOST.pages || stage.lanes.fullWith(lanes.length)) throw new ERR_FULL()
       done()
     },
-    /* c8 ignore next -- Fastify wants one; a request that does not ask for an upgrade has got its 426 */
-    handler() {},
-    wsHandler(socket, request) {
+    ...sockets((socket, request) => {
       const { localAddress, localPort } = request.socket
       const host = localAddress!.includes(':') ? `[${localAddress}]` : localAddress
       stage.spare(request.socket)
       new Watch(stage, socket, { ...parse(request), url: `http://${host}:${localPort}${app.prefix}` })
-    },
+    }),
   })
 }
 

@@ -1,26 +1,30 @@
-import type { EventEmitter } from 'node:events'
-import type { IncomingMessage, Server } from 'node:http'
+import { type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import findMyWay, { type Instance as Router } from 'find-my-way'
-import { responseOn } from '../wire/internals.ts'
+import type { FastifyInstance } from 'fastify'
+import findMyWay, { type HTTPMethod, type Instance as Router } from 'find-my-way'
+import { responseOn, rewriterOf, stopResuming, tellDrained } from '../wire/internals.ts'
+import { guardErrors, guardSocket, offerUpgrade, unguardSocket } from '../wire/upgraded.ts'
 
-/** Where the upgrades of one registration's sockets are forwarded to: @fastify/websocket listens here. */
-export type Upgrades = EventEmitter
+/** What happens to an upgrade: `socket` routes may take it, `plain` ones answer as if it had not been asked for. */
+type Kind = 'socket' | 'plain'
+
+/** Milliseconds that other listeners have for the first thing that they do with a socket. */
+const PATIENCE = 2_000
 
 const desks = new WeakMap<object, UpgradeDesk>()
 
 /**
- * Node hands over every request that asks for an upgrade, whatever it asks for, as soon as somebody listens. This
- * desk, one a server, forwards those that ask for a WebSocket where one of our sockets is, and has the others
- * answered as plain HTTP, as if they had not asked.
+ * Node gives every connection away on which a request asks for an upgrade, whatever it asks for, as soon as somebody
+ * listens. This desk, one a server, stands before all listeners: a WebSocket at one of our sockets goes through
+ * Fastify to its route, and no other listener hears of it; other upgrades go to the other listeners; what nobody takes
+ * is answered as plain HTTP.
  */
 export class UpgradeDesk {
+  readonly #app: FastifyInstance
   readonly #server: Server
-  readonly #sockets: Router<never>
-  /** What came behind the head of a request that asked for an upgrade. */
-  readonly #heads = new WeakMap<IncomingMessage, Buffer>()
+  readonly #routes: Router<never>
+  readonly #rewrite: (request: IncomingMessage) => string
 
   static of(app: FastifyInstance): UpgradeDesk {
     let desk = desks.get(app.server)
@@ -32,69 +36,86 @@ export class UpgradeDesk {
   }
 
   private constructor(app: FastifyInstance) {
+    this.#app = app
     this.#server = app.server as Server
-    this.#sockets = findMyWay(routing(app)) as Router<never>
-    this.#server.prependListener('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
+    this.#routes = findMyWay(routing(app)) as Router<never>
+    this.#rewrite = rewriterOf(app)
+    const server = this.#server
+    // A listener can't keep an event from the others, and a common one destroys each socket whose path it doesn't know.
+    const emit = server.emit as (event: string, ...args: unknown[]) => boolean
+    server.emit = (event: string, ...args: unknown[]) => {
+      if (event !== 'upgrade') return emit.call(server, event, ...args)
+      this.#upgrade(...(args as [IncomingMessage, Duplex, Buffer]), () => emit.call(server, event, ...args))
+      return true
+    }
+    // Node asks whether there is one.
+    server.on('upgrade', () => {})
   }
 
-  /**
-   * One of our sockets stands at this URL.
-   * @param upgrades undefined where the user's own @fastify/websocket takes them
-   */
-  add(url: string, upgrades: Upgrades | undefined): void {
-    this.#sockets.on('GET', url, () => {}, upgrades)
+  /** One of our routes stands at this URL. */
+  add(method: HTTPMethod | HTTPMethod[], url: string, kind: Kind): void {
+    this.#routes.on(method, url, () => {}, kind)
   }
 
-  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    this.#heads.set(request, head)
-    // Somebody else's upgrades are somebody else's affair.
-    const alone = this.#server.listenerCount('upgrade') === 1
-    const found = asksForWebSocket(request) ? this.#sockets.find('GET', request.url!.split('?', 1)[0]!) : null
-    if (found === null) {
-      if (alone) whenAnswered(socket, () => this.#answerPlainly(request, socket, head))
-      return
-    }
-    const upgrades = found.store as Upgrades | undefined
-    const forward = () =>
-      whenAnswered(socket, () => {
-        upgrades?.emit('upgrade', request, socket, head)
-        endWithAnswer(socket)
-      })
-    if (alone) {
-      forward()
-      return
-    }
-    // A @fastify/websocket of the user's in another scope may take it to the same route.
-    const before = responseOn(socket)
-    process.nextTick(() => {
-      if (responseOn(socket) === before) forward()
-      else endWithAnswer(socket)
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, tellOthers: () => void): void {
+    guardSocket(socket)
+    whenAnswered(socket, () => {
+      const found = this.#routes.find(request.method as HTTPMethod, this.#rewrite(request))
+      const kind = found?.store as Kind | undefined
+      if (kind === 'socket' && asksForWebSocket(request)) this.#route(request, socket, head)
+      else if (kind !== undefined || this.#server.listenerCount('upgrade') === 1)
+        this.#answerPlainly(request, socket, head)
+      else this.#leave(request, socket, head, tellOthers)
     })
   }
 
-  /** For routes that are no sockets: an upgrade that another listener has sent here is answered as plain HTTP. */
-  readonly plain = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
-    const head = this.#heads.get(request.raw)
-    if (head === undefined) {
-      done()
-      return
-    }
-    reply.hijack()
-    reply.raw.detachSocket(request.raw.socket)
-    this.#answerPlainly(request.raw, request.raw.socket, head)
+  /** To its route, with the hooks of the app before it. */
+  #route(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    offerUpgrade(request, { socket, head })
+    const response = new ServerResponse(request)
+    response.shouldKeepAlive = false
+    response.assignSocket(socket as Socket)
+    endWithAnswer(socket)
+    this.#app.routing(request, response)
+  }
+
+  /** To the other listeners. Some do not do anything with a socket that is none of theirs. */
+  #leave(request: IncomingMessage, socket: Duplex, head: Buffer, tellOthers: () => void): void {
+    guardErrors(socket)
+    const before = marks(socket)
+    tellOthers()
+    // A @fastify/websocket may leave the connection open where a hook before its own has refused.
+    endWithAnswer(socket)
+    if (marks(socket) !== before) return
+    setTimeout(() => {
+      if (marks(socket) !== before) return
+      if (socket.readableEnded) socket.destroy()
+      else this.#answerPlainly(request, socket, head)
+    }, PATIENCE)
   }
 
   /** Gives the socket back to the server, which reads the request again, without what asked for the upgrade. */
   #answerPlainly(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // It may be that of the answer before.
+    ;(socket as Partial<Socket>).setTimeout?.(0)
     socket.unshift(Buffer.concat([plainHead(request), head]))
     this.#server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket)
+    unguardSocket(socket)
   }
 }
 
 /** How the app's own router reads a URL. */
 function routing({ initialConfig }: FastifyInstance) {
-  const { routerOptions, ...older } = initialConfig
-  const names = ['caseSensitive', 'ignoreTrailingSlash', 'ignoreDuplicateSlashes', 'maxParamLength'] as const
+  const { routerOptions, ...older } = initialConfig as Record<string, unknown> & {
+    routerOptions?: Record<string, unknown>
+  }
+  const names = [
+    'caseSensitive',
+    'ignoreTrailingSlash',
+    'ignoreDuplicateSlashes',
+    'maxParamLength',
+    'useSemicolonDelimiter',
+  ] as const
   return Object.fromEntries(names.map((name) => [name, routerOptions?.[name] ?? older[name]]))
 }
 
@@ -102,34 +123,45 @@ function asksForWebSocket({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
 }
 
+/** What shows that somebody has done something with a socket. */
+function marks(socket: Duplex): string {
+  const listeners = socket.eventNames().reduce((sum, name) => sum + socket.listenerCount(name), 0)
+  const { destroyed, writableEnded, readableFlowing } = socket
+  return [listeners, destroyed, writableEnded, readableFlowing, (socket as Socket).bytesWritten].join()
+}
+
 /**
  * Node hands an upgrade over as soon as it has read it: in a pipeline earlier requests may still be unanswered, and
- * their answers come first (RFC 9112 section 9.3.2).
+ * their answers come first (RFC 9112 section 9.3.2). Node no longer looks after them: until they are there, we do.
  */
 function whenAnswered(socket: Duplex, then: () => void): void {
-  const response = responseOn(socket)
-  if (response === undefined) {
+  if (responseOn(socket) === undefined) {
     then()
     return
   }
-  // Nobody else listens: Node has given the socket away.
-  const destroy = () => socket.destroy()
-  socket.on('error', destroy)
-  // Node's own listener came before this one, and has given the socket to the next answer.
-  response.once('finish', () => {
-    socket.off('error', destroy)
-    if (socket.writable) whenAnswered(socket, then)
-  })
+  stopResuming(socket)
+  const onDrain = () => tellDrained(socket)
+  const onClose = () => responseOn(socket)?.req.destroy()
+  socket.on('drain', onDrain).on('close', onClose)
+  const next = () => {
+    const response = responseOn(socket)
+    if (response !== undefined) {
+      // Node's own listener came before this one, and has given the socket to the next answer.
+      response.once('finish', next)
+      return
+    }
+    socket.off('drain', onDrain).off('close', onClose)
+    if (socket.writable) then()
+  }
+  next()
 }
 
-/**
- * One that has been taken for an upgrade, and gets a plain answer instead, ends with it. Nobody else sees to that where
- * a hook of the app refuses before that of @fastify/websocket, nor where Fastify itself does, since it closes.
- */
+/** A connection that was given away, and gets a plain answer all the same, ends with it: nobody would read on. */
 function endWithAnswer(socket: Duplex): void {
-  responseOn(socket)?.once('finish', () => (socket as Socket).destroySoon())
+  responseOn(socket)?.once('finish', () => socket.end(() => socket.destroy()))
 }
 
+/** The head of a request as it came, without what asked for the upgrade. */
 function plainHead({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
   const lines = [`${method} ${url} HTTP/${httpVersion}`]
   for (let i = 0; i < rawHeaders.length; i += 2) {

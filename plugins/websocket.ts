@@ -1,18 +1,23 @@
-import { EventEmitter } from 'node:events'
-import type { IncomingMessage } from 'node:http'
-import fastifyWebsocket, { type WebsocketPluginOptions } from '@fastify/websocket'
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import type { WebSocket } from 'ws'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { HTTPMethod } from 'find-my-way'
+import { type WebSocket, WebSocketServer } from 'ws'
 import { maxFrame } from '../wire/frame-limit.ts'
 import { handleProtocols } from '../wire/handshake.ts'
-import { responseOn } from '../wire/internals.ts'
+import { takeUpgrade, unguardSocket } from '../wire/upgraded.ts'
 import { UpgradeDesk } from './upgrade.ts'
+
+/** Options of @fastify/websocket. */
+export interface WebsocketOptions {
+  options: { handleProtocols: typeof handleProtocols; maxPayload: number; perMessageDeflate: false }
+  errorHandler(error: Error, socket: WebSocket, request: FastifyRequest): void
+  preClose(done: () => void): void
+}
 
 /**
  * What @fastify/websocket is to be registered with where an app registers it by itself.
  * @param payloadLimit the plugin's option of that name, in bytes. @default 65536
  */
-export function websocketOptions(payloadLimit: number = 64 * 1024): WebsocketPluginOptions {
+export function websocketOptions(payloadLimit: number = 64 * 1024): WebsocketOptions {
   return {
     options: { handleProtocols, maxPayload: maxFrame(payloadLimit), perMessageDeflate: false },
     // ws closes with the code that the fault calls for, 1002, 1007 or 1009; the plugin's own handler would cut it off.
@@ -26,50 +31,69 @@ export function websocketOptions(payloadLimit: number = 64 * 1024): WebsocketPlu
   }
 }
 
-/**
- * A socket of ours keeps nothing of its request: the response to the upgrade, and what @fastify/websocket listens with,
- * would stay in memory as long as it does.
- */
-function letGo(ws: WebSocket, { socket }: IncomingMessage, onError: (error: Error) => void): void {
-  ws.removeAllListeners('error')
-  ws.on('error', onError)
-  // There is none in a test by injection.
-  if (socket) responseOn(socket)?.detachSocket(socket)
-}
-
 function logFailure(err: Error, log: FastifyBaseLogger): void {
   log.debug({ err }, 'a WebSocket failed')
 }
 
+/** Begins what a socket is there for. */
+export type Opened = (socket: WebSocket, request: FastifyRequest) => void
+
+/** The handlers of a route whose requests become WebSockets. */
+export interface SocketHandlers {
+  handler(request: FastifyRequest, reply: FastifyReply): void
+  /** What the app's own @fastify/websocket calls, in a test by injection. */
+  wsHandler: Opened
+}
+
+/** Makes the handlers of the sockets of one registration. */
+export type SocketMaker = (opened: Opened) => SocketHandlers
+
 /**
- * Sets the sockets of one registration up: with @fastify/websocket in this scope alone, behind the desk that takes
- * the upgrades, or with the one that the user has registered.
+ * Sets the sockets of one registration up, with a server of ws, or that of the app's own @fastify/websocket. Its hooks
+ * and its listener have no part in it: they know requests of their own copy alone.
  */
-export async function setUpSockets(app: FastifyInstance, payloadLimit: number): Promise<void> {
+export function setUpSockets(app: FastifyInstance, payloadLimit: number): SocketMaker {
   const desk = UpgradeDesk.of(app)
-  const own = !app.hasDecorator('websocketServer')
-  const upgrades = own ? new EventEmitter() : undefined
-  if (upgrades !== undefined) {
-    const { options, ...others } = websocketOptions(payloadLimit)
-    // It only listens on what it takes for a server.
-    const server = upgrades as NonNullable<typeof options>['server']
-    await app.register(fastifyWebsocket, { ...others, options: { ...options, server } })
-    const onError = (error: Error) => logFailure(error, app.log)
-    app.websocketServer.on('connection', (ws, request) => process.nextTick(letGo, ws, request, onError))
-  } else if (app.websocketServer.options.handleProtocols !== handleProtocols) {
+  const { options } = websocketOptions(payloadLimit)
+  const theirs = app.hasDecorator('websocketServer')
+    ? app.getDecorator<WebSocketServer>('websocketServer')
+    : undefined
+  if (theirs !== undefined && theirs.options.handleProtocols !== handleProtocols) {
     app.log.warn(
       '@fastify/websocket is registered without the websocketOptions of fastify-tidings: see its README',
     )
   }
-  app.addHook('onRoute', ({ url, wsHandler }) => {
-    if (wsHandler !== undefined) desk.add(url, upgrades)
+  const server: WebSocketServer = theirs
+    ? // The same server, but for the subprotocol that it selects on our routes.
+      Object.create(theirs, { options: { value: { ...theirs.options, handleProtocols } } })
+    : new WebSocketServer({ ...options, noServer: true, clientTracking: false })
+  app.addHook('onRoute', (route) => {
+    if (isSocket(route)) desk.add('GET', route.url, 'socket')
   })
+  const onError = (error: Error) => logFailure(error, app.log)
+
+  return (opened) => ({
+    handler(request, reply) {
+      const { socket, head } = takeUpgrade(reply)
+      server.handleUpgrade(request.raw, socket, head, (ws) => {
+        unguardSocket(socket)
+        ws.on('error', onError)
+        theirs?.emit('connection', ws, request.raw)
+        opened(ws, request)
+      })
+    },
+    wsHandler: opened,
+  })
+}
+
+function isSocket(route: object): boolean {
+  return 'wsHandler' in route
 }
 
 /** Has the routes of this scope that are no sockets answer upgrades as if they had not been asked for. */
 export function answerUpgradesPlainly(app: FastifyInstance): void {
   const desk = UpgradeDesk.of(app)
   app.addHook('onRoute', (route) => {
-    if (route.wsHandler === undefined) route.onRequest = [desk.plain, ...[route.onRequest ?? []].flat()]
+    if (!isSocket(route)) desk.add(route.method as HTTPMethod | HTTPMethod[], route.url, 'plain')
   })
 }

@@ -5,6 +5,7 @@ import { type Query, queryOf } from './query.ts'
 import { retryAfter } from './retry.ts'
 import { compilers } from './schemas.ts'
 import type { Service } from './service.ts'
+import { upgradeOf } from './upgraded.ts'
 
 /** Sixteen bytes in base64 (RFC 6455 section 4.1). */
 const KEY = /^[A-Za-z0-9+/]{22}==$/
@@ -15,7 +16,7 @@ const KEY = /^[A-Za-z0-9+/]{22}==$/
  * @see RFC 6455 section 4.2
  */
 export function checkHandshake(request: FastifyRequest, reply: FastifyReply): void {
-  if (!request.ws) {
+  if (upgradeOf(request.raw) === undefined) {
     // RFC 9110 sections 7.8 and 15.5.22; who asks for the connection's end gets it (RFC 9112 section 9.6)
     const last = /\bclose\b/i.test(request.headers.connection ?? '')
     reply.header('upgrade', 'websocket').header('connection', last ? 'upgrade, close' : 'upgrade')
@@ -45,13 +46,7 @@ export function socketRoute(
   parse?: (query: Query) => Ask,
 ): Pick<
   RouteOptions,
-  | 'method'
-  | 'exposeHeadRoute'
-  | 'validatorCompiler'
-  | 'serializerCompiler'
-  | 'onRequest'
-  | 'preHandler'
-  | 'handler'
+  'method' | 'exposeHeadRoute' | 'validatorCompiler' | 'serializerCompiler' | 'onRequest' | 'preHandler'
 > {
   return {
     method: 'GET',
@@ -80,10 +75,6 @@ export function socketRoute(
         done()
       },
     ],
-    /* c8 ignore next 3 -- Fastify wants one; a request that does not ask for an upgrade has got its 426 */
-    handler(_request, reply) {
-      reply.send(new ERR_UPGRADE())
-    },
   }
 }
 

@@ -2,6 +2,7 @@ import { executionAsyncResource } from 'node:async_hooks'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex, Writable } from 'node:stream'
+import type { FastifyInstance } from 'fastify'
 import type { WebSocket } from 'ws'
 
 /*
@@ -124,6 +125,37 @@ export function receivedBytes(stream: Writable): number | undefined {
 /** The response that is being written to a connection: the first of a pipeline. */
 export function responseOn(socket: Duplex): ServerResponse | undefined {
   return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
+}
+
+/**
+ * Node pauses a connection whose answers queue up, and resumes it when they have drained: also one that it has given
+ * away in between, whose bytes nobody would hear then.
+ */
+export function stopResuming(socket: Duplex): void {
+  const paused = socket as { _paused?: boolean }
+  if (paused._paused) paused._paused = false
+}
+
+/** Has a connection that Node has given away tell its response of its 'drain', as Node does with its own. */
+export function tellDrained(socket: Duplex): void {
+  const response = responseOn(socket) as
+    | (ServerResponse & { _onPendingData?: (more: number) => void })
+    | undefined
+  response?._onPendingData?.(0)
+}
+
+type Rewriter = (this: FastifyInstance, request: IncomingMessage) => string
+
+/** The URL by which an app's router knows a request: `rewriteUrl` may change it. */
+export function rewriterOf(app: FastifyInstance): (request: IncomingMessage) => string {
+  // A scope inherits from its app, which alone has them.
+  for (let at: object = app; at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+    const key = Object.getOwnPropertySymbols(at).find(({ description }) => description === 'fastify.options')
+    const options = key && (at as Record<symbol, { rewriteUrl?: Rewriter }>)[key]
+    const rewrite = options?.rewriteUrl
+    if (rewrite !== undefined) return (request) => rewrite.call(at as FastifyInstance, request)
+  }
+  return ({ url }) => url!
 }
 
 /**

@@ -1,6 +1,7 @@
 import { request } from 'node:http'
 import t from 'tap'
 import { live, openRaw, openSocket, openStream, post, until } from '../helper.ts'
+import { handshake } from '../raw-socket.ts'
 import { laneId, openTap, start } from './helper.ts'
 
 t.test('every transport works through a lane, and its bytes are told as they are', async (t) => {
@@ -274,4 +275,22 @@ t.test('an app that is not there any more is an end of the connection', async (t
   socket.write(`GET /lane/${id}/poll HTTP/1.1\r\nHost: localhost\r\n\r\n`)
   t.equal(await until('never'), '')
   await new Promise((resolve) => request(url).once('error', resolve).end())
+})
+
+t.test('an upgrade to a lane passes the checks of the app first', async (t) => {
+  const { url, port } = await start(t)
+  const id = laneId()
+  const tap = await openTap(t, url, id)
+  const own = { host: `localhost:${port}` }
+  for (const [headers, status] of [
+    [{ host: 'foe.example' }, 421],
+    [{ ...own, origin: 'https://foe.example' }, 403],
+    [own, 101],
+  ] as const) {
+    const raw = await openRaw(t, port)
+    raw.socket.write(handshake(`/lane/${id}/ws`, headers))
+    t.match(await raw.until('\r\n\r\n'), new RegExp(`^HTTP/1\\.1 ${status} `), JSON.stringify(headers))
+    raw.socket.destroy()
+  }
+  t.equal((await tap.piece({ kind: 'upgrade', direction: 'up' })).connection, 1, 'and is not sent on before')
 })
