@@ -12,6 +12,7 @@ import { stats } from './routes/stats.ts'
 import { ws } from './routes/ws.ts'
 import { commonHeaders } from './wire/answer.ts'
 import { Guard } from './wire/guard.ts'
+import { Clients } from './wire/limits.ts'
 import { Meter } from './wire/meter.ts'
 import { settle, type TidingsOptions } from './wire/options.ts'
 import { Readers } from './wire/readers.ts'
@@ -27,7 +28,7 @@ export type { Payload } from './bus/payload.ts'
 export type { SubscribeOptions } from './bus/subscribe.ts'
 export type { Tidings } from './plugins/bus.ts'
 export { websocketOptions } from './plugins/websocket.ts'
-export type { Authorize, Question, TidingsOptions, Transport } from './wire/options.ts'
+export type { Authorize, Limits, Permission, Question, TidingsOptions, Transport } from './wire/options.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -43,12 +44,12 @@ declare module 'fastify' {
  */
 async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<void> {
   const settings = settle(options)
-  const { bus, transports } = settings
+  const { bus, transports, limits } = settings
   const service: Service = {
     bus,
     settings,
-    guard: new Guard(settings.authorize),
-    readers: new Readers(settings.maxReaders),
+    guard: new Guard(settings.authorize, limits.publish),
+    readers: new Readers(settings.maxReaders, new Clients(limits.readersPerClient, limits.client)),
     heartbeat: { sse: new Wheel(settings.heartbeat.sse), ws: new Wheel(settings.heartbeat.ws) },
     meter: settings.stats ? new Meter() : undefined,
   }

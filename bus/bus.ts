@@ -25,10 +25,12 @@ export interface Bus {
   /**
    * @param channel a valid name
    * @param key an idempotency key of this channel, 1 to 128 characters
+   * @param publisher whose key it is, 1 to 256 characters: keys of different publishers never meet, nor do they meet
+   * those of nobody
    * @throws TIDINGS_ERR_CLOSED, TIDINGS_ERR_TOO_LARGE where the log could not hold it,
    * TIDINGS_ERR_KEY_REUSED, TIDINGS_ERR_KEYS_FULL
    */
-  publish(channel: string, payload: Payload, key?: string): Promise<Accepted>
+  publish(channel: string, payload: Payload, key?: string, publisher?: string): Promise<Accepted>
   /** Publishes are refused from then on. Closing twice is harmless. */
   close(): Promise<void>
 }

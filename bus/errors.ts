@@ -29,6 +29,11 @@ export const ERR_KEY = createError<[]>(
   "'Idempotency-Key' (in a frame: 'key') must be a string of 1 to 128 characters",
   400,
 )
+export const ERR_PUBLISHER = createError<[]>(
+  'TIDINGS_ERR_PUBLISHER',
+  "'publisher' must be a string of 1 to 256 characters",
+  400,
+)
 export const ERR_KEY_REUSED = createError<[]>(
   'TIDINGS_ERR_KEY_REUSED',
   "'Idempotency-Key' (in a frame: 'key') was used for another payload in this channel: take a new key",
@@ -87,6 +92,21 @@ export const ERR_READERS = createError<[]>(
   'TIDINGS_ERR_READERS',
   'Too many readers are held open: try again later',
   503,
+)
+export const ERR_CLIENT_READERS = createError<[]>(
+  'TIDINGS_ERR_CLIENT_READERS',
+  'This client holds too many readers open: end one, or try again later',
+  429,
+)
+export const ERR_FRAMES = createError<[]>(
+  'TIDINGS_ERR_FRAMES',
+  'This client sends too many frames a second: send fewer',
+  429,
+)
+export const ERR_PUBLISHES = createError<[]>(
+  'TIDINGS_ERR_PUBLISHES',
+  'This client publishes too often: try again later',
+  429,
 )
 export const ERR_HOST = createError<[string]>(
   'TIDINGS_ERR_HOST',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { ERR_KEY, ERR_KEY_REUSED, ERR_KEYS_FULL } from './errors.ts'
+import { ERR_KEY, ERR_KEY_REUSED, ERR_KEYS_FULL, ERR_PUBLISHER } from './errors.ts'
 import type { Payload } from './payload.ts'
 import { detach, heapBytes } from './text.ts'
 
@@ -14,6 +14,9 @@ const FORGOTTEN_AT_ONCE = 1000
 
 /** Milliseconds that a timer can hold. */
 const MAX_DELAY = 0x7fff_ffff
+
+/** The longest name of a publisher, in characters. */
+const MAX_PUBLISHER = 256
 
 /** The first answer to a key. */
 export interface Remembered {
@@ -30,6 +33,25 @@ interface Known extends Remembered {
 export function checkKey(key: unknown): string {
   if (typeof key === 'string' && key.length > 0 && key.length <= MAX_KEY) return key
   throw new ERR_KEY()
+}
+
+/** Whether it can be the name of a publisher. */
+export function isPublisher(name: unknown): name is string {
+  return typeof name === 'string' && name.length > 0 && name.length <= MAX_PUBLISHER
+}
+
+/** @throws TIDINGS_ERR_PUBLISHER */
+export function checkPublisher(name: unknown): string {
+  if (isPublisher(name)) return name
+  throw new ERR_PUBLISHER()
+}
+
+/**
+ * The name under which a key of a channel is remembered, by any bus: those of different publishers never meet, nor do
+ * they meet those of nobody. A channel's name holds no space, and a publisher's comes with its length.
+ */
+export function keyName(channel: string, key: string, publisher?: string): string {
+  return publisher === undefined ? `${channel} :${key}` : `${channel} ${publisher.length}:${publisher}${key}`
 }
 
 /**
@@ -69,17 +91,17 @@ export class Keys {
   }
 
   /** Bytes that this key would take. */
-  weightOf(channel: string, key: string): number {
-    return weightOf(nameOf(channel, key))
+  weightOf(name: string): number {
+    return weightOf(name)
   }
 
   /**
    * What the key's first use was answered, or undefined where this is its first use.
+   * @param name see `keyName`
    * @throws TIDINGS_ERR_KEY_REUSED for another payload, TIDINGS_ERR_KEYS_FULL where no more can be remembered
    */
-  find(channel: string, key: string, payload: Payload): Remembered | undefined {
+  find(name: string, payload: Payload): Remembered | undefined {
     this.#forget()
-    const name = nameOf(channel, key)
     const known = this.#known.get(name)
     if (known === undefined || this.#over(known)) {
       if (this.#known.size >= this.#most || this.#bytes + weightOf(name) > this.#mostBytes) {
@@ -92,8 +114,8 @@ export class Keys {
   }
 
   /** To be called where `find` has found nothing. */
-  remember(channel: string, key: string, payload: Payload, { seq, time }: Remembered): void {
-    const name = detach(nameOf(channel, key))
+  remember(given: string, payload: Payload, { seq, time }: Remembered): void {
+    const name = detach(given)
     this.#drop(name)
     this.#known.set(name, { seq, time, digest: digestOf(payload), at: performance.now() })
     this.#count(weightOf(name))
@@ -139,11 +161,6 @@ export class Keys {
     clearTimeout(this.#timer)
     this.#timer = undefined
   }
-}
-
-/** A channel's name holds no space. */
-function nameOf(channel: string, key: string): string {
-  return `${channel} ${key}`
 }
 
 function weightOf(name: string): number {

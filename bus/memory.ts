@@ -1,7 +1,7 @@
 import type { Accepted, Bus } from './bus.ts'
 import { checkKnown, checkNumber } from './check.ts'
 import { ERR_CLOSED, ERR_TOO_LARGE } from './errors.ts'
-import { Keys } from './keys.ts'
+import { Keys, keyName } from './keys.ts'
 import { Log, type Retention } from './log.ts'
 import type { Payload } from './payload.ts'
 
@@ -67,18 +67,19 @@ class MemoryBus implements Bus {
     this.#bytes = bytes
   }
 
-  async publish(channel: string, payload: Payload, key?: string): Promise<Accepted> {
+  async publish(channel: string, payload: Payload, key?: string, publisher?: string): Promise<Accepted> {
     if (this.#closed) throw new ERR_CLOSED()
     const { log } = this
     const keys = this.#keys
     // One that the log's bound can't hold would be gone before anybody read it; keys stay until their time is over.
-    const weight = log.weightOf(channel, payload) + (key === undefined ? 0 : keys.weightOf(channel, key))
+    const name = key === undefined ? undefined : keyName(channel, key, publisher)
+    const weight = log.weightOf(channel, payload) + (name === undefined ? 0 : keys.weightOf(name))
     if (weight > this.#bytes - keys.bytes) throw new ERR_TOO_LARGE(weight, this.#bytes - keys.bytes)
-    if (key === undefined) return { ...placeOf(log.append(channel, payload)), repeated: false }
-    const known = keys.find(channel, key, payload)
+    if (name === undefined) return { ...placeOf(log.append(channel, payload)), repeated: false }
+    const known = keys.find(name, payload)
     if (known !== undefined) return { ...placeOf(known), repeated: true }
     const entry = log.append(channel, payload)
-    keys.remember(channel, key, payload, entry)
+    keys.remember(name, payload, entry)
     return { ...placeOf(entry), repeated: false }
   }
 

@@ -16,8 +16,8 @@ export class RestartableBus implements Bus {
     return this.#bus.log
   }
 
-  publish(channel: string, payload: Payload, key?: string): Promise<Accepted> {
-    return this.#bus.publish(channel, payload, key)
+  publish(channel: string, payload: Payload, key?: string, publisher?: string): Promise<Accepted> {
+    return this.#bus.publish(channel, payload, key, publisher)
   }
 
   /** An empty log of a new epoch. Who still reads the old one hears nothing more: end them. */

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Bus } from '../bus/bus.ts'
 import { checkChannel } from '../bus/channel.ts'
 import { ERR_OPTION } from '../bus/errors.ts'
-import { checkKey } from '../bus/keys.ts'
+import { checkKey, checkPublisher } from '../bus/keys.ts'
 import type { Message } from '../bus/message.ts'
 import { payloadOf } from '../bus/payload.ts'
 import { type SubscribeOptions, subscribe } from '../bus/subscribe.ts'
@@ -22,14 +22,20 @@ export class Tidings {
   /**
    * Publishes to a channel: a string as text, a Uint8Array as bytes, anything else as JSON.
    * @param key an idempotency key: the same key with the same data publishes once, and gets the first answer
+   * @param publisher whose key it is, 1 to 256 characters: keys of different publishers never meet
    * @returns the accepted message
    * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_DATA, TIDINGS_ERR_KEY, TIDINGS_ERR_KEY_REUSED, TIDINGS_ERR_KEYS_FULL,
-   * TIDINGS_ERR_TOO_LARGE, TIDINGS_ERR_CLOSED
+   * TIDINGS_ERR_PUBLISHER, TIDINGS_ERR_TOO_LARGE, TIDINGS_ERR_CLOSED
    */
-  async publish<T>(channel: string, data: T, { key }: { key?: string } = {}): Promise<Message<T>> {
+  async publish<T>(
+    channel: string,
+    data: T,
+    { key, publisher }: { key?: string; publisher?: string } = {},
+  ): Promise<Message<T>> {
     checkChannel(channel)
     if (key !== undefined) checkKey(key)
-    const { seq, time } = await this.bus.publish(channel, payloadOf(data), key)
+    if (publisher !== undefined) checkPublisher(publisher)
+    const { seq, time } = await this.bus.publish(channel, payloadOf(data), key, publisher)
     return { cursor: this.bus.log.cursor(seq), channel, time, data }
   }
 

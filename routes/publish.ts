@@ -37,7 +37,12 @@ export function publish(app: FastifyInstance, { bus, settings, guard }: Service)
         (request.body as Buffer) ?? Buffer.alloc(0),
       )
       checkSize(payload, settings.payloadLimit)
-      const { seq, time, repeated } = await bus.publish(channel, payload, key as string | undefined)
+      const { seq, time, repeated } = await bus.publish(
+        channel,
+        payload,
+        key as string | undefined,
+        guard.grantOf(request).publisher,
+      )
       reply
         .code(repeated ? 200 : 201)
         .type('application/json; charset=utf-8')

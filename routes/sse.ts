@@ -32,7 +32,7 @@ export function sse(app: FastifyInstance, service: Service): void {
     handler(request, reply) {
       const ask = parseStreamAsk(queryOf(request), request.headers['last-event-id'])
       reply.headers(HEAD)
-      if (readers.full) {
+      if (readers.refusal(request) !== undefined) {
         // A native EventSource never comes back from a 503.
         reply.header('tidings-refused', 'limit').serializer(asIs).send(`retry: ${retryRefused()}\n`)
         return

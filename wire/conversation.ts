@@ -13,11 +13,14 @@ import { detach } from '../bus/text.ts'
 import { checkSize } from './body.ts'
 import { type ClientFrame, parseFrame, parseMembers } from './client-frame.ts'
 import { maxFrame } from './frame-limit.ts'
-import type { Asker } from './guard.ts'
+import { type Asker, isRefusal, statusOf } from './guard.ts'
 import { logFrame } from './log-frame.ts'
 import { FrameQueue, type Incoming } from './queue.ts'
 import type { Service } from './service.ts'
 import type { SocketStream } from './socket.ts'
+
+/** Characters of a close's reason: 123 bytes (RFC 6455 section 5.5), whatever they are. */
+const MOST_REASON = 41
 
 /** What a client says on a WebSocket: its frames, in their order, each after the one before has settled. */
 export class Conversation {
@@ -114,8 +117,7 @@ export class Conversation {
   }
 
   #fail(error: unknown, ref: string | undefined): void {
-    const { code, message } = this.#known(error)
-    this.#stream.answer('error', ref, `,"code":"${code}","message":${JSON.stringify(message)}`)
+    this.#stream.refuse(this.#known(error), ref)
   }
 
   async #obey(frame: ClientFrame, ref: string | undefined): Promise<void> {
@@ -131,7 +133,7 @@ export class Conversation {
         if (stream.channels.includes(channel)) throw new ERR_SUBSCRIBED(channel)
         if (stream.channels.length === MAX_CHANNELS)
           throw new ERR_CHANNEL(`: ${MAX_CHANNELS} at most can be read at once`)
-        const permit = await this.#may({
+        const { permit } = await this.#may({
           action: 'subscribe',
           channels: [channel],
         })
@@ -162,8 +164,9 @@ export class Conversation {
       this.#note(binary ? data : data.toString())
       await this.#publish(channel, payload)
     } catch (error) {
-      const { statusCode, message } = this.#known(error)
-      this.#refuse(statusCode === 413 ? 1009 : statusCode === 403 ? 1008 : 1011, message)
+      const known = this.#known(error)
+      const status = statusOf(known)
+      this.#refuse(status === 413 ? 1009 : isRefusal(known) ? 1008 : 1011, known.message)
     }
   }
 
@@ -171,13 +174,18 @@ export class Conversation {
   #refuse(code: number, reason: string): void {
     this.#refused = true
     this.#waiting.clear()
-    this.#stream.close(code, reason)
+    // What an error of the user's says may be longer than a close can carry.
+    this.#stream.close(code, reason.length > MOST_REASON ? '' : reason)
   }
 
-  /** An error of ours. A fault of the server's, as a bus may have one, is logged; the client is told no more of it. */
+  /**
+   * An error of ours, or one that says that the client is at fault. A fault of the server's, as a bus or `authorize` may
+   * have one, is logged; the client is told no more of it.
+   */
   #known(error: unknown): FastifyError {
-    if (error instanceof Error && 'code' in error && String(error.code).startsWith('TIDINGS_')) {
-      return error as FastifyError
+    if (error instanceof Error && !(error instanceof ERR_INTERNAL)) {
+      if (isRefusal(error) || String((error as FastifyError).code).startsWith('TIDINGS_'))
+        return error as FastifyError
     }
     this.#log.error({ err: error }, 'a frame could not be handled')
     return new ERR_INTERNAL()
@@ -191,8 +199,8 @@ export class Conversation {
     const { bus, settings } = this.#service
     if (!settings.publish) throw new ERR_NO_PUBLISH()
     checkSize(payload, settings.payloadLimit)
-    await this.#may({ action: 'publish', channels: [channel] })
-    const { seq } = await bus.publish(channel, payload, key)
+    const { publisher } = await this.#may({ action: 'publish', channels: [channel] })
+    const { seq } = await bus.publish(channel, payload, key, publisher)
     return bus.log.cursor(seq)
   }
 }

@@ -64,7 +64,7 @@ export class EventStream extends Outlet implements Sink, Held, Spoke {
     else this.#form = ask.raw ? rawEvents : events
     this.#reader = new Reader(log, ask.channels, start, this)
     response.on('close', () => this.#release())
-    readers.hold(this, guard.permitOf(request))
+    readers.hold(this, request, guard.grantOf(request).permit)
     heartbeat.sse.add(this)
     this.#reader.resume()
   }

@@ -1,45 +1,82 @@
 import type { FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
-import { ERR_FORBIDDEN } from '../bus/errors.ts'
-import type { Authorize, Question } from './options.ts'
+import { ERR_FORBIDDEN, ERR_INTERNAL, ERR_PUBLISHES } from '../bus/errors.ts'
+import { isPublisher } from '../bus/keys.ts'
+import type { Authorize, Limits, Permission, Question } from './options.ts'
+import type { Permit } from './permits.ts'
+import { retryAfter } from './retry.ts'
 
-const allow = async () => undefined
+/** What a client was permitted. */
+export interface Grant {
+  /** How long it lasts; undefined where it does not run out. */
+  readonly permit?: Permit | undefined
+  /** Whose idempotency keys it uses. */
+  readonly publisher?: string | undefined
+}
 
-/** Asks for one client. @returns a signal that aborts when the permission runs out, or undefined where it does not */
-export type Asker = (question: Question) => Promise<AbortSignal | undefined>
+const ALWAYS: Grant = {}
+const allow = async () => ALWAYS
+
+/** Asks for one client. @throws TIDINGS_ERR_FORBIDDEN, TIDINGS_ERR_PUBLISHES, and what `authorize` throws */
+export type Asker = (question: Question) => Promise<Grant>
 
 /** Asks `authorize`, where there is one, and keeps what it said of a request for the handler behind. */
 export class Guard {
   readonly #authorize: Authorize | undefined
-  readonly #permits = new WeakMap<FastifyRequest, AbortSignal>()
+  readonly #mayPublish: Limits['publish']
+  readonly #grants = new WeakMap<FastifyRequest, Grant>()
+  /** Whether it was said that `authorize` returned what means nothing: once is enough. */
+  #hinted = false
 
-  constructor(authorize: Authorize | undefined) {
+  /** @param mayPublish counts publishes, over HTTP and in frames */
+  constructor(authorize: Authorize | undefined, mayPublish?: Limits['publish']) {
     this.#authorize = authorize
+    this.#mayPublish = mayPublish
   }
 
-  /**
-   * @returns a signal that aborts when the permission runs out, or undefined where it does not
-   * @throws TIDINGS_ERR_FORBIDDEN
-   */
-  async #ask(
-    authorize: Authorize,
+  get #idle(): boolean {
+    return this.#authorize === undefined && this.#mayPublish === undefined
+  }
+
+  async #ask(request: FastifyRequest, question: Question): Promise<Grant> {
+    if (question.action === 'publish' && (await this.#call(this.#mayPublish, request, question)) === false) {
+      throw Object.assign(new ERR_PUBLISHES(), { headers: { 'retry-after': `${retryAfter()}` } })
+    }
+    if (this.#authorize === undefined) return ALWAYS
+    const verdict = await this.#call(this.#authorize, request, question)
+    const grant = grantOf(verdict)
+    if (grant === undefined) this.#hint(request, verdict, question)
+    else if (grant !== false) return grant
+    throw new ERR_FORBIDDEN()
+  }
+
+  /** @throws as it stands what has a status of 4xx, or none: the app answers it; ours for anything else */
+  async #call<T>(
+    ask: ((request: FastifyRequest, question: Question) => T) | undefined,
     request: FastifyRequest,
     question: Question,
-  ): Promise<AbortSignal | undefined> {
-    let verdict: unknown
+  ): Promise<Awaited<T> | undefined> {
     try {
-      verdict = await authorize(request, question)
+      return await ask?.(request, question)
     } catch (error) {
-      request.log.info({ err: error }, 'authorize threw: not permitted')
+      if (error instanceof Error && (statusOf(error) === undefined || isRefusal(error))) throw error
+      throw Object.assign(new ERR_INTERNAL(), { cause: error })
     }
-    if (verdict instanceof AbortSignal && !verdict.aborted) return verdict
-    if (verdict === true) return undefined
-    throw new ERR_FORBIDDEN()
+  }
+
+  #hint({ log }: FastifyRequest, verdict: unknown, { action }: Question): void {
+    if (this.#hinted) return
+    this.#hinted = true
+    log.warn(
+      { verdict: kindOf(verdict), action },
+      'authorize returned what is no answer, and nothing is permitted: it must return true, false, an AbortSignal, or ' +
+        'an object of { until, signal, publisher }: until a Date or milliseconds since 1970, publisher a string of ' +
+        '1 to 256 characters. This is said once',
+    )
   }
 
   /** Asks for a reader that stays. Where there is nobody to ask, its request is not kept for it. */
   asker(request: FastifyRequest): Asker {
-    const authorize = this.#authorize
-    return authorize === undefined ? allow : (question) => this.#ask(authorize, request, question)
+    return this.#idle ? allow : (question) => this.#ask(request, question)
   }
 
   /**
@@ -47,18 +84,61 @@ export class Guard {
    * @param question what this request is about; may throw what is wrong with it
    */
   hook(question: (request: FastifyRequest) => Question): preHandlerAsyncHookHandler[] {
-    const authorize = this.#authorize
-    if (authorize === undefined) return []
+    if (this.#idle) return []
     return [
       async (request) => {
-        const permit = await this.#ask(authorize, request, question(request))
-        if (permit !== undefined) this.#permits.set(request, permit)
+        const grant = await this.#ask(request, question(request))
+        if (grant !== ALWAYS) this.#grants.set(request, grant)
       },
     ]
   }
 
   /** What the hook was told of this request. */
-  permitOf(request: FastifyRequest): AbortSignal | undefined {
-    return this.#permits.get(request)
+  grantOf(request: FastifyRequest): Grant {
+    return this.#grants.get(request) ?? ALWAYS
   }
+}
+
+/** @returns what a verdict permits; false where it refuses; undefined where it says nothing */
+function grantOf(verdict: unknown): Grant | false | undefined {
+  if (verdict === true) return ALWAYS
+  if (verdict === false) return false
+  if (verdict instanceof AbortSignal) return !verdict.aborted && { permit: { signal: verdict } }
+  if (typeof verdict !== 'object' || verdict === null) return undefined
+  const members = Object.entries(verdict)
+  // One that is there and undefined is a mistake: a session without an end, or nobody's.
+  if (
+    members.length === 0 ||
+    !members.every(([name, value]) => Object.hasOwn(VALID, name) && VALID[name]!(value))
+  ) {
+    return undefined
+  }
+  const { until: end, signal, publisher } = verdict as Permission
+  const until = end === undefined || end === Infinity ? undefined : Number(end)
+  if (signal?.aborted || (until !== undefined && until <= Date.now())) return false
+  return { permit: until === undefined && signal === undefined ? undefined : { until, signal }, publisher }
+}
+
+/** What it is, and nothing of what is in it. */
+function kindOf(verdict: unknown): string {
+  if (typeof verdict !== 'object' || verdict === null) return verdict === null ? 'null' : typeof verdict
+  return `an object of { ${Object.keys(verdict).join(', ').slice(0, 100)} }`
+}
+
+const VALID: Record<string, (value: unknown) => boolean> = {
+  until: (value) => (value instanceof Date || typeof value === 'number') && !Number.isNaN(Number(value)),
+  signal: (value) => value instanceof AbortSignal,
+  publisher: isPublisher,
+}
+
+/** The status that an error asks for. */
+export function statusOf(error: Error): unknown {
+  const { statusCode, status } = error as Error & { statusCode?: unknown; status?: unknown }
+  return statusCode ?? status
+}
+
+/** Whether an error says that the client is at fault. */
+export function isRefusal(error: Error): boolean {
+  const status = statusOf(error)
+  return typeof status === 'number' && status >= 400 && status < 500
 }

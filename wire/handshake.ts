@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
-import { ERR_READERS, ERR_UPGRADE, ERR_WS_KEY, ERR_WS_VERSION } from '../bus/errors.ts'
+import { ERR_UPGRADE, ERR_WS_KEY, ERR_WS_VERSION } from '../bus/errors.ts'
 import type { Ask } from './ask.ts'
 import { type Query, queryOf } from './query.ts'
 import { retryAfter } from './retry.ts'
@@ -67,10 +67,11 @@ export function socketRoute(
       ...(parse
         ? guard.hook((request) => ({ action: 'subscribe', channels: parse(queryOf(request)).channels }))
         : []),
-      (_request, reply, done) => {
-        if (readers.full) {
+      (request, reply, done) => {
+        const refusal = readers.refusal(request)
+        if (refusal !== undefined) {
           reply.header('retry-after', retryAfter())
-          throw new ERR_READERS()
+          throw refusal
         }
         done()
       },

@@ -1,4 +1,5 @@
-import { ERR_FORBIDDEN, ERR_READERS } from '../bus/errors.ts'
+import { AsyncResource } from 'node:async_hooks'
+import { ERR_FORBIDDEN } from '../bus/errors.ts'
 import { NOWHERE } from '../bus/roster.ts'
 import type { Member, View } from '../bus/view.ts'
 import type { Poll } from './poll.ts'
@@ -11,21 +12,23 @@ import type { Service } from './service.ts'
  * event loop as the read that found nothing.
  * @param asked the place asked from
  * @param wait milliseconds
- * @throws TIDINGS_ERR_READERS where no more can be held
+ * @throws TIDINGS_ERR_READERS, TIDINGS_ERR_CLIENT_READERS where no more can be held
  */
 export function holdPoll(service: Service, poll: Poll, asked: number, wait: number): void {
   if (wait === 0) {
     poll.nothing(asked)
     return
   }
-  if (service.readers.full) {
+  const refusal = service.readers.refusal(poll.request)
+  if (refusal !== undefined) {
     poll.reply.header('retry-after', retryAfter())
-    throw new ERR_READERS()
+    throw refusal
   }
   new HeldPoll(service, poll, asked, wait)
 }
 
-class HeldPoll implements Member, Held {
+/** It is answered later, from the turn of a publisher or of a timer: in the context of its own request. */
+class HeldPoll extends AsyncResource implements Member, Held {
   view: View | undefined
   indexInView = NOWHERE
   indexInReaders = NOWHERE
@@ -39,6 +42,7 @@ class HeldPoll implements Member, Held {
   readonly #gone = () => this.#release()
 
   constructor(service: Service, poll: Poll, asked: number, wait: number) {
+    super('TIDINGS_POLL')
     this.#service = service
     this.#poll = poll
     this.#asked = asked
@@ -48,11 +52,15 @@ class HeldPoll implements Member, Held {
     if (this.#socketTimeout > 0) socket.setTimeout(0)
     // Not the request's 'close', which comes as soon as the request has been read.
     poll.reply.raw.on('close', this.#gone)
-    service.readers.hold(this, service.guard.permitOf(poll.request))
+    service.readers.hold(this, poll.request, service.guard.grantOf(poll.request).permit)
     poll.view.join(this)
   }
 
   deliver(after: number): void {
+    this.runInAsyncScope(this.#deliver, this, after)
+  }
+
+  #deliver(after: number): void {
     this.#release()
     try {
       if (!this.#poll.answer(after)) this.#poll.nothing(this.#asked)

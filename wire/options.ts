@@ -14,16 +14,46 @@ export interface Question {
   channels: readonly string[]
 }
 
+/** Permitted, as long as all that is named holds. At least one member; one that is there is not undefined. */
+export interface Permission {
+  /** When the permission runs out: a Date, or milliseconds since 1970; Infinity: never. */
+  until?: Date | number
+  /** The permission runs out when it aborts. */
+  signal?: AbortSignal
+  /** Who publishes, 1 to 256 characters: idempotency keys of different publishers never meet. */
+  publisher?: string
+}
+
+/** What `authorize` says. */
+export type Verdict = boolean | AbortSignal | Permission
+
 /**
- * May this request do that? `true` permits. An AbortSignal permits until it aborts: it then ends the reader that was
- * let in (close code 1008; a held poll and the next one get 403). `false`, a throw, or an aborted signal: 403, or an
- * error frame on a socket. Asked for each request, and on a socket for each subscribe and publish frame, with the
- * request that opened it.
+ * May this request do that? `true` permits. An AbortSignal permits until it aborts, and so does a Permission: when it
+ * runs out, the reader that was let in ends (close code 1008; a held poll and the next one get 403). `false`, an
+ * aborted signal, an end that is past: 403. A throw with a `statusCode` of 4xx is answered as it is, with its
+ * `headers`; any other is a fault of the program, 500, and logged. On a socket they are error frames. Anything else is
+ * 403, and a hint in the log. Asked for each request, and on a socket for each subscribe and publish frame, with the
+ * request that opened it, in its async context.
  */
-export type Authorize = (
-  request: FastifyRequest,
-  question: Question,
-) => boolean | AbortSignal | Promise<boolean | AbortSignal>
+export type Authorize = (request: FastifyRequest, question: Question) => Verdict | Promise<Verdict>
+
+/** What one client may take, beside what all may take together. */
+export interface Limits {
+  /** Who a request comes from. @default its `ip`: behind a proxy set Fastify's `trustProxy` */
+  client?: (request: FastifyRequest) => string
+  /** Long polls, streams and sockets that one client holds open at once; past it 429. @default Infinity */
+  readersPerClient?: number
+  /**
+   * Frames that a client may send on one socket, so many at once and as many a second; past it an error frame, and the
+   * close code 1008. @default Infinity
+   */
+  framesPerSecond?: number
+  /**
+   * Counts a publish, over HTTP or in a frame, before `authorize` is asked; `request` is the one that opened the
+   * socket. `false`, or a promise of it, refuses: 429. A throw is treated as one of `authorize`. @default nothing is counted
+   */
+  publish?: (request: FastifyRequest, question: Question) => unknown
+}
 
 export interface TidingsOptions {
   /** Where the routes stand, as in any Fastify plugin. @default '' */
@@ -74,6 +104,8 @@ export interface TidingsOptions {
   page?: boolean
   /** Long polls, streams and sockets that are held open at once. @default 10000 */
   maxReaders?: number
+  /** What one client may take. @default no limit of its own */
+  limits?: Limits
   /** When a reader that does not keep up is ended. */
   slowConsumer?: {
     /** Unsent bytes. @default 1048576 */
@@ -106,6 +138,7 @@ export interface Settings {
   readonly echo: boolean
   readonly page: boolean
   readonly maxReaders: number
+  readonly limits: Required<Omit<Limits, 'publish'>> & Pick<Limits, 'publish'>
   readonly slowConsumer: { readonly bytes: number; readonly timeout: number }
   readonly decorator: string
   readonly logLevel: LogLevel | undefined
@@ -130,6 +163,7 @@ const KNOWN: readonly (keyof TidingsOptions)[] = [
   'echo',
   'page',
   'maxReaders',
+  'limits',
   'slowConsumer',
   'decorator',
   'logLevel',
@@ -190,6 +224,7 @@ export function settle(given: TidingsOptions): Settings {
     echo: checkFlag('echo', options.echo, false),
     page: checkFlag('page', options.page, false),
     maxReaders: checkNumber('maxReaders', maxReaders, { unit: 'readers' }),
+    limits: checkLimits(options.limits),
     slowConsumer: numbers('slowConsumer', options.slowConsumer, {
       bytes: [1024 * 1024, 1, 'bytes'],
       timeout: [30_000, 1, 'milliseconds', MAX_MS],
@@ -220,6 +255,24 @@ function numbers<K extends string>(
     })
   }
   return settled
+}
+
+function checkLimits(given: unknown): Settings['limits'] {
+  const known = checkKnown<Limits>('limits', given, [
+    'client',
+    'readersPerClient',
+    'framesPerSecond',
+    'publish',
+  ])
+  const { client = ({ ip }) => ip, readersPerClient = Infinity, framesPerSecond = Infinity, publish } = known
+  for (const [name, value] of Object.entries({ client, publish })) {
+    if (value !== undefined && typeof value !== 'function') {
+      throw new ERR_OPTION(`limits.${name}`, `must be a function; it is ${show(value)}`)
+    }
+  }
+  checkNumber('limits.readersPerClient', readersPerClient, { unit: 'readers', infinity: true })
+  checkNumber('limits.framesPerSecond', framesPerSecond, { least: 1, unit: 'frames', infinity: true })
+  return { client, readersPerClient, framesPerSecond, publish }
 }
 
 function checkFlag(name: string, value: unknown, byDefault: boolean): boolean {

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Writable } from 'node:stream'
 import { type Plain, plainHandle, takenBytes, writePast } from './internals.ts'
 
@@ -7,8 +8,11 @@ export interface Slow {
   readonly timeout: number
 }
 
-/** The way out to one client: it says when to wait, and watches for a client that takes nothing. */
-export abstract class Outlet {
+/**
+ * The way out to one client: it says when to wait, and watches for a client that takes nothing. What it is given comes
+ * from the turns of publishers; what runs code of the user's, as an end does, runs in the context of its own request.
+ */
+export abstract class Outlet extends AsyncResource {
   /**
    * What is written to past the stream; null where that can't be. Undefined while something of ours may wait in the
    * stream: when libuv has sent several writes at once, it tells of the first before the stream has sent what waits
@@ -24,6 +28,7 @@ export abstract class Outlet {
   #base = 0
 
   constructor(stream: Writable, slow: Slow) {
+    super('TIDINGS_OUTLET')
     this.stream = stream
     this.#slow = slow
   }
@@ -68,7 +73,7 @@ export abstract class Outlet {
       this.#timer = this.#arm(takenBytes(this.stream))
     } else if (this.stream.writableLength > this.#base + this.#slow.bytes) {
       this.#settle()
-      this.tooSlow()
+      this.runInAsyncScope(this.tooSlow, this)
     }
   }
 
@@ -76,7 +81,7 @@ export abstract class Outlet {
     return setTimeout(() => {
       const now = takenBytes(this.stream)
       this.#timer = undefined
-      if (now === taken) this.tooSlow()
+      if (now === taken) this.runInAsyncScope(this.tooSlow, this)
       else this.#timer = this.#arm(now)
     }, this.#slow.timeout).unref()
   }
@@ -95,7 +100,7 @@ export abstract class Outlet {
 
   /** What was written past the stream has failed. */
   failed(): void {
-    this.stream.destroy()
+    this.runInAsyncScope(() => this.stream.destroy())
   }
 
   /** Stops watching. The stream itself is the caller's. */

@@ -1,7 +1,9 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
+import { ERR_FRAMES } from '../bus/errors.ts'
 import { NOWHERE } from '../bus/roster.ts'
 import { receivedBytes, streamOf } from './internals.ts'
+import { Pace } from './limits.ts'
 import { Outlet } from './outlet.ts'
 import type { Held } from './readers.ts'
 import type { Service } from './service.ts'
@@ -23,6 +25,7 @@ export abstract class Peer extends Outlet implements Held, Spoke {
   protected readonly service: Service
   protected readonly ws: WebSocket
   #open = true
+  readonly #pace: Pace | undefined
   /** Bytes that had come in at the last ping, and the pings since then that nothing has followed. */
   #heard: number | undefined = 0
   #silent = 0
@@ -30,28 +33,46 @@ export abstract class Peer extends Outlet implements Held, Spoke {
   constructor(service: Service, request: FastifyRequest, ws: WebSocket) {
     super(streamOf(request.raw, ws), service.settings.slowConsumer)
     this.service = service
+    const { framesPerSecond } = service.settings.limits
+    if (framesPerSecond !== Infinity) this.#pace = new Pace(framesPerSecond)
     this.ws = ws
     const owned = ws as Owned
     owned[PEER] = this
     owned.emit = emit
-    service.readers.hold(this, service.guard.permitOf(request))
+    service.readers.hold(this, request, service.guard.grantOf(request).permit)
     service.heartbeat.ws.add(this)
   }
 
   /** A frame came in. */
   protected abstract message(data: Buffer, binary: boolean): void
+  /** It sends too many frames, and is ended. */
+  protected tooFast(_error: FastifyError): void {}
   /** Nothing more goes out. */
   protected abstract ended(): void
 
   /** What the socket tells, before those who listen to it. */
   hear(event: unknown, data: unknown, binary: unknown): void {
-    if (event === 'message') this.message(data as Buffer, binary as boolean)
+    if (event === 'message') {
+      // In the context of the request that opened the socket, which the socket's own events know nothing of.
+      if (this.#paced()) this.runInAsyncScope(this.message, this, data as Buffer, binary as boolean)
+    }
     // ws answers pings by itself: a client that sends them and reads nothing is no better than others.
-    else if (event === 'ping') this.watch()
-    else if (event === 'close') {
+    else if (event === 'ping') {
+      if (this.#paced()) this.watch()
+    } else if (event === 'close') {
       this.#end()
       this.service.readers.release(this)
     }
+  }
+
+  /** Whether a frame is not one too many. The one that is ends the socket; what follows it is not heard. */
+  #paced(): boolean {
+    if (this.#pace === undefined || this.#pace.take()) return true
+    if (this.open) {
+      this.tooFast(new ERR_FRAMES())
+      this.close(1008, 'too many frames')
+    }
+    return false
   }
 
   /** Not any more where ws has sent a close: no frame may follow one (RFC 6455 section 5.5.1). */

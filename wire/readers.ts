@@ -1,10 +1,17 @@
+import type { AsyncResource } from 'node:async_hooks'
+import type { FastifyError, FastifyRequest } from 'fastify'
+import { ERR_CLIENT_READERS, ERR_READERS } from '../bus/errors.ts'
 import { Roster } from '../bus/roster.ts'
-import { Permits } from './permits.ts'
+import type { Clients } from './limits.ts'
+import { type Permit, Permits } from './permits.ts'
 
 const NONE: ReadonlySet<() => void> = new Set()
 
-/** A reader that is held open: a long poll that waits, a stream, a socket. */
-export interface Held {
+/**
+ * A reader that is held open: a long poll that waits, a stream, a socket. It is an AsyncResource, so that what is done
+ * with it later, by whomever, is done in the context of its own request.
+ */
+export interface Held extends Pick<AsyncResource, 'runInAsyncScope'> {
   /** Its place among the readers. Set by them alone. */
   indexInReaders: number
   /** The server is going away: end with grace, now. */
@@ -19,35 +26,44 @@ export class Readers {
   readonly #held = new Roster<'indexInReaders', Held>('indexInReaders')
   /** What takes back the permits of those that have some. */
   readonly #releases = new Map<Held, Set<() => void>>()
+  /** What takes back the counts of clients, where they are limited. */
+  readonly #leaves = new Map<Held, () => void>()
   readonly #permits = new Permits()
   #closing = false
 
-  constructor(limit: number) {
+  readonly #clients: Clients
+
+  constructor(limit: number, clients: Clients) {
     this.#limit = limit
+    this.#clients = clients
   }
 
-  /** Whether no further reader can be held. */
-  get full(): boolean {
-    return this.#closing || this.#held.size >= this.#limit
+  /** Why no further reader can be held for this request; undefined where one can. */
+  refusal(request: FastifyRequest): FastifyError | undefined {
+    if (this.#closing || this.#held.size >= this.#limit) return new ERR_READERS()
+    return this.#clients.full(request) ? new ERR_CLIENT_READERS() : undefined
   }
 
   /**
-   * Asked for in the same turn in which `full` was false.
-   * @param permit the reader is ended when it aborts
+   * Asked for in the same turn in which there was no `refusal`.
+   * @param request what it is held for
+   * @param permit the reader is ended when it runs out
    */
-  hold(held: Held, permit?: AbortSignal): void {
+  hold(held: Held, request: FastifyRequest, permit: Permit | undefined): void {
     this.#held.add(held)
+    const leave = this.#clients.enter(request)
+    if (leave !== undefined) this.#leaves.set(held, leave)
     // Let in, and held up by a hook of the user's while the server closed. Not at once: the reader is being made.
-    if (this.#closing) queueMicrotask(() => held.goAway())
+    if (this.#closing) queueMicrotask(() => goAway(held))
     if (permit !== undefined) this.permit(held, permit)
   }
 
   /** A permit of a held reader. @returns what takes it back */
-  permit(held: Held, permit: AbortSignal): () => void {
+  permit(held: Held, permit: Permit): () => void {
     if (!this.#held.has(held)) return () => {}
     const releases = this.#releases.get(held) ?? new Set()
     this.#releases.set(held, releases)
-    const end = this.#permits.add(permit, () => held.revoke())
+    const end = this.#permits.add(permit, () => held.runInAsyncScope(held.revoke, held))
     const release = () => {
       end()
       releases.delete(release)
@@ -60,6 +76,8 @@ export class Readers {
   release(held: Held): void {
     for (const release of this.#releases.get(held) ?? NONE) release()
     this.#releases.delete(held)
+    this.#leaves.get(held)?.()
+    this.#leaves.delete(held)
     this.#held.delete(held)
   }
 
@@ -75,6 +93,10 @@ export class Readers {
   close(flush: () => void): void {
     this.#closing = true
     flush()
-    for (const held of this.#held.all()) held.goAway()
+    for (const held of this.#held.all()) goAway(held)
   }
+}
+
+function goAway(held: Held): void {
+  held.runInAsyncScope(held.goAway, held)
 }

@@ -1,4 +1,4 @@
-import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyError, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import type { Batch, Form } from '../bus/batch.ts'
 import type { Start } from '../bus/cursor.ts'
@@ -7,7 +7,7 @@ import type { Gap } from '../bus/log.ts'
 import { Reader, type Sink } from '../bus/reader.ts'
 import type { Ask } from './ask.ts'
 import { Conversation } from './conversation.ts'
-import type { Asker } from './guard.ts'
+import { type Asker, statusOf } from './guard.ts'
 import { Peer } from './peer.ts'
 import type { Service } from './service.ts'
 
@@ -100,6 +100,18 @@ export class SocketStream extends Peer implements Sink {
   protected override message(data: Buffer, binary: boolean): void {
     this.#conversation ??= new Conversation(this.service, this.#may, this.#log, this.#path, this.ws, this)
     this.#conversation.take(data, binary)
+  }
+
+  protected override tooFast(error: FastifyError): void {
+    if (!this.raw) this.refuse(error, undefined)
+  }
+
+  /** Tells that a frame was refused. */
+  refuse(error: FastifyError, ref: string | undefined): void {
+    // An error of the user's may have a status alone.
+    const { code = statusOf(error), message } = error
+    const name = JSON.stringify(String(code))
+    this.answer('error', ref, `,"code":${name},"message":${JSON.stringify(message)}`)
   }
 
   protected override drained(): void {

@@ -44,7 +44,7 @@ function watch(bus: Bus): void {
     work.messages += taken.length
     taken = []
   }
-  bus.publish = (channel, payload, key) => {
+  bus.publish = (channel, payload, key, publisher) => {
     const at = now()
     // Where nobody reads: as late as it goes out to many.
     if (taken.length === 0) setImmediate(() => setImmediate(() => begin(now())))
@@ -56,7 +56,7 @@ function watch(bus: Bus): void {
       accepted.set(channel, times)
     }
     times[indexOf(payload.json, 1)] = at
-    return publish(channel, payload, key)
+    return publish(channel, payload, key, publisher)
   }
   views.flush = () => {
     const at = now()

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
-import { checkKey, Keys } from '../../bus/keys.ts'
+import { checkKey, checkPublisher, Keys, keyName } from '../../bus/keys.ts'
 import { bytesPayload, jsonPayload, textPayload } from '../../bus/payload.ts'
 
 const one = textPayload('1')
@@ -14,42 +14,57 @@ t.test('a key is a string of 1 to 128 characters', async (t) => {
 
 t.test('a key is known in its channel, with its payload', async (t) => {
   const keys = new Keys(10, 60_000)
-  t.equal(keys.find('a', 'k', one), undefined)
+  t.equal(keys.find(keyName('a', 'k'), one), undefined)
   t.equal(keys.size, 0, 'asking remembers nothing')
-  keys.remember('a', 'k', one, { seq: 7, time: 70 })
-  t.match(keys.find('a', 'k', textPayload('1')), { seq: 7, time: 70 })
-  t.equal(keys.find('b', 'k', one), undefined, 'another channel')
-  t.equal(keys.find('a', 'K', one), undefined, 'another key')
-  t.equal(keys.find('a', 'k k', one), undefined)
+  keys.remember(keyName('a', 'k'), one, { seq: 7, time: 70 })
+  t.match(keys.find(keyName('a', 'k'), textPayload('1')), { seq: 7, time: 70 })
+  t.equal(keys.find(keyName('b', 'k'), one), undefined, 'another channel')
+  t.equal(keys.find(keyName('a', 'K'), one), undefined, 'another key')
+  t.equal(keys.find(keyName('a', 'k k'), one), undefined)
   t.equal(keys.size, 1)
 })
 
 t.test('another payload is refused, also one that only looks the same', async (t) => {
   const keys = new Keys(10, 60_000)
   const reused = { code: 'TIDINGS_ERR_KEY_REUSED', statusCode: 422 }
-  keys.remember('a', 'k', jsonPayload('"MQ=="'), { seq: 1, time: 1 })
-  t.throws(() => keys.find('a', 'k', one), reused)
-  t.throws(() => keys.find('a', 'k', textPayload('MQ==')), reused)
-  t.throws(() => keys.find('a', 'k', bytesPayload(Buffer.from('1'))), reused)
-  t.throws(() => keys.find('a', 'k', jsonPayload('"MQ==" ')), reused)
-  t.match(keys.find('a', 'k', jsonPayload('"MQ=="')), { seq: 1 })
+  keys.remember(keyName('a', 'k'), jsonPayload('"MQ=="'), { seq: 1, time: 1 })
+  t.throws(() => keys.find(keyName('a', 'k'), one), reused)
+  t.throws(() => keys.find(keyName('a', 'k'), textPayload('MQ==')), reused)
+  t.throws(() => keys.find(keyName('a', 'k'), bytesPayload(Buffer.from('1'))), reused)
+  t.throws(() => keys.find(keyName('a', 'k'), jsonPayload('"MQ==" ')), reused)
+  t.match(keys.find(keyName('a', 'k'), jsonPayload('"MQ=="')), { seq: 1 })
 })
 
 t.test('past the bound new keys are refused, known ones are not', async (t) => {
   const keys = new Keys(2, 60_000)
-  keys.remember('a', 'k', one, { seq: 1, time: 1 })
-  keys.remember('a', 'l', one, { seq: 2, time: 2 })
-  t.throws(() => keys.find('a', 'm', one), { code: 'TIDINGS_ERR_KEYS_FULL', statusCode: 503 })
-  t.match(keys.find('a', 'k', one), { seq: 1 })
-  t.throws(() => new Keys(0, 60_000).find('a', 'k', one), { code: 'TIDINGS_ERR_KEYS_FULL' })
+  keys.remember(keyName('a', 'k'), one, { seq: 1, time: 1 })
+  keys.remember(keyName('a', 'l'), one, { seq: 2, time: 2 })
+  t.throws(() => keys.find(keyName('a', 'm'), one), { code: 'TIDINGS_ERR_KEYS_FULL', statusCode: 503 })
+  t.match(keys.find(keyName('a', 'k'), one), { seq: 1 })
+  t.throws(() => new Keys(0, 60_000).find(keyName('a', 'k'), one), { code: 'TIDINGS_ERR_KEYS_FULL' })
 })
 
 t.test('they are forgotten when their time is over, and make room', async (t) => {
   const keys = new Keys(2, 20)
-  keys.remember('a', 'k', one, { seq: 1, time: 1 })
-  keys.remember('a', 'l', one, { seq: 2, time: 2 })
+  keys.remember(keyName('a', 'k'), one, { seq: 1, time: 1 })
+  keys.remember(keyName('a', 'l'), one, { seq: 2, time: 2 })
   const start = performance.now()
   while (performance.now() - start <= 21) await wait(1)
-  t.equal(keys.find('a', 'k', textPayload('another')), undefined)
+  t.equal(keys.find(keyName('a', 'k'), textPayload('another')), undefined)
   t.equal(keys.size, 0)
+})
+
+t.test('keys of different publishers never meet', async (t) => {
+  const names = new Set<string>()
+  const publishers = [undefined, 'a', 'a b', 'a b ', '1', '1:a', '3:a b', ':', ' ', '0:', 'a:1', 'é']
+  const keys = ['c', 'b c', ' b c', ':c', '1:ac', 'a b c', '3:a bc', ' ', ':', 'x']
+  const channels = ['a', '1', 'a:1', 'b']
+  for (const channel of channels) {
+    for (const publisher of publishers) for (const key of keys) names.add(keyName(channel, key, publisher))
+  }
+  t.equal(names.size, channels.length * publishers.length * keys.length)
+  for (const name of ['', 'x'.repeat(257), 5, null, undefined]) {
+    t.throws(() => checkPublisher(name), { code: 'TIDINGS_ERR_PUBLISHER' })
+  }
+  t.equal(checkPublisher('x'.repeat(256)).length, 256)
 })

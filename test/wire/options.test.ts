@@ -1,13 +1,17 @@
-import Fastify from 'fastify'
+import Fastify, { type FastifyRequest } from 'fastify'
 import t from 'tap'
 import tidings, { memoryBus, type TidingsOptions } from '../../index.ts'
 import { settle } from '../../wire/options.ts'
 
 t.test('the defaults', async (t) => {
   const { bus, transports, ...settings } = settle({})
+  const { limits, origins, ...others } = settings
   t.strictSame([...transports], ['poll', 'longpoll', 'sse', 'ws'])
   t.equal(bus.log.head, 0)
-  t.strictSame(settings, {
+  t.match(limits, { client: Function, readersPerClient: Infinity, framesPerSecond: Infinity })
+  t.equal(limits.client({ ip: '192.0.2.1' } as FastifyRequest), '192.0.2.1')
+  t.ok(origins)
+  t.strictSame(others, {
     prefix: '',
     decorator: 'tidings',
     authorize: undefined,
@@ -15,7 +19,6 @@ t.test('the defaults', async (t) => {
     longpoll: { wait: 25, maxWait: 55 },
     heartbeat: { sse: 15_000, ws: 25_000 },
     payloadLimit: 65_536,
-    origins: [],
     publish: false,
     stats: false,
     echo: false,
@@ -58,7 +61,6 @@ t.test('what is given stands', async (t) => {
     'prefix',
     'bus',
     'payloadLimit',
-    'origins',
     'publish',
     'stats',
     'echo',
@@ -109,6 +111,12 @@ t.test('a bad one is named', async (t) => {
     ['longpoll', { longpoll: null }],
     ['longpoll.wait', { longpoll: { wait: -1 } }],
     ['longpoll.maxWait', { longpoll: { maxWait: 3601 } }],
+    ['limits', { limits: 5 }],
+    ['limits.nonsense', { limits: { nonsense: 1 } }],
+    ['limits.client', { limits: { client: 'ip' } }],
+    ['limits.publish', { limits: { publish: true } }],
+    ['limits.readersPerClient', { limits: { readersPerClient: -1 } }],
+    ['limits.framesPerSecond', { limits: { framesPerSecond: 0 } }],
     ['heartbeat.sse', { heartbeat: { sse: 0 } }],
     ['heartbeat.ws', { heartbeat: { ws: 2 ** 31 } }],
     ['payloadLimit', { payloadLimit: 0 }],
