@@ -83,7 +83,7 @@ export default {
     'workload.unit.seconds': '{value} 秒',
     'workload.unit.bytesRate': '{value} 字节/秒',
     'workload.unit.gigabytes': '{value} GB',
-    'workload.way.poll': '短轮询，每 {interval} 一次',
+    'workload.way.poll': '短轮询，每 {interval}一次',
     'workload.way.longpoll': '长轮询',
     'workload.way.sse': '服务器推送事件（SSE）',
     'workload.way.ws': 'WebSocket',
