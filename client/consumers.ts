@@ -11,7 +11,7 @@ interface Taker {
 
 /** What one iteration has not taken yet. It does not hold the iteration, which may be dropped. */
 class Line {
-  items: Item[] = []
+  readonly items: Item[] = []
   readonly takers: Taker[] = []
   done = false
 }
@@ -19,7 +19,7 @@ class Line {
 /** Who takes messages: the listeners, and iterations, each with a line of its own. */
 export class Consumers {
   /** What came while nobody was there; it goes to the first. */
-  backlog: Item[] = []
+  readonly backlog: Item[] = []
   /** Whether there are listeners, or were. */
   listened = false
   readonly #lines = new Set<Line>()
@@ -63,7 +63,8 @@ export class Consumers {
   /** What it has not taken is for the next, where nobody else is there. */
   leave(line: Line): void {
     if (!this.#lines.delete(line)) return
-    if (!this.present) this.backlog = line.items.splice(0)
+    const rest = line.items.splice(0)
+    if (!this.present) this.backlog.unshift(...rest)
     line.done = true
     this.#serve(line)
     this.#relieved()

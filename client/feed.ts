@@ -211,9 +211,14 @@ export class CursorFeed extends Emitter {
   #flush(): void {
     if (!this.#consumers.backlog[0]) return
     queueMicrotask(() => {
-      const { backlog, present } = this.#consumers
-      for (const item of backlog) if (!present && 'gap' in item && !item.told) this.#tell(item)
-      while (present && backlog[0] && this.#readyState < 2) this.#give(backlog.shift()!, this.#before)
+      const consumers = this.#consumers
+      const { backlog } = consumers
+      if (!consumers.present) {
+        for (const item of backlog) if ('gap' in item && !item.told) this.#tell(item)
+      }
+      // One that has thrown a gap is not there any more.
+      while (consumers.present && backlog[0] && this.#readyState < 2)
+        this.#give(backlog.shift()!, this.#before)
       if (this.#held === 'full' && !this.#consumers.full()) this.#resume(0)
     })
   }

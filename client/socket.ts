@@ -91,7 +91,9 @@ export class SocketLink extends Link {
     } else {
       this.take(type, frame)
       // What does not answer now is deaf, though it has said that it is ready.
-      if (type === 'ready' && !this.closed) this.#ping(this.settings.probe)
+      // The answer may stand behind a large message, though: after a silence it is waited for longer.
+      if (type === 'ready' && !this.closed)
+        this.#ping(this.hearer.patience > 1 ? this.#half() : this.settings.probe)
     }
   }
 
