@@ -97,7 +97,7 @@ t.test('each option is in its table', async (t) => {
     /is not known; (.*) are$/.exec(await refused(options))![1]!.split(', ')
   const names = await known({ nope: 1 })
   t.ok(names.includes('authorize'))
-  for (const group of ['retention', 'poll', 'longpoll', 'heartbeat', 'slowConsumer']) {
+  for (const group of ['retention', 'poll', 'longpoll', 'heartbeat', 'limits', 'slowConsumer']) {
     for (const name of await known({ [group]: { nope: 1 } })) names.push(`${group}.${name}`)
   }
   for (const name of names.filter((name) => !names.some((other) => other.startsWith(`${name}.`)))) {
