@@ -36,7 +36,7 @@ export abstract class Emitter extends EventTarget {
   override addEventListener(
     type: string,
     listener: Listener | null,
-    options?: boolean | AddEventListenerOptions,
+    options?: boolean | { capture?: boolean; once?: boolean; passive?: boolean; signal?: AbortSignal },
   ) {
     if (!listener) return
     let guard = this.#guards.get(listener)
@@ -63,7 +63,8 @@ export abstract class Emitter extends EventTarget {
     listener: Listener | null,
     options?: boolean | EventListenerOptions,
   ) {
-    super.removeEventListener(type, this.#guards.get(listener!) ?? null, options)
+    const guard = this.#guards.get(listener!)
+    if (guard) super.removeEventListener(type, guard, options)
   }
 
   /** @returns whether anybody has taken it */

@@ -131,8 +131,8 @@ export class Publisher {
     const { ok, status } = response
     let failure: Failure = NOT_OURS
     if (ok) {
-      const answer = await response.json().catch(() => {})
-      if (isCursor(answer?.cursor)) return answer
+      const answer = (await response.json().catch(() => {})) as Answer | undefined
+      if (answer && isCursor(answer.cursor)) return answer
     } else {
       const fault = await faultOf(response)
       failure = { ...fault, final: fault.ours ? !LATER.includes(status) : HOPELESS.includes(status) }
