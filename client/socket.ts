@@ -44,13 +44,14 @@ export class SocketLink extends Link {
       if (this.since) this.after(this.#half(), () => this.#ping(this.#half()))
       if (frame) this.#hear(frame)
     }
-    ws.onclose = ({ code, reason }: { code: number; reason: string }) => {
+    // What is no socket of a browser's, as that of a tab that shares another's, knows by itself what is final.
+    ws.onclose = ({ code, reason, final }: { code: number; reason: string; final?: boolean }) => {
       this.#drop()
       const said = this.#refusal
       this.fail({
         message: said?.message || reason || `the socket closed with ${code}`,
         code: said?.code || code,
-        final: !!this.since && FINAL.includes(code) && (!said || /FORBIDDEN/.test(`${said.code}`)),
+        final: final ?? (!!this.since && FINAL.includes(code) && (!said || /FORBIDDEN/.test(`${said.code}`))),
         refused: !this.since,
         ...(said && { after: 0 }),
       })

@@ -40,6 +40,9 @@ t.test('the package holds what is run, and no more', async (t) => {
   for (const file of [
     'dist/index.js',
     'dist/index.d.ts',
+    'dist/client/index.js',
+    'dist/client/shared/index.js',
+    'dist/client/react/index.d.ts',
     'dist/cli.js',
     'dist/public/page.js',
     'dist/public/lib/uplot/LICENSE',
@@ -79,6 +82,24 @@ t.test('an app in strict TypeScript, with every declaration checked', async (t) 
   t.match(await ws.json(), { data: 'to all' })
 })
 
+t.test("the client's entries, in strict TypeScript", async (t) => {
+  await run(join(folder, 'node_modules', '.bin', 'tsc'), ['-p', 'tsconfig.page.json'], folder)
+  const shared = "import { connectShared } from 'fastify-tidings/shared'; console.log(typeof connectShared)"
+  t.equal(await run(process.execPath, ['--input-type=module', '-e', shared], folder), 'function\n')
+  // React is the user's: without it the entry is not there, with it it is.
+  const react = "import { useFeed } from 'fastify-tidings/react'; console.log(typeof useFeed)"
+  await t.rejects(
+    run(process.execPath, ['--input-type=module', '-e', react], folder),
+    /Cannot find package 'react'/,
+  )
+  await run(
+    'npm',
+    ['install', '--prefer-offline', '--no-audit', '--no-fund', `react@${devDependencies.react}`],
+    folder,
+  )
+  t.equal(await run(process.execPath, ['--input-type=module', '-e', react], folder), 'function\n')
+})
+
 t.test('from CommonJS by import()', async (t) => {
   t.equal(await run(process.execPath, ['app.cjs'], folder), 'hello\n')
 })
@@ -87,7 +108,7 @@ t.test('its command', async (t) => {
   const command = join(folder, 'node_modules', '.bin', 'fastify-tidings')
   const child = new Child(t, command, ['--port', '0'], UNCOVERED, folder)
   const url = await urlFrom(child)
-  t.match(await (await fetch(url)).text(), /<title>fastify-tidings<\/title>/)
+  t.match(await (await fetch(url)).text(), /<title>Polling, long polling, SSE and WebSocket, live<\/title>/)
   t.equal((await fetch(`${url}/lib/client/index.js`)).status, 200)
   child.process.kill('SIGTERM')
   t.same(await child.ended, { code: 0, signal: null })

@@ -1,0 +1,190 @@
+import { connect } from '../index.ts'
+import type { ConnectOptions, Feed, Gap, Message, PublishOptions, Transport } from '../types.ts'
+
+export type Connect = <T>(url: string | URL, options?: ConnectOptions) => Feed<T>
+
+export interface FeedOptions extends ConnectOptions {
+  /** Makes the connection: `connectShared`, too, for one connection in all tabs. @default connect */
+  connect?: Connect
+}
+
+/** How a feed is, as a component sees it. It is another object whenever something in it is another. */
+export interface FeedView<T = unknown> {
+  /** `connecting` also on the server and before the first effect. */
+  readonly status: 'connecting' | 'open' | 'closed'
+  /** The transport in use; undefined before there is one. */
+  readonly transport: Transport | undefined
+  /** Why the last connection failed; undefined while one is open. */
+  readonly error: Error | undefined
+  /** The last gap. */
+  readonly gap: Gap | undefined
+  /** The feed itself; undefined on the server and before the first effect. It changes with the options. */
+  readonly feed: Feed<T> | undefined
+  /** Publishes over the feed. It is the same function for the life of the component. */
+  publish(channel: string, data: unknown, options?: PublishOptions): Promise<{ cursor: string }>
+  /** @internal */
+  readonly store: FeedStore<T>
+}
+
+/** What a component that folds is told. */
+export interface Listener<T> {
+  message(message: Message<T>): void
+  gap(gap: Gap): void
+}
+
+/**
+ * The feed of one component, over all the connections that it has had. It connects when somebody looks at it, not when
+ * it is made: a render that React throws away opens nothing. Where nobody looks any more it closes a turn later, so
+ * that a mount that is undone and done again (StrictMode) keeps its connection.
+ */
+export class FeedStore<T> {
+  readonly #watchers = new Set<() => void>()
+  readonly #listeners = new Set<Listener<T>>()
+  #url: string
+  #options: FeedOptions
+  #key: string
+  #feed: Feed<T> | undefined
+  /** The last place that was given to the listeners. */
+  #place: string | undefined
+  #closing: ReturnType<typeof setTimeout> | undefined
+  #view: FeedView<T>
+
+  constructor(url: string | URL, options: FeedOptions) {
+    this.#url = `${url}`
+    this.#options = options
+    this.#key = keyOf(options)
+    this.#view = {
+      status: 'connecting',
+      transport: undefined,
+      error: undefined,
+      gap: undefined,
+      feed: undefined,
+      publish: (channel, data, options) =>
+        this.#feed?.publish(channel, data, options) ??
+        Promise.reject(new Error('The feed is not connected: publish in an effect or in a handler')),
+      store: this,
+    }
+  }
+
+  readonly view = (): FeedView<T> => this.#view
+
+  /** All up to here has been given. */
+  get place(): string | undefined {
+    return this.#place
+  }
+
+  /** What the component was rendered with last. Functions are taken as they are; else a change connects anew. */
+  update(url: string | URL, options: FeedOptions): void {
+    const key = keyOf(options)
+    const address = `${url}`
+    const moved = address !== this.#url || options.cursor !== this.#options.cursor
+    this.#options = options
+    if (!moved && key === this.#key) return
+    this.#url = address
+    this.#key = key
+    this.#keepPlace()
+    // Another log, or another start: the place means nothing there.
+    if (moved) this.#place = undefined
+    if (this.#feed) {
+      this.#close()
+      this.#open()
+    }
+  }
+
+  /** @returns what ends it */
+  readonly watch = (changed: () => void): (() => void) => {
+    this.#watchers.add(changed)
+    clearTimeout(this.#closing)
+    this.#closing = undefined
+    if (!this.#feed) this.#open()
+    return () => {
+      this.#watchers.delete(changed)
+      if (this.#watchers.size) return
+      this.#keepPlace()
+      this.#closing = setTimeout(() => this.#close(), 0)
+    }
+  }
+
+  /** @returns what ends it */
+  listen(listener: Listener<T>): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #open(): void {
+    const { connect: open = connect, ...options } = this.#options
+    const cursor = this.#place ?? options.cursor
+    const feed = open<T>(this.#url, {
+      ...options,
+      ...(cursor !== undefined && { cursor }),
+      // The latest ones, whatever was rendered when it connected.
+      ...(options.onGap && { onGap: (gap) => this.#options.onGap?.(gap) }),
+      ...(options.getToken && { getToken: () => this.#options.getToken?.() ?? '' }),
+    })
+    this.#feed = feed
+    const mine = () => feed === this.#feed
+    feed.addEventListener('message', (message) => {
+      if (!mine()) return
+      // Nobody looks, for this turn: whoever comes back gets it then.
+      if (this.#closing !== undefined) {
+        this.#close()
+        return
+      }
+      this.#place = message.cursor
+      for (const listener of this.#listeners) listener.message(message)
+    })
+    feed.addEventListener('gap', ({ reason, cursor, from, channel, advice }) => {
+      if (!mine() || this.#closing !== undefined) return
+      const gap: Gap = { reason, cursor, from, channel, advice }
+      this.#place = cursor
+      for (const listener of this.#listeners) listener.gap(gap)
+      this.#show({ gap })
+    })
+    feed.addEventListener('status', ({ readyState, transport }) => {
+      if (!mine()) return
+      const status = readyState === 1 ? 'open' : readyState === 0 ? 'connecting' : 'closed'
+      this.#show({ status, transport, ...(readyState === 1 && { error: undefined }) })
+    })
+    feed.addEventListener('error', ({ error }) => {
+      if (mine()) this.#show({ error })
+    })
+    this.#show({ feed, status: 'connecting' })
+  }
+
+  /** All up to the feed's own cursor has been given. */
+  #keepPlace(): void {
+    this.#place = this.#feed?.cursor ?? this.#place
+  }
+
+  #close(): void {
+    const feed = this.#feed
+    this.#feed = undefined
+    clearTimeout(this.#closing)
+    this.#closing = undefined
+    feed?.close()
+    this.#show({ feed: undefined, status: 'connecting' })
+  }
+
+  #show(change: Partial<FeedView<T>>): void {
+    const before = this.#view
+    if (Object.entries(change).every(([name, value]) => before[name as keyof FeedView<T>] === value)) return
+    this.#view = { ...before, ...change }
+    for (const changed of this.#watchers) changed()
+  }
+}
+
+/** What of the options makes another connection: all but functions and objects that are no plain values. */
+function keyOf({
+  connect,
+  fetch,
+  WebSocket,
+  EventSource,
+  storage,
+  signal,
+  request,
+  ...plain
+}: FeedOptions): string {
+  const headers = request && [...new Headers(request.headers)].sort()
+  const { credentials } = (request ?? {}) as { credentials?: string }
+  return JSON.stringify([plain, headers, credentials])
+}

@@ -1,0 +1,174 @@
+import { connect } from '../index.ts'
+import type { Feed, SocketLike, Transport } from '../types.ts'
+import type { Member } from './member.ts'
+import { frameOf, type Note, placeOf, reaches, type State } from './notes.ts'
+
+/** Transports that give what is missed at once come first. */
+const SHORT: readonly Transport[] = ['poll', 'longpoll', 'sse', 'ws']
+/** Milliseconds between two looks at how far a read of what was missed has come. */
+const LOOK = 20
+
+let count = 0
+
+/**
+ * The connection of one tab, as its feed sees it: a WebSocket whose other end is the leading tab. It holds to the
+ * place of its own tab: what the tab has is dropped, and where the leader is ahead of it, it reads what lies between
+ * from the server by itself.
+ */
+export class ChannelSocket implements SocketLike {
+  readonly id: string
+  readyState = 0
+  readonly bufferedAmount = 0
+  onmessage: ((event: { data: string }) => void) | null = null
+  onclose: ((event: { code: number; reason: string; final: boolean }) => void) | null = null
+  onerror: (() => void) | null = null
+  readonly #member: Member
+  /** Where the tab is: a cursor, or where it wants to start. */
+  #at: string
+  /** Reads what was missed. */
+  #reading: Feed | undefined
+  #timer: ReturnType<typeof setInterval> | undefined
+  #pinged = false
+  #switched: ((carries: boolean) => void) | undefined
+
+  constructor(member: Member, url: string) {
+    this.#member = member
+    this.#at = new URL(url).searchParams.get('cursor') ?? 'now'
+    this.id = `${member.id} ${++count}`
+    member.sockets.add(this)
+    // Its listeners come first.
+    queueMicrotask(() => {
+      if (member.state) this.know(member.state)
+      else member.hello()
+    })
+  }
+
+  know(state: State): void {
+    if (state.refused !== undefined) this.fail(1008, state.refused, true)
+    if (this.readyState > 1 || !state.open) return
+    const { place, after } = state
+    if (this.readyState === 0 && !this.#reading) {
+      if (this.#at === 'now') this.#at = place!
+      if (placeOf(this.#at)) this.#open(this.#at)
+      if (!reaches(this.#at, after) || !reaches(place, this.#at)) this.#read()
+    }
+    if (this.#reading) this.#look()
+    else if (reaches(this.#at, after) && reaches(place, this.#at)) this.#at = place!
+    if (this.#pinged && this.readyState === 1) {
+      this.#pinged = false
+      this.hear(JSON.stringify({ type: 'pong', cursor: this.#at }))
+    }
+  }
+
+  item({ after, cursor, frame }: Extract<Note, { type: 'item' }>): void {
+    if (this.readyState !== 1) return
+    if (this.#reading) this.#look()
+    // An epoch that this tab has come to by itself, too.
+    else if (reaches(this.#at, cursor)) return
+    else if (reaches(this.#at, after)) this.#give(cursor, frame)
+    else this.#read()
+  }
+
+  #open(cursor: string): void {
+    this.readyState = 1
+    this.hear(JSON.stringify({ type: 'ready', cursor }))
+  }
+
+  #give(cursor: string, frame: string): void {
+    this.#at = cursor
+    this.hear(frame)
+  }
+
+  hear(data: string): void {
+    const switched = this.#switched
+    if (switched && data.startsWith('{"type":"switched"')) {
+      this.#switched = undefined
+      switched(JSON.parse(data).carries)
+    } else if (this.readyState === 1) this.onmessage?.({ data })
+  }
+
+  /** Reads what lies between this tab and the leader. */
+  #read(): void {
+    const { url, options } = this.#member
+    const { transports = SHORT } = options
+    const feed = connect(url, {
+      ...options,
+      cursor: this.#at,
+      transports: SHORT.filter((transport) => transports.includes(transport)),
+      pollInterval: LOOK,
+    })
+    this.#reading = feed
+    const started = (cursor: string) => {
+      if (this.readyState === 0) this.#open(cursor)
+    }
+    feed.onmessage = (message) => {
+      const { epoch, seq } = placeOf(message.cursor)!
+      started(`${epoch}.${seq - 1}`)
+      this.#give(message.cursor, frameOf(message))
+      this.#look()
+    }
+    feed.ongap = ({ reason, cursor }) => {
+      started(cursor)
+      this.#give(cursor, JSON.stringify({ type: 'gap', reason, cursor }))
+      this.#look()
+    }
+    feed.onclose = ({ reason }) => {
+      if (this.#reading === feed) this.fail(1008, reason, true)
+    }
+    // It moves on over what was not asked for, too, and says nothing.
+    this.#timer = setInterval(() => {
+      if (!feed.cursor || feed.readyState !== 1) return
+      started(feed.cursor)
+      this.#at = feed.cursor
+      this.#look()
+    }, LOOK)
+  }
+
+  /** Whether it has read up to where the leader's items go on. */
+  #look(): void {
+    // Before it is open it stands where it was put, which may be nowhere.
+    if (this.#reading?.readyState === 1 && reaches(this.#at, this.#member.state?.after)) this.#stop()
+  }
+
+  #stop(): void {
+    const feed = this.#reading
+    this.#reading = undefined
+    clearInterval(this.#timer)
+    feed?.close()
+  }
+
+  send(text: string): void {
+    const { leader } = this.#member.state ?? {}
+    const frame = JSON.parse(text)
+    if (frame.type === 'ping') {
+      this.#pinged = true
+      this.#member.hello()
+    } else if (leader) this.#member.post({ type: 'publish', leader, socket: this.id, frame })
+  }
+
+  /** Asks the leader to go over to a transport. */
+  switchTo(transport: Transport): Promise<boolean> {
+    this.#switched?.(false)
+    return new Promise((resolve) => {
+      this.#switched = resolve
+      const { leader } = this.#member.state ?? {}
+      if (leader) this.#member.post({ type: 'switch', leader, socket: this.id, transport })
+      else resolve(false)
+    })
+  }
+
+  /** @param final there is no sense in another try */
+  fail(code: number, reason: string, final = false): void {
+    if (this.readyState === 3) return
+    this.readyState = 3
+    this.#stop()
+    this.#switched?.(false)
+    this.#member.sockets.delete(this)
+    this.onclose?.({ code, reason, final })
+    this.#member.left()
+  }
+
+  close(code = 1000): void {
+    queueMicrotask(() => this.fail(code, ''))
+  }
+}

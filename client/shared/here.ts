@@ -1,0 +1,29 @@
+import type { Note } from './notes.ts'
+
+/** As much of Web Locks as is used. @see https://w3c.github.io/web-locks/ */
+export interface LocksLike {
+  request(
+    name: string,
+    options: { steal?: boolean; signal?: AbortSignal },
+    run: () => Promise<void>,
+  ): Promise<unknown>
+}
+
+/** As much of a BroadcastChannel as is used. */
+export interface ChannelLike {
+  onmessage: ((event: { data: Note }) => void) | null
+  postMessage(note: Note): void
+  close(): void
+}
+
+/** What browsers have, in a secure context, and Node has in part. */
+export const here = globalThis as unknown as {
+  readonly BroadcastChannel?: new (name: string) => ChannelLike
+  readonly navigator?: { readonly locks?: LocksLike }
+  readonly crypto: { readonly subtle?: object }
+}
+
+/** Whether tabs can find each other here. */
+export function canShare(): boolean {
+  return !!here.BroadcastChannel && !!here.navigator?.locks && !!here.crypto.subtle
+}

@@ -1,0 +1,115 @@
+import { connect } from '../index.ts'
+import type { ConnectOptions, Fault, Feed, Gap } from '../types.ts'
+import { frameOf, type Note, type State } from './notes.ts'
+
+/** Milliseconds for which a tab that closes goes on to lead for the sake of publishes that have no answer yet. */
+const PATIENCE = 1000
+
+/** The leader's part: it owns the one connection, passes on what comes, and publishes for all tabs. */
+export class Hub {
+  readonly #leader: string
+  readonly #feed: Feed
+  readonly #post: (note: Note) => void
+  #after: string | undefined
+  #refused: string | undefined
+  /** Publishes that have no answer yet. */
+  readonly #waiting = new Set<Promise<void>>()
+  #closed = false
+
+  /**
+   * @param options those of the tab; `cursor` is where its own feed stands
+   * @param post tells all tabs, this one too
+   */
+  constructor(leader: string, url: string, options: ConnectOptions, post: (note: Note) => void) {
+    this.#leader = leader
+    this.#post = (note) => {
+      if (!this.#closed) post(note)
+    }
+    const feed = connect(url, options)
+    this.#feed = feed
+    feed.onmessage = (message) => this.#pass(message.cursor, frameOf(message))
+    feed.ongap = ({ reason, cursor }: Gap) =>
+      this.#pass(cursor, JSON.stringify({ type: 'gap', reason, cursor }))
+    feed.onend = ({ channel }) => {
+      const { cursor } = feed
+      if (cursor) this.#pass(cursor, JSON.stringify({ type: 'end', channel, cursor }))
+    }
+    // What is open has a place once this turn is over.
+    feed.onopen = feed.onstatus = () => queueMicrotask(() => this.tell())
+    feed.onerror = ({ error }) => {
+      if (feed.readyState !== 1) this.#post({ type: 'down', leader, reason: error.message })
+    }
+    feed.onclose = ({ reason }) => {
+      this.#refused = reason || 'the connection was closed'
+      this.tell()
+    }
+    this.tell(true)
+  }
+
+  get state(): State {
+    const { cursor, readyState, transport } = this.#feed
+    this.#after ??= cursor
+    const open = readyState === 1 && !!this.#after
+    return {
+      leader: this.#leader,
+      after: this.#after,
+      place: cursor,
+      open,
+      refused: this.#refused,
+      transport,
+    }
+  }
+
+  tell(elected = false): void {
+    this.#post({ type: 'state', elected, ...this.state })
+  }
+
+  #pass(cursor: string, frame: string): void {
+    this.#post({ type: 'item', leader: this.#leader, after: this.#after, cursor, frame })
+    this.#after = cursor
+  }
+
+  /** Does what a tab asks for. */
+  serve(note: Extract<Note, { type: 'publish' | 'switch' }>): void {
+    const done = this.#serve(note).finally(() => this.#waiting.delete(done))
+    this.#waiting.add(done)
+  }
+
+  async #serve(note: Extract<Note, { type: 'publish' | 'switch' }>): Promise<void> {
+    const answer = (frame: object) =>
+      this.#post({ type: 'answer', leader: this.#leader, socket: note.socket, frame: JSON.stringify(frame) })
+    if (note.type === 'switch') {
+      answer({ type: 'switched', carries: await this.#feed.switchTo(note.transport).catch(() => false) })
+      this.tell()
+      return
+    }
+    const { channel, data, encoding, key, ref } = note.frame
+    try {
+      const bytes = encoding ? Uint8Array.from(atob(data as string), (c) => c.charCodeAt(0)) : data
+      const { cursor } = await this.#feed.publish(channel, bytes, key === undefined ? {} : { key })
+      answer({ type: 'published', ref, cursor })
+    } catch (error) {
+      const { code, message } = error as Error & Fault
+      answer({ type: 'error', ref, code, message })
+    }
+  }
+
+  /** Closes once the tabs' publishes are answered, or that has taken too long. */
+  async retire(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const enough = new Promise((resolve) => {
+      timer = setTimeout(resolve, PATIENCE)
+    })
+    while (this.#waiting.size) {
+      if (await Promise.race([Promise.all(this.#waiting).then(() => false), enough.then(() => true)])) break
+    }
+    clearTimeout(timer)
+    this.close()
+  }
+
+  close(): void {
+    this.#post({ type: 'gone', leader: this.#leader })
+    this.#closed = true
+    this.#feed.close()
+  }
+}
