@@ -17,6 +17,7 @@ import { Meter } from './wire/meter.ts'
 import { settle, type TidingsOptions } from './wire/options.ts'
 import { Readers } from './wire/readers.ts'
 import type { Service } from './wire/service.ts'
+import { Unread } from './wire/unread.ts'
 import { Wheel } from './wire/wheel.ts'
 
 export type { Accepted, Bus } from './bus/bus.ts'
@@ -50,6 +51,7 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
     settings,
     guard: new Guard(settings.authorize, limits.publish),
     readers: new Readers(settings.maxReaders, new Clients(limits.readersPerClient, limits.client)),
+    unread: new Unread(settings.slowConsumer),
     heartbeat: { sse: new Wheel(settings.heartbeat.sse), ws: new Wheel(settings.heartbeat.ws) },
     meter: settings.stats ? new Meter() : undefined,
   }
@@ -58,11 +60,15 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
     service.readers.close(() => bus.log.views.flush())
     done()
   })
-  app.addHook('onClose', async () => service.meter?.close())
+  app.addHook('onClose', async () => {
+    service.meter?.close()
+    service.unread.close()
+  })
 
   await app.register(
     async (scope) => {
       scope.addHook('onSend', commonHeaders(service.readers))
+      scope.addHook('onSend', service.unread.hook)
       answerUpgradesPlainly(scope)
       if (settings.publish) publish(scope, service)
       if (transports.has('poll')) poll(scope, service)
@@ -75,7 +81,14 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
     },
     { prefix: settings.prefix, ...(settings.logLevel && { logLevel: settings.logLevel }) },
   )
-  if (settings.page) await app.register(page, { prefix: settings.prefix })
+  if (!settings.page) return
+  await app.register(
+    async (scope) => {
+      scope.addHook('onSend', service.unread.hook)
+      await page(scope)
+    },
+    { prefix: settings.prefix },
+  )
 }
 
 export default fp(tidings, { fastify: '5.x', name: 'fastify-tidings' })

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { refuseGap } from '../wire/answer.ts'
 import { parseAsk, parseWait } from '../wire/ask.ts'
 import { holdPoll } from '../wire/hold.ts'
@@ -6,6 +6,16 @@ import { Bounds, Poll } from '../wire/poll.ts'
 import { queryOf } from '../wire/query.ts'
 import { compilers, longpollSchema } from '../wire/schemas.ts'
 import type { Service } from '../wire/service.ts'
+import { mustWait, waitTurn } from '../wire/unread.ts'
+
+/** Later than in the handler nobody else sees what is thrown. */
+function attempt(reply: FastifyReply, answer: () => void): void {
+  try {
+    answer()
+  } catch (error) {
+    reply.send(error)
+  }
+}
 
 /** GET /longpoll: what stands after a cursor, as soon as there is something. */
 export function longpoll(app: FastifyInstance, service: Service): void {
@@ -40,7 +50,12 @@ export function longpoll(app: FastifyInstance, service: Service): void {
       const { seq, gap } = bus.log.locate(start, channels)
       if (gap !== undefined) refuseGap(bus.log, reply, gap)
       if (preferred) reply.header('preference-applied', `wait=${seconds}`)
-      if (!asked.answer(seq)) holdPoll(service, asked, seq, seconds * 1000)
+      const answer = () => {
+        if (!asked.answer(seq)) holdPoll(service, asked, seq, seconds * 1000)
+      }
+      // One that finds nothing is held at once: what comes from now on is for it.
+      if (!mustWait(bus, reply.raw) || !asked.finds(seq)) answer()
+      else waitTurn(bus, reply.raw, () => attempt(reply, answer))
     },
   })
 }

@@ -6,6 +6,7 @@ import { Bounds, Poll } from '../wire/poll.ts'
 import { queryOf } from '../wire/query.ts'
 import { compilers, pollSchema } from '../wire/schemas.ts'
 import type { Service } from '../wire/service.ts'
+import { inTurn } from '../wire/unread.ts'
 
 /** GET /poll: what stands after a cursor, at once. */
 export function poll(app: FastifyInstance, service: Service): void {
@@ -19,10 +20,13 @@ export function poll(app: FastifyInstance, service: Service): void {
     schema: pollSchema,
     ...compilers,
     onRequest: meter?.hook('poll') ?? [],
-    preHandler: guard.hook((request) => ({
-      action: 'subscribe',
-      channels: parseAsk(queryOf(request)).channels,
-    })),
+    preHandler: [
+      ...guard.hook((request) => ({
+        action: 'subscribe',
+        channels: parseAsk(queryOf(request)).channels,
+      })),
+      inTurn(bus),
+    ],
     handler(request, reply) {
       const ask = parseAsk(queryOf(request))
       const asked = new Poll(service, 'poll', bounds, request, reply, ask)

@@ -27,6 +27,9 @@ export function holdPoll(service: Service, poll: Poll, asked: number, wait: numb
   new HeldPoll(service, poll, asked, wait)
 }
 
+/** An answer of Fastify's costs as much as so many writes to a stream. */
+const EFFORT = 8
+
 /** It is answered later, from the turn of a publisher or of a timer: in the context of its own request. */
 class HeldPoll extends AsyncResource implements Member, Held {
   view: View | undefined
@@ -54,6 +57,10 @@ class HeldPoll extends AsyncResource implements Member, Held {
     poll.reply.raw.on('close', this.#gone)
     service.readers.hold(this, poll.request, service.guard.grantOf(poll.request).permit)
     poll.view.join(this)
+  }
+
+  get effort(): number {
+    return EFFORT
   }
 
   deliver(after: number): void {

@@ -111,7 +111,7 @@ export class Meter {
  * Over HTTP/2 a request's socket is a stand-in, and so is its session's, which throws once the session has ended: the
  * real one is what its methods return.
  */
-function socketOf(request: IncomingMessage): Socket {
+export function socketOf(request: IncomingMessage): Socket {
   const { stream } = request as { stream?: { session?: { socket: Socket } } }
   return stream?.session?.socket.off('close', socketOf) ?? request.socket
 }

@@ -9,6 +9,9 @@ import { etagOf, tag } from './etag.ts'
 import { queryOf } from './query.ts'
 import type { Service } from './service.ts'
 
+/** Enough to see that something is there. */
+const ONE: Bound = { limit: 1, bytes: 0 }
+
 /** One request for what stands after a cursor, and its one answer, at once or later. */
 export class Poll {
   readonly request: FastifyRequest
@@ -39,6 +42,11 @@ export class Poll {
     this.view = service.bus.log.views.of(ask.channels)
   }
 
+  /** Whether something stands after a place, without reading it all. */
+  finds(after: number): boolean {
+    return this.view.read(after, ONE).entries.length > 0
+  }
+
   /**
    * Answers with what stands after a place.
    * @returns whether something does
@@ -51,6 +59,7 @@ export class Poll {
     const batch = this.view.read(after, this.#bound)
     const [first] = batch.entries
     if (first === undefined) return false
+    log.turns.charge(batch)
     this.#service.meter?.delivered(this.#transport, batch.entries.length)
     if (this.#raw) {
       this.#tag(first.seq)
