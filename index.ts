@@ -75,9 +75,12 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
       if (transports.has('longpoll')) longpoll(scope, service)
       if (transports.has('sse')) sse(scope, service)
       if (settings.stats) stats(scope, service)
-      const sockets = setUpSockets(scope, settings.payloadLimit)
-      if (transports.has('ws')) ws(scope, service, sockets)
-      if (settings.echo) echo(scope, service, sockets)
+      // In a scope of their own: @fastify/websocket hooks into every request of the scope that it stands in.
+      await scope.register(async (sockets) => {
+        const make = await setUpSockets(sockets, settings.payloadLimit)
+        if (transports.has('ws')) ws(sockets, service, make)
+        if (settings.echo) echo(sockets, service, make)
+      })
     },
     { prefix: settings.prefix, ...(settings.logLevel && { logLevel: settings.logLevel }) },
   )

@@ -15,7 +15,7 @@ const MOST = { pages: 16, lanes: 8 }
 /** `/demo/tap?lane=ID`: what goes over these lanes, and the controls of the page. They are there while it is open. */
 export async function tap(app: FastifyInstance, stage: Stage): Promise<void> {
   // Controls are small: a larger frame gets 1009.
-  const sockets = setUpSockets(app, 0)
+  const sockets = await setUpSockets(app, 0)
   const origins = new Origins([])
   app.route({
     method: 'GET',

@@ -1,23 +1,18 @@
+import { EventEmitter } from 'node:events'
+import fastifyWebsocket, { type WebsocketPluginOptions } from '@fastify/websocket'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { HTTPMethod } from 'find-my-way'
-import { type WebSocket, WebSocketServer } from 'ws'
+import type { WebSocket, WebSocketServer } from 'ws'
 import { maxFrame } from '../wire/frame-limit.ts'
 import { handleProtocols } from '../wire/handshake.ts'
 import { takeUpgrade, unguardSocket } from '../wire/upgraded.ts'
 import { UpgradeDesk } from './upgrade.ts'
 
-/** Options of @fastify/websocket. */
-export interface WebsocketOptions {
-  options: { handleProtocols: typeof handleProtocols; maxPayload: number; perMessageDeflate: false }
-  errorHandler(error: Error, socket: WebSocket, request: FastifyRequest): void
-  preClose(done: () => void): void
-}
-
 /**
  * What @fastify/websocket is to be registered with where an app registers it by itself.
  * @param payloadLimit the plugin's option of that name, in bytes. @default 65536
  */
-export function websocketOptions(payloadLimit: number = 64 * 1024): WebsocketOptions {
+export function websocketOptions(payloadLimit: number = 64 * 1024): WebsocketPluginOptions {
   return {
     options: { handleProtocols, maxPayload: maxFrame(payloadLimit), perMessageDeflate: false },
     // ws closes with the code that the fault calls for, 1002, 1007 or 1009; the plugin's own handler would cut it off.
@@ -49,24 +44,31 @@ export interface SocketHandlers {
 export type SocketMaker = (opened: Opened) => SocketHandlers
 
 /**
- * Sets the sockets of one registration up, with a server of ws, or that of the app's own @fastify/websocket. Its hooks
- * and its listener have no part in it: they know requests of their own copy alone.
+ * Sets up the sockets of one registration, with @fastify/websocket in this scope, or with the one that the app has
+ * registered. Its server accepts the sockets. Its hooks and its listener have no part in it: those of the app's know
+ * requests of their own copy alone.
  */
-export function setUpSockets(app: FastifyInstance, payloadLimit: number): SocketMaker {
+export async function setUpSockets(app: FastifyInstance, payloadLimit: number): Promise<SocketMaker> {
   const desk = UpgradeDesk.of(app)
-  const { options } = websocketOptions(payloadLimit)
   const theirs = app.hasDecorator('websocketServer')
-    ? app.getDecorator<WebSocketServer>('websocketServer')
-    : undefined
-  if (theirs !== undefined && theirs.options.handleProtocols !== handleProtocols) {
+  if (!theirs) {
+    const { options, ...others } = websocketOptions(payloadLimit)
+    // It listens on what it takes for a server: the upgrades of the app's own come through the desk.
+    const server = new EventEmitter() as NonNullable<typeof options>['server']
+    await app.register(fastifyWebsocket, {
+      ...others,
+      options: { ...options, clientTracking: false, server },
+    })
+  } else if (app.websocketServer.options.handleProtocols !== handleProtocols) {
     app.log.warn(
       '@fastify/websocket is registered without the websocketOptions of fastify-tidings: see its README',
     )
   }
+  const { websocketServer } = app
   const server: WebSocketServer = theirs
     ? // The same server, but for the subprotocol that it selects on our routes.
-      Object.create(theirs, { options: { value: { ...theirs.options, handleProtocols } } })
-    : new WebSocketServer({ ...options, noServer: true, clientTracking: false })
+      Object.create(websocketServer, { options: { value: { ...websocketServer.options, handleProtocols } } })
+    : websocketServer
   app.addHook('onRoute', (route) => {
     if (isSocket(route)) desk.add('GET', route.url, 'socket')
   })
@@ -78,7 +80,7 @@ export function setUpSockets(app: FastifyInstance, payloadLimit: number): Socket
       server.handleUpgrade(request.raw, socket, head, (ws) => {
         unguardSocket(socket)
         ws.on('error', onError)
-        theirs?.emit('connection', ws, request.raw)
+        if (theirs) websocketServer.emit('connection', ws, request.raw)
         opened(ws, request)
       })
     },
