@@ -2,7 +2,9 @@ import { request as ask, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { NOWHERE } from '../bus/roster.ts'
 import { UpgradeDesk } from '../plugins/upgrade.ts'
+import { Connection } from '../wire/client-gone.ts'
 import { Origins } from '../wire/origin.ts'
 import { compilers } from '../wire/schemas.ts'
 import { takeUpgrade, type Upgrade, unguardSocket, upgradeOf } from '../wire/upgraded.ts'
@@ -57,6 +59,9 @@ function addressOf({ localAddress, localPort }: Socket) {
 
 function forward(lane: Lane, path: string, { raw }: FastifyRequest, reply: FastifyReply): void {
   reply.hijack()
+  const connection = Connection.of(raw)
+  // It has gone while the hooks before this were asked.
+  if (connection.gone) return
   const answer = reply.raw
   const inner = ask({
     agent: lane.agent,
@@ -73,10 +78,14 @@ function forward(lane: Lane, path: string, { raw }: FastifyRequest, reply: Fasti
   })
   // As it would be without the lane between: the connection ends.
   inner.on('error', () => answer.destroy())
-  answer.on('close', () => {
+  const end = () => {
+    connection.delete(guest)
     release()
     if (!answer.writableFinished) inner.destroy()
-  })
+  }
+  const guest = { indexAtConnection: NOWHERE, clientGone: end }
+  connection.add(guest)
+  answer.on('close', end)
   pipeline(raw, inner, () => {})
 }
 

@@ -21,6 +21,7 @@ function attempt(reply: FastifyReply, answer: () => void): void {
 export function longpoll(app: FastifyInstance, service: Service): void {
   const { bus, settings, guard, meter } = service
   const { handlerTimeout } = app.initialConfig as { handlerTimeout?: number }
+  const { wait, maxWait } = settings.longpoll
   const bounds = new Bounds(settings.poll.maxBytes)
 
   app.route({
@@ -29,8 +30,8 @@ export function longpoll(app: FastifyInstance, service: Service): void {
     exposeHeadRoute: false,
     schema: longpollSchema,
     ...compilers,
-    // A held request is no slow handler.
-    ...(handlerTimeout && { handlerTimeout: 0x7fff_ffff }),
+    // A held request is no slow handler: it has that much longer.
+    ...(handlerTimeout && { handlerTimeout: Math.min(handlerTimeout + maxWait * 1000, 0x7fff_ffff) }),
     onRequest: meter?.hook('longpoll') ?? [],
     preHandler: guard.hook((request) => ({
       action: 'subscribe',
@@ -40,7 +41,6 @@ export function longpoll(app: FastifyInstance, service: Service): void {
       const ask = parseAsk(queryOf(request))
       const asked = new Poll(service, 'longpoll', bounds, request, reply, ask)
       const { start, channels } = ask
-      const { wait, maxWait } = settings.longpoll
       const { seconds, preferred } = parseWait(queryOf(request), request.headers.prefer, wait, maxWait)
       if (start === undefined) {
         // So that a client has a place before it waits.

@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { exposed } from '../wire/answer.ts'
 import { parseStreamAsk } from '../wire/ask.ts'
+import { Connection } from '../wire/client-gone.ts'
 import { EventStream } from '../wire/events.ts'
 import { queryOf } from '../wire/query.ts'
 import { retryRefused } from '../wire/retry.ts'
@@ -31,6 +32,8 @@ export function sse(app: FastifyInstance, service: Service): void {
     })),
     handler(request, reply) {
       const ask = parseStreamAsk(queryOf(request), request.headers['last-event-id'])
+      // It has gone while the hooks before this were asked.
+      if (Connection.of(request.raw).gone) return
       reply.headers(HEAD)
       if (readers.refusal(request) !== undefined) {
         // A native EventSource never comes back from a 503.

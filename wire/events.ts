@@ -6,6 +6,7 @@ import type { Gap } from '../bus/log.ts'
 import { Reader, type Sink } from '../bus/reader.ts'
 import { NOWHERE } from '../bus/roster.ts'
 import type { Ask } from './ask.ts'
+import { Connection, type Guest } from './client-gone.ts'
 import { ownSocket, plainStream } from './internals.ts'
 import { Outlet } from './outlet.ts'
 import type { Held } from './readers.ts'
@@ -24,11 +25,13 @@ const HEARTBEAT_CHUNK = chunk(HEARTBEAT)
  * A stream of server-sent events. Over HTTP/1.1 its chunks are made once for all readers and go to the socket itself;
  * `response.write` would make three small writes of each.
  */
-export class EventStream extends Outlet implements Sink, Held, Spoke {
+export class EventStream extends Outlet implements Sink, Held, Spoke, Guest {
   slot: Spoke['slot']
   indexInSlot = NOWHERE
   indexInReaders = NOWHERE
+  indexAtConnection = NOWHERE
   readonly #service: Service
+  readonly #connection: Connection
   readonly #response: ServerResponse
   readonly #reader: Reader
   readonly #form: Form
@@ -58,11 +61,14 @@ export class EventStream extends Outlet implements Sink, Held, Spoke {
     const socket = ownSocket(response)
     super(socket ?? plainStream(response), settings.slowConsumer)
     this.#service = service
+    this.#connection = Connection.of(request.raw)
     this.#response = response
     this.#chunks = socket !== undefined
     if (this.#chunks) this.#form = ask.raw ? rawEventsChunk : eventsChunk
     else this.#form = ask.raw ? rawEvents : events
     this.#reader = new Reader(log, ask.channels, start, this)
+    this.#connection.hold(this)
+    // The app may end the stream by itself.
     response.on('close', () => this.#release())
     readers.hold(this, request, guard.grantOf(request).permit)
     heartbeat.sse.add(this)
@@ -114,7 +120,12 @@ export class EventStream extends Outlet implements Sink, Held, Spoke {
     response.once('close', () => clearTimeout(timer))
   }
 
+  clientGone(): void {
+    this.#release()
+  }
+
   #release(): void {
+    this.#connection.release(this)
     this.#reader.end()
     this.shut()
     this.#service.heartbeat.sse.delete(this)

@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks'
 import { ERR_FORBIDDEN } from '../bus/errors.ts'
 import { NOWHERE } from '../bus/roster.ts'
 import type { Member, View } from '../bus/view.ts'
+import { Connection, type Guest } from './client-gone.ts'
 import type { Poll } from './poll.ts'
 import type { Held } from './readers.ts'
 import { retryAfter } from './retry.ts'
@@ -19,42 +20,44 @@ export function holdPoll(service: Service, poll: Poll, asked: number, wait: numb
     poll.nothing(asked)
     return
   }
+  const connection = Connection.of(poll.request.raw)
+  // It has gone while the hooks before this were asked.
+  if (connection.gone) return
   const refusal = service.readers.refusal(poll.request)
   if (refusal !== undefined) {
     poll.reply.header('retry-after', retryAfter())
     throw refusal
   }
-  new HeldPoll(service, poll, asked, wait)
+  new HeldPoll(service, connection, poll, asked, wait)
 }
 
 /** An answer of Fastify's costs as much as so many writes to a stream. */
 const EFFORT = 8
 
 /** It is answered later, from the turn of a publisher or of a timer: in the context of its own request. */
-class HeldPoll extends AsyncResource implements Member, Held {
+class HeldPoll extends AsyncResource implements Member, Held, Guest {
   view: View | undefined
   indexInView = NOWHERE
   indexInReaders = NOWHERE
+  indexAtConnection = NOWHERE
   seen = 0
   readonly #service: Service
+  readonly #connection: Connection
   readonly #poll: Poll
   readonly #asked: number
   readonly #timer: NodeJS.Timeout
-  /** The socket's own timeout, which must not cut a held answer. */
-  readonly #socketTimeout: number
-  readonly #gone = () => this.#release()
+  readonly #closed = () => this.#release()
 
-  constructor(service: Service, poll: Poll, asked: number, wait: number) {
+  constructor(service: Service, connection: Connection, poll: Poll, asked: number, wait: number) {
     super('TIDINGS_POLL')
     this.#service = service
+    this.#connection = connection
     this.#poll = poll
     this.#asked = asked
     this.#timer = setTimeout(() => this.#answer(), wait)
-    const { socket } = poll.request.raw
-    this.#socketTimeout = socket.timeout ?? 0
-    if (this.#socketTimeout > 0) socket.setTimeout(0)
-    // Not the request's 'close', which comes as soon as the request has been read.
-    poll.reply.raw.on('close', this.#gone)
+    connection.hold(this)
+    // The app may end the answer by itself.
+    poll.reply.raw.on('close', this.#closed)
     service.readers.hold(this, poll.request, service.guard.grantOf(poll.request).permit)
     poll.view.join(this)
   }
@@ -90,10 +93,14 @@ class HeldPoll extends AsyncResource implements Member, Held {
     this.#poll.reply.send(new ERR_FORBIDDEN())
   }
 
+  clientGone(): void {
+    this.#release()
+  }
+
   #release(): void {
     clearTimeout(this.#timer)
-    if (this.#socketTimeout > 0) this.#poll.request.raw.socket.setTimeout(this.#socketTimeout)
-    this.#poll.reply.raw.off('close', this.#gone)
+    this.#connection.release(this)
+    this.#poll.reply.raw.off('close', this.#closed)
     this.#poll.view.leave(this)
     this.#service.readers.release(this)
   }

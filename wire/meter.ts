@@ -2,6 +2,8 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { onRequestHookHandler } from 'fastify'
+import { NOWHERE, Roster } from '../bus/roster.ts'
+import { Connection, type Guest } from './client-gone.ts'
 import { waitingBytes } from './internals.ts'
 import type { Transport } from './options.ts'
 
@@ -16,19 +18,76 @@ export interface Cost {
   bytesOut: number
 }
 
-interface Open {
-  readonly transport: Transport
-  readonly socket: Socket
-}
-
 const FINISH = 'http.server.response.finish'
 
-/** What has gone over a socket, without what is still queued. */
-function bytesOf(socket: Socket): { bytesIn: number; bytesOut: number } {
-  return { bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten - waitingBytes(socket) }
+/** The request that a response is for, where it is metered. */
+const OPEN = Symbol('open')
+/** What of a socket has been counted, or was not ours: one connection may serve several transports, and other routes. */
+const COUNTED = Symbol('counted')
+
+type Answer = ServerResponse & { [OPEN]?: Open }
+type Counted = Socket & { [COUNTED]?: { bytesIn: number; bytesOut: number } }
+
+/** Of a socket's bytes: those since the last time, without what is still queued. They are put down to a cost, if any. */
+function count(socket: Counted, cost: Cost | undefined): void {
+  // In a test by injection nothing goes over a wire.
+  if (!(socket instanceof Socket)) return
+  const bytesIn = socket.bytesRead
+  const bytesOut = socket.bytesWritten - waitingBytes(socket)
+  const counted = socket[COUNTED]
+  if (cost !== undefined) {
+    cost.bytesIn += bytesIn - (counted?.bytesIn ?? 0)
+    cost.bytesOut += bytesOut - (counted?.bytesOut ?? 0)
+  }
+  if (counted === undefined) socket[COUNTED] = { bytesIn, bytesOut }
+  else {
+    counted.bytesIn = bytesIn
+    counted.bytesOut = bytesOut
+  }
 }
 
-const NOTHING = { bytesIn: 0, bytesOut: 0 }
+/** A request that is open. It keeps neither the request nor its response, which an upgraded socket outlives. */
+class Open implements Guest {
+  indexAtConnection = NOWHERE
+  indexInMeter = NOWHERE
+  readonly cost: Cost
+  readonly socket: Socket
+  readonly #connection: Connection
+  readonly #all: Roster<'indexInMeter', Open>
+
+  constructor(cost: Cost, socket: Socket, connection: Connection, all: Roster<'indexInMeter', Open>) {
+    this.cost = cost
+    this.socket = socket
+    this.#connection = connection
+    this.#all = all
+    cost.open++
+    connection.add(this)
+    all.add(this)
+  }
+
+  /** Its answer has gone out. */
+  end(): void {
+    if (this.indexInMeter === NOWHERE) return
+    this.#all.delete(this)
+    this.#connection.delete(this)
+    this.cost.open--
+    count(this.socket, this.cost)
+  }
+
+  clientGone(): void {
+    this.end()
+  }
+}
+
+function onFinish(message: unknown): void {
+  const { response, socket } = message as { response: Answer; socket: Socket }
+  const open = response[OPEN]
+  if (open === undefined) count(socket, undefined)
+  else open.end()
+}
+
+/** Meters that are at work: they share what they know of a socket. */
+let meters = 0
 
 /**
  * Counts what goes over the sockets. One connection may serve several transports, and routes that are not ours: its
@@ -36,32 +95,26 @@ const NOTHING = { bytesIn: 0, bytesOut: 0 }
  */
 export class Meter {
   readonly #costs: Record<Transport, Cost>
-  readonly #open = new Map<ServerResponse, Open>()
-  /** What of a socket has been counted, or was not ours. */
-  readonly #counted = new WeakMap<Socket, { bytesIn: number; bytesOut: number }>()
-  readonly #onFinish: (message: unknown) => void
+  readonly #open = new Roster<'indexInMeter', Open>('indexInMeter')
 
   constructor() {
     const cost = (): Cost => ({ open: 0, requests: 0, messages: 0, bytesIn: 0, bytesOut: 0 })
     this.#costs = { poll: cost(), longpoll: cost(), sse: cost(), ws: cost() }
-    this.#onFinish = (message) => {
-      const { response, socket } = message as { response: ServerResponse; socket: Socket }
-      if (!this.#open.has(response)) this.#counted.set(socket, bytesOf(socket))
-    }
-    subscribe(FINISH, this.#onFinish)
+    if (meters++ === 0) subscribe(FINISH, onFinish)
   }
 
   /** A request for this transport has come in. It is open until its response, or the socket that it became, is. */
   begin(transport: Transport, request: IncomingMessage, response: ServerResponse): void {
     const cost = this.#costs[transport]
     cost.requests++
-    cost.open++
-    this.#open.set(response, { transport, socket: socketOf(request) })
-    const end = () => this.#end(response)
-    response.once('finish', end)
-    // An upgraded socket is let go of by its response.
-    const life = transport === 'ws' ? (socketOf(request) ?? response) : response
-    life.once('close', end)
+    const connection = Connection.of(request)
+    // It has gone while a hook of the app's was asked.
+    if (connection.gone) return
+    const socket = socketOf(request)
+    const open = new Open(cost, socket, connection, this.#open)
+    ;(response as Answer)[OPEN] = open
+    // Node tells of its own responses alone.
+    if (!(socket instanceof Socket)) response.once('finish', () => open.end())
   }
 
   /** The hook that begins each request of a route. */
@@ -77,33 +130,14 @@ export class Meter {
     this.#costs[transport].messages += messages
   }
 
-  #end(response: ServerResponse): void {
-    const open = this.#open.get(response)
-    if (open === undefined) return
-    this.#open.delete(response)
-    const cost = this.#costs[open.transport]
-    cost.open--
-    this.#count(cost, open.socket)
-  }
-
-  #count(cost: Cost, socket: Socket): void {
-    // In a test by injection nothing goes over a wire.
-    if (!(socket instanceof Socket)) return
-    const before = this.#counted.get(socket) ?? NOTHING
-    const now = bytesOf(socket)
-    cost.bytesIn += now.bytesIn - before.bytesIn
-    cost.bytesOut += now.bytesOut - before.bytesOut
-    this.#counted.set(socket, now)
-  }
-
   /** The costs up to now, those of what is still open included. */
   get costs(): Record<Transport, Cost> {
-    for (const { transport, socket } of this.#open.values()) this.#count(this.#costs[transport], socket)
+    for (const { cost, socket } of this.#open.all()) count(socket, cost)
     return structuredClone(this.#costs)
   }
 
   close(): void {
-    unsubscribe(FINISH, this.#onFinish)
+    if (--meters === 0) unsubscribe(FINISH, onFinish)
   }
 }
 

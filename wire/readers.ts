@@ -2,6 +2,7 @@ import type { AsyncResource } from 'node:async_hooks'
 import type { FastifyError, FastifyRequest } from 'fastify'
 import { ERR_CLIENT_READERS, ERR_READERS } from '../bus/errors.ts'
 import { Roster } from '../bus/roster.ts'
+import { Connection } from './client-gone.ts'
 import type { Clients } from './limits.ts'
 import { type Permit, Permits } from './permits.ts'
 
@@ -41,7 +42,9 @@ export class Readers {
   /** Why no further reader can be held for this request; undefined where one can. */
   refusal(request: FastifyRequest): FastifyError | undefined {
     if (this.#closing || this.#held.size >= this.#limit) return new ERR_READERS()
-    return this.#clients.full(request) ? new ERR_CLIENT_READERS() : undefined
+    return this.#clients.full(request) || Connection.of(request.raw).full
+      ? new ERR_CLIENT_READERS()
+      : undefined
   }
 
   /**
