@@ -12,11 +12,8 @@ export interface Front {
   readonly agent: Agent
   /** For the fetch of undici, and for its WebSocket. */
   readonly dispatcher: (kind: 'fetch' | 'socket') => Dispatcher
-  /** For a browser's context. */
-  readonly browser: {
-    readonly proxy?: { readonly server: string; readonly bypass: string }
-    readonly ignoreHTTPSErrors?: boolean
-  }
+  /** `host:port` that a browser has to ask. */
+  readonly proxy?: string
 }
 
 /** A proxy that stands before the app: its clients take it for the app. */
@@ -25,7 +22,6 @@ export function reverse(port: number): Front {
     url: `http://127.0.0.1:${port}`,
     agent: new Agent(),
     dispatcher: () => new Connector(),
-    browser: {},
   }
 }
 
@@ -35,7 +31,6 @@ export function overTls(port: number): Front {
     url: `https://127.0.0.1:${port}`,
     agent: new TlsAgent({ rejectUnauthorized: false }),
     dispatcher: () => new Connector({ connect: { rejectUnauthorized: false } }),
-    browser: { ignoreHTTPSErrors: true },
   }
 }
 
@@ -45,8 +40,7 @@ export function forward(port: number, app: number): Front {
     url: `http://127.0.0.1:${app}`,
     agent: new ForwardAgent(port),
     dispatcher: (kind) => new ProxyAgent({ uri: `http://127.0.0.1:${port}`, proxyTunnel: kind === 'socket' }),
-    // Chromium goes past a proxy to what is on its own machine, unless it is told not to.
-    browser: { proxy: { server: `http://127.0.0.1:${port}`, bypass: '<-loopback>' } },
+    proxy: `127.0.0.1:${port}`,
   }
 }
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { squid, squidForward } from './squid.ts'
+import { squid } from './squid.ts'
 import { proxySuite } from './suite.ts'
 
-for (const kind of [squid, squidForward]) proxySuite(t, kind)
+proxySuite(t, squid)

@@ -1,8 +1,9 @@
-import type { Browser } from 'playwright-core'
 import type { Test } from 'tap'
 import { openBrowser } from '../browser.ts'
-import { post, type SocketClient, until } from '../helper.ts'
+import { openFirefox, type PlainPage } from '../firefox.ts'
+import { type SocketClient, until } from '../helper.ts'
 import { needs } from '../needs.ts'
+import type { Front } from './front.ts'
 import type { Kind } from './kind.ts'
 import { Stage } from './stage.ts'
 
@@ -215,39 +216,48 @@ async function closeOf(socket: SocketClient, frame: Buffer): Promise<{ code: num
   return socket.closed
 }
 
-/** What a native EventSource in a page has come to. */
-declare const shown: { source: { readyState: number }; data: string[]; errors: number }
-declare const EventSource: new (
-  url: string,
-) => { onmessage: (event: { data: string }) => void; onerror: () => void; readyState: number }
+/** A page that follows the stream by a native EventSource. */
+const FOLLOW = `(() => {
+  const source = new EventSource('/sse?cursor=earliest')
+  const shown = { source, data: [], errors: 0 }
+  source.onmessage = ({ data }) => shown.data.push(JSON.parse(data).data)
+  source.onerror = () => shown.errors++
+  globalThis.shown = shown
+})()`
+const CLOSED = 2
 
-async function nativeStream(t: Test, stage: Stage, kind: Kind, browser: Browser): Promise<void> {
-  const context = await browser.newContext(stage.front.browser)
-  t.teardown(() => context.close())
-  const page = await context.newPage()
+async function nativeStream(t: Test, stage: Stage, kind: Kind, page: PlainPage): Promise<void> {
+  const shows = async (expression: string) => {
+    while (!(await page.evaluate(expression))) await new Promise((resolve) => setTimeout(resolve, 50))
+  }
   await page.goto(stage.front.url)
-  await page.evaluate(() => {
-    const source = new EventSource('/sse?cursor=earliest')
-    const shown = { source, data: [] as string[], errors: 0 }
-    source.onmessage = ({ data }) => shown.data.push(JSON.parse(data).data)
-    source.onerror = () => shown.errors++
-    Object.assign(globalThis, { shown })
-  })
-  const port = (stage.app.server.address() as { port: number }).port
-  const publish = (data: string) => post(`http://127.0.0.1:${port}/publish`, data)
-  await publish('before')
-  await page.waitForFunction(() => shown.data.length === 1)
+  await page.evaluate(FOLLOW)
+  await stage.app.tidings.publish('default', 'before')
+  await shows('shown.data.length === 1')
   await stage.stop()
   // The end of the stream, and what the proxy says without the app.
-  await page.waitForFunction(() => shown.errors >= 2 || shown.source.readyState === 2, undefined, {
-    timeout: 30_000,
-  })
+  await shows(`shown.errors >= 2 || shown.source.readyState === ${CLOSED}`)
   await stage.start()
-  await publish('after')
+  await stage.app.tidings.publish('default', 'after')
   if (kind.retries || !kind.http) {
-    await page.waitForFunction(() => shown.data.length === 2, undefined, { timeout: 60_000 })
-    t.strictSame(await page.evaluate(() => shown.data), ['before', 'after'])
-  } else t.equal(await page.evaluate(() => shown.source.readyState), 2, 'as documented, it ends for good')
+    await shows('shown.data.length === 2')
+    t.strictSame(await page.evaluate('shown.data'), ['before', 'after'])
+  } else t.equal(await page.evaluate('shown.source.readyState'), CLOSED, 'as documented, it ends for good')
+}
+
+/** Chromium, so that it asks the proxy also for what is on this machine. */
+async function openChromium(t: Test, { proxy }: Front): Promise<PlainPage | undefined> {
+  const browser = await openBrowser(t)
+  const context = await browser?.newContext({
+    ignoreHTTPSErrors: true,
+    ...(proxy && { proxy: { server: `http://${proxy}`, bypass: '<-loopback>' } }),
+  })
+  return context?.newPage()
+}
+
+const BROWSERS: Record<string, (t: Test, front: Front) => Promise<PlainPage | undefined>> = {
+  Chromium: openChromium,
+  Firefox: (t, { proxy }) => openFirefox(t, { httpProxy: proxy, acceptInsecureCerts: true }),
 }
 
 /** All scenarios through one proxy. */
@@ -263,9 +273,12 @@ export function proxySuite(t: Test, kind: Kind): void {
     for (const [name, scenario] of Object.entries(SCENARIOS)) {
       t.test(name, async (t) => scenario(t, await Stage.set(t, kind, kind.documented, options), kind))
     }
-    t.test('a native EventSource, while the app restarts', async (t) => {
-      const browser = await openBrowser(t)
-      if (browser) await nativeStream(t, await Stage.set(t, kind, kind.documented, options), kind, browser)
-    })
+    for (const [name, open] of Object.entries(BROWSERS)) {
+      t.test(`a native EventSource of ${name}, while the app restarts`, async (t) => {
+        const stage = await Stage.set(t, kind, kind.documented, options)
+        const page = await open(t, stage.front)
+        if (page) await nativeStream(t, stage, kind, page)
+      })
+    }
   })
 }
