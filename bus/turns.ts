@@ -1,13 +1,13 @@
 import type { Batch } from './batch.ts'
 
-/**
- * What may be read back from the log in one turn of the event loop, all readers together, in messages: some 3 ms of
- * work. A batch that was encoded before costs only its write.
- */
-export const TURN = 4096
+/** What may be read back from the log in one turn of the event loop, all readers together: some 2 ms of work. */
+export const TURN = 2048
 
-/** What a write costs, and each KiB of it, and each KiB that is encoded, as so many messages. */
-const COST = { write: 32, written: 2, encoded: 4 }
+/**
+ * What that is spent on: a write, and each KiB of it; where the batch was not encoded before, each message, and each
+ * KiB that is encoded.
+ */
+const COST = { write: 32, written: 2, message: 0.5, encoded: 4 }
 
 /**
  * Shares the event loop between what reads back from the log, and everything else. Once a turn's budget is spent, who
@@ -34,7 +34,7 @@ export class Turns {
   /** To be called when something was read, before it is encoded. */
   charge(batch: Batch): void {
     const kib = batch.bytes / 1024
-    const work = batch.fresh ? batch.entries.length + COST.encoded * kib : COST.written * kib
+    const work = batch.fresh ? COST.message * batch.entries.length + COST.encoded * kib : COST.written * kib
     this.#used += COST.write + work
     this.#arm()
   }
