@@ -1,12 +1,13 @@
 import { Consumers, type Item, type Iteration } from './consumers.ts'
 import { Emitter, report } from './emitter.ts'
+import { Holes } from './holes.ts'
 import type { Host } from './host.ts'
 import { Joiner } from './joiner.ts'
 import { Links } from './links.ts'
+import { warnOfSix, watchPage } from './page.ts'
 import { isCursor, isStart } from './place.ts'
 import { Publisher } from './publisher.ts'
 import type { Settings } from './settings.ts'
-import { SocketLink } from './socket.ts'
 import { jitter } from './time.ts'
 import type {
   Gap,
@@ -18,18 +19,6 @@ import type {
   Transport,
 } from './types.ts'
 
-const LOAD = 'load the present state, then go on from the cursor.'
-const ADVICE = {
-  trimmed: `Messages were dropped before they were read: ${LOAD}`,
-  epoch: `The log has started over: drop what was built from it, ${LOAD}`,
-  ahead: `The log has lost messages that were read: ${LOAD}`,
-}
-
-/** What makes it likely that the network has changed, or that time has passed unseen. */
-const WAKES = ['online', 'offline', 'pageshow', 'visibilitychange']
-
-const page = globalThis as unknown as Partial<EventTarget> & { document?: { visibilityState: string } }
-
 /** One reader, whatever carries it. It owns the place; links come and go. */
 export class CursorFeed extends Emitter {
   readonly url: string
@@ -39,6 +28,7 @@ export class CursorFeed extends Emitter {
   readonly #joiner: Joiner
   readonly #publisher: Publisher
   readonly #consumers: Consumers
+  readonly #holes: Holes
   readonly #ended = new AbortController()
   #readyState = 0
   /** Why there is no link: a slow iteration has to take what waits, onGap to answer, a channel to be replayed. */
@@ -46,9 +36,6 @@ export class CursorFeed extends Emitter {
   /** Whether an `open` is due, and whether there was one. */
   #due = true
   #resumed = false
-  /** Logs that were other ones, in a row, and when the last was. */
-  #turns = 0
-  #turned = 0
   /** Places that onGap has given in a row. */
   #asked = 0
   /** The place before the first message that nobody has taken. */
@@ -59,6 +46,7 @@ export class CursorFeed extends Emitter {
   /** Channels that have ended. */
   readonly #over = new Set<string>()
   readonly #close = () => this.close()
+  readonly #unwatch: () => void
 
   constructor(settings: Settings) {
     super()
@@ -85,13 +73,14 @@ export class CursorFeed extends Emitter {
       fault: (error, transport) => this.#fault(error, transport),
       finish: ({ status, code }, error) => this.#end(status ?? (Number(code) || 0), error.message, error),
     }
+    this.#holes = new Holes(settings)
     this.#links = new Links(settings, this.#host)
     this.#joiner = new Joiner(settings, this.#links, this.#host)
     this.#consumers = new Consumers(buffer, () => {
       if (this.#held === 'full' && !this.#consumers.full(0.5)) this.#resume(0)
     })
-    this.#publisher = new Publisher(settings, () => this.#socket, this.#ended.signal)
-    for (const type of WAKES) page.addEventListener?.(type, this.#wake)
+    this.#publisher = new Publisher(settings, () => this.#links.socket, this.#ended.signal)
+    this.#unwatch = watchPage(() => this.#links.wake())
     signal?.addEventListener('abort', this.#close)
     queueMicrotask(() => {
       if (signal?.aborted) this.close()
@@ -120,20 +109,10 @@ export class CursorFeed extends Emitter {
     return isCursor(place) ? place : undefined
   }
 
-  get #socket(): SocketLink | undefined {
-    const { main } = this.#links
-    return main instanceof SocketLink ? main : undefined
-  }
-
-  readonly #wake = (event: Event) => {
-    // The first `pageshow` of a page is none of a page that comes back.
-    if (page.document?.visibilityState !== 'hidden' && (event as { persisted?: boolean }).persisted !== false)
-      this.#links.wake()
-  }
-
   // Links
 
   #opened(): void {
+    if (this.transport === 'sse') warnOfSix()
     this.#status(1)
     if (this.#due) {
       this.#due = false
@@ -224,22 +203,18 @@ export class CursorFeed extends Emitter {
   }
 
   #gap(reason: GapReason, cursor: string, channel?: string): number {
-    const { onGap, cap } = this.#settings
+    const { onGap } = this.#settings
     const { backlog, present } = this.#consumers
     const { place } = this.#host
-    const from = isCursor(place) ? place : undefined
-    const item = { gap: { reason, cursor, from, channel, advice: ADVICE[reason] }, told: false }
+    const item = { gap: this.#holes.describe(reason, cursor, place, channel), told: false }
     let pause = 0
     if (channel) this.#joiner.at(cursor)
     else {
       this.#host.place = cursor
       if (onGap) this.#hold('asking')
-      if (reason !== 'trimmed') {
-        if (Date.now() - this.#turned > cap) this.#turns = 0
-        this.#turned = Date.now()
-        if (this.#turns) pause = jitter(this.#settings, this.#turns)
-        if (this.#turns++ === 1) this.#fault(new Error('The log changes again and again: are there several?'))
-      }
+      const [ms, tell] = this.#holes.pause(reason)
+      if (tell) this.#fault(new Error('The log changes again and again: are there several?'))
+      pause = ms
     }
     if (present && !backlog[0]) this.#give(item, place)
     else {
@@ -317,7 +292,7 @@ export class CursorFeed extends Emitter {
     this.#links.settleSwitch(false)
     this.#joiner.fail(new Error('The feed is closed'))
     this.#ended.abort()
-    for (const type of WAKES) page.removeEventListener?.(type, this.#wake)
+    this.#unwatch()
     this.#settings.signal?.removeEventListener('abort', this.#close)
     queueMicrotask(() => {
       this.#status(3)

@@ -3,7 +3,6 @@ import type { Links } from './links.ts'
 import { isStart, order } from './place.ts'
 import { PollLink } from './poll.ts'
 import { isChannel, type Settings } from './settings.ts'
-import { SocketLink } from './socket.ts'
 import type { SubscribeOptions } from './types.ts'
 
 /** A channel that is to be read, too. */
@@ -52,10 +51,9 @@ export class Joiner {
       if (!host.channels[1]) throw new Error(`'${channel}' is the only channel: close the feed`)
       host.channels = host.channels.filter((other) => other !== channel)
       this.left.add(channel)
-      const { main } = this.#links
+      const { main, socket } = this.#links
       // Where the socket goes away meanwhile, the next one begins without it.
-      if (main instanceof SocketLink)
-        await main.request(`"type":"unsubscribe","channel":"${channel}"`).catch(() => {})
+      if (socket) await socket.request(`"type":"unsubscribe","channel":"${channel}"`).catch(() => {})
       else if (main) this.#anew()
     })
   }
@@ -82,13 +80,13 @@ export class Joiner {
   /** The feed reads: what waits for that is done. */
   go(): void {
     const joining = this.#joining
-    const { main } = this.#links
+    const { main, socket } = this.#links
     if (!joining || !main || joining.on === main) return
     const { channel, cursor } = joining
     joining.on = main
-    if (main instanceof SocketLink) {
+    if (socket) {
       this.left.delete(channel)
-      main.join(channel, cursor).then(
+      socket.join(channel, cursor).then(
         () => this.#joined(),
         // Where the socket has gone away, the next one takes it up.
         (error) => error.code && this.fail(error),

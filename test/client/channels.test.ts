@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { Transport } from '../../client/index.ts'
 import { build } from '../helper.ts'
@@ -137,10 +138,12 @@ t.test('a second refusal in a row is final', async (t) => {
 })
 
 t.test('credentials may name what they like, and one that throws is paced and told', async (t) => {
-  const { app, url } = await build(t)
   const seen: unknown[] = []
-  app.server.on('request', ({ headers }) => seen.push(headers['x-pass']))
-  app.server.on('upgrade', ({ url }) => seen.push(new URL(url!, 'http://x').searchParams.get('pass')))
+  const before = (app: FastifyInstance) =>
+    app.addHook('onRequest', async ({ headers, query }) => {
+      seen.push(headers['x-pass'] ?? (query as { pass?: string }).pass)
+    })
+  const { url } = await build(t, {}, { before })
   let tries = 0
   const getToken = () => {
     if (++tries < 3) throw new Error('not now')

@@ -181,6 +181,56 @@ t.test(
       t.same((await got(page, 2)).data, [1, 2])
     })
 
+    t.test('a policy of the page that allows no sockets costs no wait', async (t) => {
+      const before = (app: FastifyInstance) =>
+        app.get('/', (_request, reply) =>
+          reply
+            .header(
+              'content-security-policy',
+              `default-src 'self' 'unsafe-inline' 'unsafe-eval'; connect-src http:`,
+            )
+            .type('text/html')
+            .send('<p>hi'),
+        )
+      const { app, url } = await build(t, {}, { before })
+      await app.tidings.publish('default', 1)
+      const page = await openPage(t, browser, url)
+      // Each transport that says nothing would take a minute.
+      await read(page, { probe: 60_000, transports: ['ws', 'sse'] })
+      t.same(await got(page, 1), { data: [1], gaps: [], transport: 'sse' })
+    })
+
+    t.test('sse over HTTP/1.1 warns once of the six connections', async (t) => {
+      const { app, url } = await buildPage(t)
+      await app.tidings.publish('default', 1)
+      const page = await openPage(t, browser, url)
+      const warnings: string[] = []
+      page.on('console', (message) => message.type() === 'warning' && warnings.push(message.text()))
+      for (const _ of range(1, 2)) {
+        await read(page, { transports: ['sse'] })
+        await got(page, 1)
+      }
+      t.equal(warnings.length, 1)
+      t.match(warnings[0], /HTTP\/1\.1/)
+    })
+
+    for (const transport of ALL) {
+      t.test(`${transport}: a page that is looked at again finds out that its link is dead`, async (t) => {
+        const { app, port } = await buildPage(t)
+        const proxy = await FaultProxy.start(t, port)
+        await app.tidings.publish('default', 1)
+        const page = await openPage(t, browser, proxy.url)
+        await read(page, { transports: [transport], probe: 300, silence: 600_000, wait: 50 })
+        await got(page, 1)
+        // So old is what is made anew.
+        await page.waitForTimeout(400)
+        proxy.freeze()
+        await app.tidings.publish('default', 2)
+        await page.evaluate("document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))")
+        t.same(await got(page, 2), { data: [1, 2], gaps: [], transport })
+      })
+    }
+
     t.test('the server is killed and starts again: one gap, then all of the new log', async (t) => {
       const { child, url } = await startApp(t)
       const json = { 'content-type': 'application/json' }

@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import type { ConnectOptions, Transport } from '../../client/index.ts'
 import { memoryBus } from '../../index.ts'
@@ -153,10 +154,9 @@ export function transportSuite(t: Test, transport: Transport, more: ConnectOptio
   })
 
   t.test('says what the server asks of it once: a query of the address goes along', async (t) => {
-    const { app, url } = await build(t)
     const asked: string[] = []
-    app.server.on('request', ({ url }) => asked.push(url!))
-    app.server.on('upgrade', ({ url }) => asked.push(url!))
+    const before = (app: FastifyInstance) => app.addHook('onRequest', async ({ url }) => void asked.push(url))
+    const { url } = await build(t, {}, { before })
     await once(open(t, `${url}/?token=a%20b`, { ...options, channels: ['x', 'y'] }), 'open')
     t.match(asked[0], `/${transport}?token=a+b&channel=x&channel=y&cursor=now`)
   })
