@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
 import { ERR_KEY, ERR_KEY_REUSED, ERR_KEYS_FULL, ERR_PUBLISHER } from './errors.ts'
 import type { Payload } from './payload.ts'
+import { Ring } from './ring.ts'
 import { detach, heapBytes } from './text.ts'
 
 /** The longest idempotency key, in characters. */
 const MAX_KEY = 128
 
-/** Bytes of heap that a key takes beside its name: its place in the map, the answer, the digest. */
-const KEY = 160
+/** Bytes of heap that a key takes beside its name: its places in the map and in the line, the answer, the digest. */
+const KEY = 180
 
 /** Keys that are forgotten in one turn of the event loop. */
 const FORGOTTEN_AT_ONCE = 1000
@@ -25,6 +26,7 @@ export interface Remembered {
 }
 
 interface Known extends Remembered {
+  readonly name: string
   readonly digest: string
   readonly at: number
 }
@@ -63,8 +65,12 @@ export class Keys {
   readonly #age: number
   readonly #mostBytes: number
   readonly #charge: (bytes: number) => void
-  /** The longest remembered first. */
   readonly #known = new Map<string, Known>()
+  /**
+   * The longest remembered first. A map knows its first key only behind the places of all that were taken out before
+   * it: among 100,000 keys it would take a quarter of a millisecond to find.
+   */
+  readonly #line = new Ring<Known>()
   #bytes = 0
   #timer: NodeJS.Timeout | undefined
 
@@ -116,8 +122,9 @@ export class Keys {
   /** To be called where `find` has found nothing. */
   remember(given: string, payload: Payload, { seq, time }: Remembered): void {
     const name = detach(given)
-    this.#drop(name)
-    this.#known.set(name, { seq, time, digest: digestOf(payload), at: performance.now() })
+    const known = { name, seq, time, digest: digestOf(payload), at: performance.now() }
+    this.#known.set(name, known)
+    this.#line.push(known)
     this.#count(weightOf(name))
     this.#arm()
   }
@@ -131,24 +138,22 @@ export class Keys {
     return at <= performance.now() - this.#age
   }
 
-  #drop(name: string): void {
-    if (this.#known.delete(name)) this.#count(-weightOf(name))
-  }
-
   /** Forgets some of those whose time is over. */
   #forget(): void {
-    let left = FORGOTTEN_AT_ONCE
-    for (const [name, known] of this.#known) {
-      if (left-- === 0 || !this.#over(known)) return
-      this.#drop(name)
+    for (let left = FORGOTTEN_AT_ONCE; left > 0 && this.#line.length > 0; left--) {
+      const known = this.#line.at(0)
+      if (!this.#over(known)) return
+      this.#line.shift()
+      // Its name may have been remembered anew.
+      if (this.#known.get(known.name) === known) this.#known.delete(known.name)
+      this.#count(-weightOf(known.name))
     }
   }
 
   /** One timer for them all: what is over takes no memory, also where no key comes any more. */
   #arm(): void {
-    const [first] = this.#known.values()
-    if (this.#timer !== undefined || first === undefined) return
-    const due = first.at + this.#age - performance.now()
+    if (this.#timer !== undefined || this.#line.length === 0) return
+    const due = this.#line.at(0).at + this.#age - performance.now()
     const delay = Math.min(Math.max(due, this.#age / 100, 1), MAX_DELAY)
     this.#timer = setTimeout(() => {
       this.#timer = undefined

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import t from 'tap'
 import { FrameQueue } from '../wire/queue.ts'
 import { build, until } from './helper.ts'
@@ -60,4 +61,42 @@ t.test('it is full by number and by bytes', async (t) => {
   t.equal(queue.full, true)
   queue.clear()
   t.strictSame([queue.full, queue.roomy, queue.size], [false, true, 0])
+})
+
+t.test('the frames come out as they went in', async (t) => {
+  fc.assert(
+    fc.property(fc.array(fc.option(fc.tuple(fc.uint8Array({ maxLength: 300 }), fc.boolean()))), (steps) => {
+      const queue = new FrameQueue(1000)
+      const model: { data: Buffer; binary: boolean }[] = []
+      for (const step of steps) {
+        if (step === null) {
+          const frame = queue.shift()
+          const expected = model.shift()
+          if (frame?.binary !== expected?.binary) return false
+          if (frame && expected && !frame.data.equals(expected.data)) return false
+        } else {
+          const frame = { data: Buffer.from(step[0]), binary: step[1] }
+          model.push(frame)
+          queue.push(frame.data, frame.binary)
+        }
+        const bytes = model.reduce((sum, { data }) => sum + data.length, 0)
+        if (queue.size !== model.length || queue.full !== (model.length >= 64 || bytes >= 1000)) return false
+      }
+      return true
+    }),
+  )
+})
+
+t.test('tiny frames that came in one go take no more memory than they have bytes', async (t) => {
+  const queues = Array.from({ length: 20 }, () => new FrameQueue(65_536))
+  const chunk = Buffer.alloc(10_000, 'x')
+  gc!()
+  const before = process.memoryUsage()
+  for (const queue of queues)
+    for (let i = 0; i < chunk.length; i++) queue.push(chunk.subarray(i, i + 1), false)
+  gc!()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  const each = (heapUsed - before.heapUsed + arrayBuffers - before.arrayBuffers) / (20 * chunk.length)
+  t.ok(each < 20, `${each} bytes a frame`)
+  t.equal(queues[0]!.size, chunk.length)
 })

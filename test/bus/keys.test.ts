@@ -54,6 +54,47 @@ t.test('they are forgotten when their time is over, and make room', async (t) =>
   t.equal(keys.size, 0)
 })
 
+t.test('one that is over may be remembered anew before it is forgotten', async (t) => {
+  let bytes = 0
+  const keys = new Keys(10_000, 50, Infinity, (more) => {
+    bytes += more
+  })
+  for (let i = 0; i < 3000; i++) keys.remember(keyName('a', `${i}`), one, { seq: i, time: i })
+  const start = performance.now()
+  while (performance.now() - start <= 51);
+  t.equal(keys.find(keyName('a', '2999'), textPayload('another')), undefined)
+  keys.remember(keyName('a', '2999'), one, { seq: 7000, time: 7000 })
+  while (keys.size > 1) keys.find(keyName('b', 'k'), one)
+  t.match(keys.find(keyName('a', '2999'), one), { seq: 7000 })
+  while (keys.size > 0) await wait(5)
+  t.strictSame([keys.bytes, bytes], [0, 0])
+})
+
+t.test('a key costs the same, however many were forgotten before it', async (t) => {
+  let now = 1
+  const { now: real } = performance
+  performance.now = () => now
+  const keys = new Keys(1e6, 1000)
+  t.teardown(() => {
+    performance.now = real
+    keys.close()
+  })
+  const finds = () => {
+    const start = process.hrtime.bigint()
+    for (let i = 0; i < 500; i++) keys.find(keyName('b', `${i}`), one)
+    return Number(process.hrtime.bigint() - start)
+  }
+  for (let i = 0; i < 60_000; i++) keys.remember(keyName('a', `${i}`), one, { seq: i, time: i })
+  now = 900
+  for (let i = 60_000; i < 100_000; i++) keys.remember(keyName('a', `${i}`), one, { seq: i, time: i })
+  finds()
+  const before = Math.min(finds(), finds(), finds())
+  now = 1100
+  while (keys.size > 40_000) keys.find(keyName('b', 'k'), one)
+  const after = Math.min(finds(), finds(), finds())
+  t.ok(after < 20 * before, `${after} ns after ${before} ns`)
+})
+
 t.test('keys of different publishers never meet', async (t) => {
   const names = new Set<string>()
   const publishers = [undefined, 'a', 'a b', 'a b ', '1', '1:a', '3:a b', ':', ' ', '0:', 'a:1', 'é']
