@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
 import type { TidingsOptions } from '../index.ts'
 import { Permits } from '../wire/permits.ts'
@@ -38,11 +39,36 @@ t.test('an error with a status of 4xx goes out as it is, with its headers', asyn
   }
 })
 
+t.test('what is no Error, or has no headers, is answered by its status all the same', async (t) => {
+  for (const thrown of [
+    { statusCode: 401, message: 'who are you?', code: 'MINE', headers: { 'www-authenticate': 'Bearer' } },
+    runInNewContext("Object.assign(new Error('who are you?'), { statusCode: 401, code: 'MINE' })"),
+    Object.assign(new Error('who are you?'), { statusCode: 401, code: 'MINE', headers: null }),
+  ]) {
+    const { lines, url } = await start(t, () => {
+      throw thrown
+    })
+    for (const path of PATHS) {
+      const answer = await ask(url + path, { method: methodOf(path) })
+      t.equal(answer.status, 401, path)
+      t.equal(answer.headers['www-authenticate'], thrown.headers?.['www-authenticate'])
+      t.match(answer.json, { code: 'MINE', message: 'who are you?' })
+    }
+    t.strictSame(lines, [])
+  }
+  const { url } = await start(t, () => {
+    throw { statusCode: 404 }
+  })
+  t.match(await ask(`${url}/poll`), { status: 404, json: { message: 'Not permitted' } })
+})
+
 t.test('a fault of the program is 500, and logged', async (t) => {
   for (const fault of [
     new TypeError('x is not a function'),
     Object.assign(new Error('x is not a function'), { statusCode: 503 }),
     Object.assign(new Error('x is not a function'), { statusCode: 'none' }),
+    Object.assign(new Error('x is not a function'), { statusCode: 401.5 }),
+    { statusCode: 503 },
     'x is not a function',
     undefined,
     null,

@@ -72,7 +72,7 @@ export function parseChannel(query: Query): string {
   return checkChannel(channel)
 }
 
-const WHOLE = /^[0-9]{1,15}$/
+const WHOLE = /^[0-9]+$/
 
 /** @throws TIDINGS_ERR_LIMIT */
 export function parseLimit(query: Query, byDefault: number, most: number): number {

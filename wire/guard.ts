@@ -57,9 +57,9 @@ export class Guard {
   ): Promise<Awaited<T> | undefined> {
     try {
       return await ask?.(request, question)
-    } catch (error) {
-      if (error instanceof Error && (statusOf(error) === undefined || isRefusal(error))) throw error
-      throw Object.assign(new ERR_INTERNAL(), { cause: error })
+    } catch (thrown) {
+      if (thrown instanceof Error && statusOf(thrown) === undefined) throw thrown
+      throw refusalOf(thrown) ?? Object.assign(new ERR_INTERNAL(), { cause: thrown })
     }
   }
 
@@ -140,5 +140,16 @@ export function statusOf(error: Error): unknown {
 /** Whether an error says that the client is at fault. */
 export function isRefusal(error: Error): boolean {
   const status = statusOf(error)
-  return typeof status === 'number' && status >= 400 && status < 500
+  return Number.isInteger(status) && Number(status) >= 400 && Number(status) < 500
+}
+
+/**
+ * What was thrown, where it says that the client is at fault. It may be no Error, or one of another realm. Fastify
+ * answers 200 where `headers` is there and null.
+ */
+function refusalOf(thrown: unknown): Error | undefined {
+  if (typeof thrown !== 'object' || thrown === null || !isRefusal(thrown as Error)) return undefined
+  const { message = 'Not permitted', headers } = thrown as Partial<Error> & { headers?: unknown }
+  if (thrown instanceof Error && headers !== null) return thrown
+  return Object.assign(new Error(message), thrown, { headers: headers ?? undefined })
 }

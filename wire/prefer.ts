@@ -1,7 +1,7 @@
 /** The characters of a token (RFC 9110 section 5.6.2). */
 const TOKEN = /[!#$%&'*+.^_`|~0-9A-Za-z-]*/y
 const BLANKS = /[ \t]*/y
-const SECONDS = /^[0-9]{1,15}$/
+const SECONDS = /^[0-9]+$/
 
 /**
  * The seconds that the first `wait` of a Prefer header asks for. A malformed preference is passed over.

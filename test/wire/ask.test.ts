@@ -89,6 +89,7 @@ t.test('wait', async (t) => {
   t.strictSame(parseWait({}, undefined, 25, 5), { seconds: 5, preferred: false })
   t.strictSame(parseWait({ wait: '0' }, undefined, 25, 55), { seconds: 0, preferred: false })
   t.strictSame(parseWait({ wait: '999999' }, undefined, 25, 55), { seconds: 55, preferred: false })
+  t.strictSame(parseWait({ wait: '9'.repeat(400) }, undefined, 25, 55), { seconds: 55, preferred: false })
   t.strictSame(parseWait({ wait: '7' }, 'wait=9', 25, 55), { seconds: 7, preferred: false })
   t.strictSame(parseWait({}, 'wait=9', 25, 55), { seconds: 9, preferred: true })
   t.strictSame(parseWait({}, 'wait=999', 25, 55), { seconds: 55, preferred: true })
