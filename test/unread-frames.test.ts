@@ -63,7 +63,7 @@ t.test('it is full by number and by bytes', async (t) => {
   t.strictSame([queue.full, queue.roomy, queue.size], [false, true, 0])
 })
 
-t.test('the frames come out as they went in', async (t) => {
+t.test('the frames come out as they went in', async () => {
   fc.assert(
     fc.property(fc.array(fc.option(fc.tuple(fc.uint8Array({ maxLength: 300 }), fc.boolean()))), (steps) => {
       const queue = new FrameQueue(1000)
