@@ -74,7 +74,7 @@ export class SocketLink extends Link {
       this.#waiting.delete(ref!)
       if (type === 'error') {
         // What is full for now, or away, has room later.
-        const final = !/_(KEYS_FULL|UNAVAILABLE|CLOSED|RATE|BUSY)/.test(`${code}`)
+        const final = !/_(KEYS_FULL|UNAVAILABLE|CLOSED|READERS|FRAMES|PUBLISHES|INTERNAL)$/.test(`${code}`)
         waiting.reject(Object.assign(new Error(message), { code, final }))
       } else waiting.resolve(frame)
       if (type === 'subscribed') {

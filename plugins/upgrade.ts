@@ -119,8 +119,9 @@ function routing({ initialConfig }: FastifyInstance) {
   return Object.fromEntries(names.map((name) => [name, routerOptions?.[name] ?? older[name]]))
 }
 
-function asksForWebSocket({ method, headers }: IncomingMessage): boolean {
-  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
+/** HTTP/1.0 has no upgrades (RFC 9110 section 7.8). */
+function asksForWebSocket({ method, headers, httpVersion }: IncomingMessage): boolean {
+  return method === 'GET' && httpVersion !== '1.0' && headers.upgrade?.toLowerCase() === 'websocket'
 }
 
 /** What shows that somebody has done something with a socket. */

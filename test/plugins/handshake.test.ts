@@ -40,6 +40,13 @@ for (const path of ['/ws', '/echo']) {
     }
   })
 
+  t.test(`HTTP/1.0 has no upgrades: 426 on ${path}`, async (t) => {
+    const { port } = await build(t, { echo: true })
+    const raw = await openRaw(t, port)
+    raw.socket.write(handshake(path).replace('HTTP/1.1', 'HTTP/1.0'))
+    t.match(await raw.until('TIDINGS_ERR_UPGRADE'), /^HTTP\/1\.1 426 /)
+  })
+
   t.test(`a request for anything else: 426 on ${path}, and the connection lives on`, async (t) => {
     const { url, port } = await build(t, { echo: true })
     for (const changed of [
