@@ -30,9 +30,10 @@ async function until(done: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await done())) await new Promise((resolve) => setImmediate(resolve))
 }
 
+/** The other side may reset a connection on which it has not read all: Node 24 does, behind its 431. */
 async function gone(socket: Socket): Promise<void> {
   socket.resume()
-  if (!socket.destroyed) await once(socket, 'close')
+  if (!socket.destroyed) await new Promise((resolve) => socket.once('close', resolve))
 }
 
 t.test('half a request, and then nothing', async (t) => {
