@@ -48,7 +48,7 @@ t.test('an envelope, its event and its frame weigh what the encoders make of the
 })
 
 t.test('heartbeats are spread over the messages', async (t) => {
-  t.equal(heartbeatBytes(0.1, SSE_BEAT.bytes, SSE_BEAT.every), 8 / 1.5)
+  t.equal(heartbeatBytes(0.1, SSE_BEAT.bytes, SSE_BEAT.every), 7 / 1.5)
   t.equal(heartbeatBytes(1, WS_BEAT.bytes, WS_BEAT.every), 8 / 25)
 })
 
