@@ -6,7 +6,7 @@ t.test('stands under the prefix, where it is asked for', async (t) => {
   const moved = await fetch(`${url}/live`, { redirect: 'manual' })
   t.match({ status: moved.status, to: moved.headers.get('location') }, { status: 302, to: '/live/' })
   const page = await fetch(`${url}/live/`)
-  t.match(await page.text(), /<title>fastify-tidings<\/title>/)
+  t.match(await page.text(), /<title>Polling, long polling, SSE and WebSocket, live<\/title>/)
   t.match(page.headers.get('content-security-policy'), /default-src 'self'/)
   t.equal((await fetch(`${url}/live/lib/client/index.js`)).status, 200)
   t.equal((await fetch(`${url}/live/page.js`)).headers.get('cache-control'), 'no-cache')
