@@ -19,8 +19,8 @@ import { FrameQueue, type Incoming } from './queue.ts'
 import type { Service } from './service.ts'
 import type { SocketStream } from './socket.ts'
 
-/** Characters of a close's reason: 123 bytes (RFC 6455 section 5.5), whatever they are. */
-const MOST_REASON = 41
+/** Bytes of a close's reason (RFC 6455 section 5.5). */
+const MOST_REASON = 123
 
 /** What a client says on a WebSocket: its frames, in their order, each after the one before has settled. */
 export class Conversation {
@@ -175,7 +175,7 @@ export class Conversation {
     this.#refused = true
     this.#waiting.clear()
     // What an error of the user's says may be longer than a close can carry.
-    this.#stream.close(code, reason.length > MOST_REASON ? '' : reason)
+    this.#stream.close(code, Buffer.byteLength(reason) > MOST_REASON ? '' : reason)
   }
 
   /**
