@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Heap, heapNow } from './heap.ts'
 import { Host } from './host.ts'
@@ -68,7 +69,9 @@ export async function runChaos(plan: Plan, say: (line: string) => void): Promise
   const publisher = new Publisher(random.fork(), readers, host, violations)
   publisher.record = record
   const proxy = new ChaosProxy(random.fork())
-  const began = performance.now()
+  let began = performance.now()
+  const late = monitorEventLoopDelay({ resolution: 10 })
+  late.enable()
   const minute = () => (performance.now() - began) / 60_000
   const heaps = { client: new Heap(), server: new Heap() }
 
@@ -80,6 +83,7 @@ export async function runChaos(plan: Plan, say: (line: string) => void): Promise
   try {
     const url = await proxy.listen()
     await comeUp()
+    began = performance.now()
     for (let i = 0; i < plan.clients; i++) {
       const asked = new Set(CHANNELS.map((_, channel) => channel).filter(() => random.chance(0.4)))
       if (!asked.size) asked.add(i % CHANNELS.length)
@@ -114,7 +118,7 @@ export async function runChaos(plan: Plan, say: (line: string) => void): Promise
         heaps.client.add(minute(), heapNow())
         // The first minutes of a life warm it up, and fill what it remembers of keys.
         const { heap } = await host.measure()
-        if (minute() - born > 2) heaps.server.add(minute(), heap)
+        if (minute() - born > 4) heaps.server.add(minute(), heap)
       }
       if (minute() - said >= 0.5) {
         said = minute()
@@ -123,7 +127,8 @@ export async function runChaos(plan: Plan, say: (line: string) => void): Promise
         say(
           `${minute().toFixed(1)} min: ${publisher.started} published, ${publisher.pending.size} pending, ` +
             `${delivered} delivered, ${gaps} gaps, ${host.kills} kills, ${violations.total} violations, ` +
-            `heap ${Math.round((heaps.client.samples.at(-1)?.bytes ?? 0) / 1e5) / 10} MB`,
+            `heap ${Math.round((heaps.client.samples.at(-1)?.bytes ?? 0) / 1e5) / 10} MB, ` +
+            `event loop late by ${Math.round(late.percentile(50) / 1e6)} ms, p99 ${Math.round(late.percentile(99) / 1e6)} ms`,
         )
       }
     }

@@ -73,6 +73,7 @@ export class Judge {
     } else if (!isWhole(data, this.#sizeOf(data.id))) this.#fault('wrong', `the data of ${seq}`)
     if (!this.asked.has(life.channelOf(seq))) this.#fault('wrong', `${seq} of ${channel} was not asked for`)
 
+    this.#place ??= this.#startBefore(life, seq)
     if (this.#place === undefined) this.#begin(life, seq)
     else {
       this.#pass(life, seq)
@@ -127,6 +128,7 @@ export class Judge {
 
   /** All up to this place must have come, or been told. */
   arrive({ life, seq }: Place, kind: string): void {
+    this.#place ??= this.#startBefore(life, seq)
     if (this.#place === undefined) {
       this.#begin(life, seq + 1)
       return
@@ -146,13 +148,22 @@ export class Judge {
     return this.#place ? `${this.#place.life.number}:${this.#place.seq}` : 'nowhere'
   }
 
+  /** Where it began to read, where a gap that came before the first message says so. */
+  #startBefore(life: Life, seq: number): Place | undefined {
+    const [gap] = this.#told
+    const start = gap && (gap.from ?? gap.to)
+    // A loop takes its first message later than the feed hears of a gap behind it.
+    if (!start || start.life.number > life.number || (start.life === life && start.seq >= seq)) return
+    if (!gap.from) this.#told.shift()
+    return start
+  }
+
   /** It started at `earliest`: what was kept then has come first. */
   #begin(life: Life, seq: number): void {
     const kept = life.between(this.asked, 0, seq).findLast((each) => !life.trimmed(each))
     // Behind a channel's floor the others' messages are no part of the start.
     const floor = life.between(this.asked, 0, life.head + 1).findLast((each) => life.trimmed(each)) ?? 0
-    if (kept !== undefined && kept > floor && this.#told.length === 0)
-      this.#fault('lost', `${kept}, at the start`)
+    if (kept !== undefined && kept > floor) this.#fault('lost', `${kept}, at the start`)
   }
 
   /** Takes the gaps that lie before a place. */

@@ -14,7 +14,7 @@ const QUICK: ConnectOptions = {
   backoff: { base: 50, cap: 500 },
   pollInterval: 100,
   wait: 2,
-  probe: 1000,
+  probe: 2000,
   silence: 3000,
   upgradeAfter: 3000,
 }

@@ -9,7 +9,7 @@ import { type Published, payloadOf } from './payload.ts'
  */
 
 const [port, file, retention] = process.argv.slice(2) as [string, string, string]
-const bus = memoryBus({ messages: Number(retention), age: Number.POSITIVE_INFINITY, keyAge: 60_000 })
+const bus = memoryBus({ messages: Number(retention), age: Number.POSITIVE_INFINITY, keyAge: 180_000 })
 const record = openSync(file, 'a')
 writeSync(record, `epoch ${bus.log.epoch}\n`)
 const append = bus.log.append.bind(bus.log)
