@@ -1,5 +1,5 @@
 import { WebSocket } from 'ws'
-import { connect, type Feed } from '../client/index.ts'
+import { type ConnectOptions, connect, type Feed } from '../client/index.ts'
 import type { Transport } from '../client/types.ts'
 
 /** Further subscribers in this process, which read over loopback, not over a lane. */
@@ -30,8 +30,8 @@ export class Crowd {
           channels: [this.#channel],
           transports: [transport],
           pollInterval: 2000,
-          // biome-ignore lint/suspicious/noExplicitAny: that of ws has all that the client uses
-          WebSocket: WebSocket as any,
+          // That of ws has all that the client uses.
+          WebSocket: WebSocket as unknown as NonNullable<ConnectOptions['WebSocket']>,
         }),
       )
     }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import { connect } from '../client/index.ts'
+import { type ConnectOptions, connect } from '../client/index.ts'
 import type { Transport } from '../client/types.ts'
 import { ROOT } from './child.ts'
 import { startPage } from './pages.ts'
@@ -168,8 +168,8 @@ async function watch(t: Test, url: string, transport: Transport) {
     transports: [transport],
     storage: { getItem: () => null, setItem() {} },
     pollInterval: 200,
-    // biome-ignore lint/suspicious/noExplicitAny: that of ws has all that the client uses
-    WebSocket: WebSocket as any,
+    // That of ws has all that the client uses.
+    WebSocket: WebSocket as unknown as NonNullable<ConnectOptions['WebSocket']>,
   })
   t.teardown(() => feed.close())
   return { drawn, pieces, until, feed }

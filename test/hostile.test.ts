@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import type { FastifyServerOptions } from 'fastify'
 import t, { type Test } from 'tap'
 import type { TidingsOptions } from '../index.ts'
-import { type Built, build, openRaw, openSocket, post } from './helper.ts'
+import { type Built, build, type Frame, openRaw, openSocket, post } from './helper.ts'
 import { RawSocket } from './raw-socket.ts'
 
 const OPTIONS: TidingsOptions = { publish: true, stats: true, echo: true }
@@ -20,8 +20,7 @@ async function healthy(t: Test, { app, url }: Built): Promise<void> {
   t.equal(poll.messages.at(-1).cursor, cursor, 'the server is healthy, and its counts are at zero')
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: the shape of /stats has a test of its own
-async function stats(url: string): Promise<any> {
+async function stats(url: string): Promise<Frame> {
   return (await fetch(`${url}/stats`)).json()
 }
 

@@ -72,11 +72,13 @@ t.test('panels of the page', async (t) => {
       }
       await page.evaluate(await readFile(AXE, 'utf8'))
       const serious = await page.evaluate(async (id) => {
-        // biome-ignore lint/suspicious/noExplicitAny: a global that the line before has set
-        const { violations } = await (globalThis as any).axe.run(`#${id}`)
+        type Violation = { id: string; impact: string; nodes: { html: string }[] }
+        type Axe = { run(selector: string): Promise<{ violations: Violation[] }> }
+        const { axe } = globalThis as unknown as { axe: Axe }
+        const { violations } = await axe.run(`#${id}`)
         return violations
-          .filter(({ impact }: { impact: string }) => ['serious', 'critical'].includes(impact))
-          .map(({ id, nodes }: { id: string; nodes: { html: string }[] }) => [id, nodes[0]!.html])
+          .filter(({ impact }) => ['serious', 'critical'].includes(impact))
+          .map(({ id, nodes }) => [id, nodes[0]!.html])
       }, panel)
       t.same(serious, [], `axe, ${colorScheme}`)
     }

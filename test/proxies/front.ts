@@ -56,10 +56,11 @@ class ForwardAgent extends Agent {
   // Of node:http; it is not in the types.
   addRequest(request: ClientRequest, options: { host: string; port: number }): void {
     const tunnel = request.hasHeader('upgrade')
-    if (!tunnel)
-      request.path = `http://${options.host}:${options.port}${request.path}`
-      // biome-ignore lint/suspicious/noExplicitAny: as above
-    ;(Agent.prototype as any).addRequest.call(this, request, { ...options, tunnel })
+    if (!tunnel) request.path = `http://${options.host}:${options.port}${request.path}`
+    const { addRequest } = Agent.prototype as unknown as {
+      addRequest(request: ClientRequest, options: object): void
+    }
+    addRequest.call(this, request, { ...options, tunnel })
   }
 
   override createConnection(
