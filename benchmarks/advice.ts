@@ -7,9 +7,8 @@ export type { Need } from '../model/advice.ts'
 
 /** With where they were measured. */
 export interface Coefficients extends cpu.Coefficients {
+  /** The most subscribers of one message. */
   readonly subscribers: number
-  /** The least and the most messages a second to each. */
-  readonly rates: readonly [number, number]
 }
 
 export interface Candidate extends Omit<model.Candidate, 'binding' | 'change'> {
@@ -27,50 +26,36 @@ const HEADERS: model.RequestHeaders = { poll: model.BROWSER_HEADERS, longpoll: m
 
 /** What of a run's figures is needed. */
 interface Results {
-  settings: { subscribers: number; rate: number; rtt: number }
-  sections: readonly { name: string; rate: number; rtt: number }[]
-  summaries: readonly { section: string; variant: string; cpu: { own: { value: number } | null } }[]
+  readonly hot: readonly { readonly kind: string; readonly subscribers: number; readonly cpu: cpu.Cost }[]
+  readonly ceiling: readonly { readonly messages: number; readonly cpuPerRequest: number }[]
 }
 
 const HELD: readonly cpu.Held[] = ['longpoll', 'sse', 'ws']
 
-export function coefficientsOf({ settings, sections, summaries }: Results): Coefficients {
-  const measured = new Set(summaries.filter(({ cpu }) => cpu.own !== null).map(({ section }) => section))
-  const rates = new Map(
-    sections
-      .filter(({ name, rtt }) => rtt === settings.rtt && measured.has(name))
-      .map(({ name, rate }) => [name, rate]),
-  )
-  const points = (name: string, polls: boolean): cpu.Point[] => {
-    const own = summaries.flatMap(({ section, variant, cpu }) => {
-      const rate = rates.get(section)
-      return variant === name && rate !== undefined && cpu.own !== null ? [{ rate, cpu: cpu.own.value }] : []
-    })
-    own.sort((a, b) => a.rate - b.rate)
-    // Of a run at one rate: a push for nobody costs nothing, a poll for nothing as much as any.
-    return own.length === 1 ? [{ rate: 0, cpu: polls ? own[0]!.cpu : 0 }, ...own] : own
-  }
-  const polls = [...new Set(summaries.map(({ variant }) => variant))].flatMap((name) => {
-    const interval = model.intervalOf(name)
-    return interval === undefined ? [] : [[interval, points(name, true)] as const]
-  })
-  const known = <T>(entries: readonly (readonly [T, cpu.Point[]])[]) =>
-    new Map(entries.filter(([, own]) => own.length > 0))
-  const all = [...rates.values()]
+/** By what hot servers cost. Empty of a run that has not measured that: a quick one. */
+export function coefficientsOf({ hot, ceiling }: Results): Coefficients {
+  const held = HELD.map((way) => [way, hot.filter(({ kind }) => kind === way)] as const)
   return {
-    subscribers: settings.subscribers,
-    rates: [Math.min(...all), Math.max(...all)],
-    held: known(HELD.map((way) => [way, points(way, false)])),
-    polls: known(polls),
+    subscribers: Math.max(0, ...hot.map(({ subscribers }) => subscribers)),
+    held: new Map(held.filter(([, points]) => points.length > 0)),
+    polls: ceiling.map(({ messages, cpuPerRequest }) => ({
+      messages,
+      cpu: { value: cpuPerRequest, low: null, high: null },
+    })),
   }
 }
 
-/** What is cheapest for a subscriber at this rate where messages may take so many seconds. */
+/** Whether they tell the CPU of each transport. */
+export function isWhole({ held, polls }: Coefficients): boolean {
+  return held.size === HELD.length && polls.length > 0
+}
+
+/** What is cheapest for so many subscribers at this rate where messages may take so many seconds. */
 export function cheapestFor(
-  need: Pick<model.Need, 'rate' | 'payload' | 'latency' | 'rtt'>,
+  need: Pick<model.Need, 'rate' | 'payload' | 'latency' | 'rtt' | 'subscribers'>,
   coefficients: Coefficients | undefined,
 ): model.Way | undefined {
-  const one = { subscribers: 1, http: '2', tabs: 1, proxyIdle: Number.POSITIVE_INFINITY, ...need } as const
+  const one = { http: '2', tabs: 1, proxyIdle: Number.POSITIVE_INFINITY, ...need } as const
   return model.cheapest(one, HEADERS, coefficients, PRICES)
 }
 

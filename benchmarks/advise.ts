@@ -5,6 +5,7 @@ import {
   type Candidate,
   type Coefficients,
   coefficientsOf,
+  isWhole,
   type Need,
   PRICES,
   type Refusal,
@@ -133,11 +134,8 @@ function adviceText(
   if (refused.length > 0) lines.push('')
   if (candidates.length === 0)
     return [...lines, 'No transport fits: the budget is below the way itself.', ''].join('\n')
-  const extrapolated =
-    coefficients !== undefined &&
-    (need.subscribers > 2 * coefficients.subscribers ||
-      need.rate < coefficients.rates[0] ||
-      need.rate > coefficients.rates[1])
+  const known = coefficients !== undefined && isWhole(coefficients)
+  const extrapolated = known && need.subscribers > 2 * coefficients.subscribers
   const priced = candidates.every(({ price }) => price !== null)
   const part = users / need.subscribers
   lines.push(
@@ -172,18 +170,14 @@ function adviceText(
     priced
       ? `Ranked by price: ${prices.gigabyte} a GB that leaves the server and ${prices.core} a core, by --price-per-gb and --price-per-core.`
       : 'Ranked by bytes over the network, TCP/IP headers included.',
-    '"=" is within 5 % of the one above: a tie. Changes: the rate at which it would change places with its neighbour.',
+    '"=" is a tie with the one above: within 5 %, or their intervals overlap. Changes: the rate at which it would change places with its neighbour.',
     'The radio’s share is a model with one tail of 10 s.',
-    coefficients === undefined
-      ? 'CPU is not told: give --results with a file of bench --json from your machine.'
+    !known
+      ? 'CPU is not told: give --results with a file of a full run of bench --json from your machine.'
       : extrapolated
-        ? `* extrapolated: measured were ${coefficients.subscribers} subscribers at ${ratesText(coefficients.rates)} messages/s.`
-        : 'CPU by the coefficients of that file.',
+        ? `* extrapolated: a message went to ${coefficients.subscribers.toLocaleString('en-US')} subscribers at most.`
+        : 'CPU is that of a hot server, as that file has it.',
     '',
   )
   return lines.join('\n')
-}
-
-function ratesText([least, most]: Coefficients['rates']): string {
-  return least === most ? String(most) : `${least} to ${most}`
 }

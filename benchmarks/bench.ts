@@ -1,4 +1,5 @@
 import { open, writeFile } from 'node:fs/promises'
+import { headlineText } from './headline.ts'
 import { pageOf } from './html.ts'
 import { resultsOf } from './json.ts'
 import { BENCH_HELP, readBench, UsageError } from './options.ts'
@@ -40,7 +41,8 @@ export async function bench(
   process.on('SIGTERM', stop)
   try {
     const outcome = await run(options, { ...more, progress, signal: interrupt.signal })
-    print(report(outcome))
+    print(options.verbose ? report(outcome) : headlineText(outcome))
+    if (!options.verbose) print('All figures: --verbose, --html FILE or --json FILE.\n')
     if (options.json !== undefined) {
       await writeFile(options.json, `${JSON.stringify(resultsOf(outcome, new Date()), null, 1)}\n`)
     }

@@ -1,10 +1,35 @@
+import { heat } from './heat.ts'
+import { openFiles, pin } from './machine.ts'
 import { autocannon } from './peers.ts'
-import type { Settings } from './plan.ts'
+import { type Settings, variantOf } from './plan.ts'
 import type { Kind } from './readers/reader.ts'
-import type { Stage } from './round.ts'
-import { type Estimate, meanEstimate, slopeOf } from './statistics.ts'
+import { targetOf } from './round.ts'
+import type { Limits } from './run.ts'
+import type { Stage } from './stage.ts'
+import { type Estimate, medianEstimate, slopeOf } from './statistics.ts'
 
 /** What is measured beside the rounds. */
+export interface Extras {
+  /** Empty where they were not measured. */
+  readonly memory: readonly Memory[]
+  readonly ceiling: readonly Ceiling[]
+  readonly hot: readonly Hot[]
+}
+
+/** @param progress takes a line of what is begun */
+export async function measureExtras(
+  stage: Stage,
+  settings: Settings,
+  { idle, passes, hot, ceiling }: Limits,
+  progress: (line: string) => void,
+): Promise<Extras> {
+  progress('Memory of idle subscribers')
+  const memory = await measureMemory(stage, settings, idle, passes)
+  progress('What a delivery costs a hot server, by the number of subscribers')
+  const growth = await measureHot(stage, settings, hot)
+  progress('Requests that /poll answers')
+  return { memory, hot: growth, ceiling: await measureCeiling(stage, settings, ceiling) }
+}
 
 /** What an idle subscriber takes: the slope over several counts, in bytes. */
 export interface Memory {
@@ -12,27 +37,26 @@ export interface Memory {
   readonly passes: readonly (readonly Held[])[]
   readonly rssPerSubscriber: Estimate
   /** Of both ends, since both are on this machine. */
-  readonly kernelPerSubscriber: Estimate
+  readonly kernelPerSubscriber: Estimate | null
 }
 
 /** What so many of them take together, with the server itself. */
 export interface Held {
   readonly subscribers: number
   readonly rssBytes: number
-  readonly kernelBytes: number
+  /** Null where the kernel does not tell. */
+  readonly kernelBytes: number | null
 }
 
-/** How often all is measured: a process's size varies by some megabytes from start to start. */
-const PASSES = 3
-
-export async function measureMemory(
+async function measureMemory(
   stage: Stage,
   settings: Settings,
   counts: readonly number[],
+  passes: number,
 ): Promise<Memory[]> {
   const kinds = [...new Set(settings.variants.map(({ kind }) => kind!))]
   const found = new Map<Kind, Held[][]>(kinds.map((kind) => [kind, []]))
-  for (let pass = 0; pass < PASSES; pass++) {
+  for (let pass = 0; pass < passes; pass++) {
     for (const kind of kinds) {
       const held: Held[] = []
       for (const subscribers of counts) held.push({ subscribers, ...(await stage.idle(kind, subscribers)) })
@@ -44,16 +68,65 @@ export async function measureMemory(
 
 export function memoryOf(passes: Memory['passes']): Pick<Memory, 'rssPerSubscriber' | 'kernelPerSubscriber'> {
   const slope = (bytes: (held: Held) => number) =>
-    meanEstimate(passes.map((held) => slopeOf(held.map((one) => [one.subscribers, bytes(one)]))))
+    medianEstimate(passes.map((held) => slopeOf(held.map((one) => [one.subscribers, bytes(one)]))))
+  const told = passes.flat().every(({ kernelBytes }) => kernelBytes !== null)
   return {
     rssPerSubscriber: slope(({ rssBytes }) => rssBytes),
-    kernelPerSubscriber: slope(({ kernelBytes }) => kernelBytes),
+    kernelPerSubscriber: told ? slope(({ kernelBytes }) => kernelBytes!) : null,
   }
+}
+
+/** What a delivery costs a server that does nothing else, and is hot: one message after another to so many. */
+export interface Hot {
+  readonly kind: Kind
+  readonly subscribers: number
+  /** Microseconds of CPU; of a long poll with the request that asked for it. */
+  readonly cpu: Estimate
+}
+
+/** Parts of a case, of which the median counts: eight carry an interval. */
+const SLICES = 8
+/** Deliveries that a server has behind it. */
+const BEFORE = 20_000
+
+async function measureHot(
+  stage: Stage,
+  { variants, workload }: Settings,
+  { subscribers, units }: Limits['hot'],
+): Promise<Hot[]> {
+  const kinds = [...new Set(variants.map(({ kind }) => kind!))].filter((kind) => kind !== 'poll')
+  const found: Hot[] = []
+  for (const kind of kinds) {
+    await stage.serve(async (url, server) => {
+      const target = targetOf(new URL(url))
+      const { load } = stage
+      await pin(load.pid, 'load')
+      await heat({ variant: variantOf(kind), workload, generation: 0, target, server, load, units: BEFORE })
+      for (const count of subscribers.filter((count) => 2 * count < openFiles())) {
+        await load.call('drive', { target, kind, subscribers: count, payload: workload.payload, aside: 0 })
+        // As many have come to each before it counts.
+        await load.call('driven', Math.max(count, units / SLICES))
+        const costs: number[] = []
+        for (let slice = 0; slice < SLICES; slice++) {
+          const before = await server.call('usage', undefined)
+          const done = await load.call('driven', Math.max(count, units / SLICES))
+          costs.push(((await server.call('usage', undefined)).cpu - before.cpu) / done.units)
+        }
+        await load.call('driveStop', undefined)
+        found.push({ kind, subscribers: count, cpu: medianEstimate(costs) })
+      }
+    })
+  }
+  return found
 }
 
 /** How many requests a second /poll answers, at most. */
 export interface Ceiling {
   readonly answer: string
+  /** Messages in each. */
+  readonly messages: number
+  /** Microseconds of CPU that one takes of a hot server. */
+  readonly cpuPerRequest: number
   readonly requestsPerSecond: number
   /** Milliseconds. */
   readonly p50: number
@@ -71,13 +144,11 @@ const ANSWERS = [
 ] as const
 
 /** @param duration seconds, of each case @throws MissingPeer */
-export async function measureCeiling(
-  stage: Stage,
-  { workload }: Settings,
-  duration: number,
-): Promise<Ceiling[]> {
+async function measureCeiling(stage: Stage, { workload }: Settings, duration: number): Promise<Ceiling[]> {
   const shoot = await autocannon()
-  return stage.serve(async (url) => {
+  return stage.serve(async (url, server) => {
+    const [target, { load }] = [targetOf(new URL(url)), stage]
+    await heat({ variant: variantOf('poll'), workload, generation: 0, target, server, load, units: BEFORE })
     const place = async () => {
       const response = await fetch(`${url}/poll?channel=full`)
       return ((await response.json()) as { cursor: string }).cursor
@@ -88,13 +159,17 @@ export async function measureCeiling(
       for (let i = 0; i < messages; i++) {
         await fetch(`${url}/publish?channel=full`, { method: 'POST', body: 'x'.repeat(workload.payload) })
       }
+      const before = await server.call('usage', undefined)
       const { requests, latency, throughput, errors, non2xx } = await shoot({
         url: `${url}/poll?channel=full&cursor=${cursor}`,
         connections: CONNECTIONS,
         duration,
       })
+      const after = await server.call('usage', undefined)
       all.push({
         answer,
+        messages,
+        cpuPerRequest: (after.cpu - before.cpu) / requests.total,
         requestsPerSecond: requests.mean,
         p50: latency.p50,
         p99: latency.p99,

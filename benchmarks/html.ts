@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { coefficientsOf, PRICES } from './advice.ts'
-import { sectionsOf } from './json.ts'
+import { coefficientsOf, isWhole, PRICES } from './advice.ts'
+import { headlineText } from './headline.ts'
 import { mapOf, mappedOf } from './map.ts'
 import { uplotFiles } from './peers.ts'
 import { plotsOf } from './plots.ts'
@@ -15,15 +15,8 @@ export async function pageOf(outcome: Outcome): Promise<string> {
   const plots = plotsOf(outcome)
   const { settings } = outcome
   const all = summariesOf(outcome)
-  const coefficients = coefficientsOf({
-    settings: settings.workload,
-    sections: sectionsOf(outcome),
-    summaries: all,
-  })
-  const priced =
-    coefficients.rates[0] < coefficients.rates[1] &&
-    coefficients.held.size === 3 &&
-    coefficients.polls.size > 0
+  const coefficients = coefficientsOf(outcome)
+  const priced = isWhole(coefficients)
   const summaries = all.filter(
     ({ section, bytes, variant }) =>
       section === 'headline' && bytes !== null && settings.variants.some(({ name }) => name === variant),
@@ -37,16 +30,17 @@ export async function pageOf(outcome: Outcome): Promise<string> {
 <h1>What each transport costs</h1>
 ${passed(outcome) ? '' : '<p class="fail">This run did not pass its gates: its figures are not to be cited.</p>'}
 ${outcome.partial ? '<p class="fail">This run was interrupted: it is partial.</p>' : ''}
+<pre>${escaped(headlineText(outcome))}</pre>
 ${plots
   .map(({ id, title, note }) => `<h2>${escaped(title)}</h2><p>${escaped(note)}</p><div id="${id}"></div>`)
   .join('\n')}
 <h2>Bytes a message, up and down</h2>
 <div class="wide">${bars(summaries)}</div>
 <h2>The cheapest transport</h2>
-<p>Over message rate and the delay that 99 of 100 messages may have, with a round trip of ${mappedOf(settings.workload).rtt} ms. ${priced ? `Lowest price of a month: what leaves the server at ${PRICES.gigabyte} US dollars a GB, by the model with the headers of a browser, and its CPU at ${PRICES.core} a core and month, as measured here.` : 'Fewest bytes, by the model with the headers of a browser: this run is too short to tell the CPU at other rates.'} A poll’s interval is the longest of 100 ms to 60 s that keeps the delay; where there is no colour, none keeps it.</p>
+<p>Over message rate and the delay that 99 of 100 messages may have, with a round trip of ${mappedOf(settings.workload).rtt} ms. ${priced ? `Lowest price of a month: what leaves the server at ${PRICES.gigabyte} US dollars a GB, by the model with the headers of a browser, and the CPU of a hot server with ${settings.workload.subscribers} of them at ${PRICES.core} a core and month, as measured here.` : 'Fewest bytes, by the model with the headers of a browser: this run has not measured what a hot server costs.'} A poll’s interval is the longest of 100 ms to 60 s that keeps the delay; where there is no colour, none keeps it.</p>
 <div class="wide">${mapOf(settings.workload, priced ? coefficients : undefined)}</div>
-<h2>All figures</h2>
-<pre>${escaped(report(outcome))}</pre>
+<details><summary>All figures</summary>
+<pre>${escaped(report(outcome))}</pre></details>
 <script type="application/json" id="plots">${JSON.stringify(plots).replaceAll('<', '\\u003c')}</script>
 <script>${script}</script>
 <script>${await own('plots.js')}</script>

@@ -1,10 +1,10 @@
 import { machine, versions } from './machine.ts'
 import type { Outcome } from './run.ts'
-import { passed } from './run.ts'
+import { judged, passed } from './run.ts'
 import { rankingOf, summariesOf } from './summary.ts'
 
 /** Grows with every change that a reader of the file would notice. */
-export const FORMAT = 3
+export const FORMAT = 4
 
 /** The outcome for programs, as `results.schema.json` beside this file describes it. */
 export function resultsOf(outcome: Outcome, date: Date) {
@@ -23,14 +23,18 @@ export function resultsOf(outcome: Outcome, date: Date) {
       rounds: settings.rounds,
       warmup: settings.warmup,
       duration: settings.duration,
+      heat: settings.heat,
       seed: settings.seed,
       quick: settings.quick,
       url: settings.url?.href ?? null,
     },
+    judgements: judged(outcome),
     sections: sectionsOf(outcome),
     summaries: summariesOf(outcome),
     ranking: rankingOf(outcome),
     residuals,
+    heatings: outcome.heatings,
+    hot: outcome.hot,
     memory: outcome.memory,
     ceiling: outcome.ceiling,
     failures,

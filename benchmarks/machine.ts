@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism, cpus, release, setPriority, totalmem } from 'node:os'
 import { Worker } from 'node:worker_threads'
@@ -135,7 +135,38 @@ export function waited(file = '/proc/self/schedstat'): number {
   return Number(read(file).split(' ')[1] ?? 0) / 1e3
 }
 
-/** Bytes that the kernel holds for TCP sockets. */
-export function kernelBytes(file = '/proc/net/sockstat'): number {
-  return 4096 * Number(/^TCP:.* mem (\d+)/m.exec(read(file))?.[1] ?? 0)
+/** What a connection holds in the kernel's own memory, by the names of its caches. */
+const CACHES =
+  /^(TCP|TCPv6|sock_inode_cache|filp|dentry|eventpoll_epi|eventpoll_pwq|skbuff_\w+|kmalloc-\S+) +(\d+) +\d+ +(\d+)/gm
+
+/**
+ * Bytes of the kernel's caches of which a connection takes a part. What /proc/net/sockstat tells is what waits in
+ * buffers, which is nothing while nothing is sent. Undefined where it is not told: to root alone, as a rule.
+ */
+export function slabBytes(file = '/proc/slabinfo'): number | undefined {
+  let total = 0
+  for (const [, , active, size] of read(file).matchAll(CACHES)) total += Number(active) * Number(size)
+  return total > 0 ? total : undefined
+}
+
+/** Files that this process may have open at once; Infinity where that is not told. */
+export function openFiles(file = '/proc/self/limits'): number {
+  const most = /^Max open files +(\d+)/m.exec(read(file))?.[1]
+  return most === undefined ? Number.POSITIVE_INFINITY : Number(most)
+}
+
+/**
+ * CPU that a process has taken, in microseconds, by what the kernel says of each of its threads: another reader than
+ * the process itself. Undefined where that is not told.
+ */
+export function cpuOf(pid: number, root = '/proc'): number | undefined {
+  let total = 0
+  try {
+    for (const thread of readdirSync(`${root}/${pid}/task`)) {
+      total += Number(read(`${root}/${pid}/task/${thread}/schedstat`).split(' ')[0]) / 1e3
+    }
+  } catch {
+    return undefined
+  }
+  return total > 0 ? total : undefined
 }

@@ -23,25 +23,26 @@ const DELAYS = [-2, 2] as const
 const RTT = 40
 
 export interface Mapped {
+  readonly subscribers: number
   readonly payload: number
   readonly rtt: number
 }
 
 /** What the map's transports are asked for. */
-export function mappedOf({ payload, rtt }: Mapped): Mapped {
-  return { payload, rtt: rtt > 0 ? rtt : RTT }
+export function mappedOf({ subscribers, payload, rtt }: Mapped): Mapped {
+  return { subscribers, payload, rtt: rtt > 0 ? rtt : RTT }
 }
 
 export function mapOf(mapped: Mapped, coefficients: Coefficients | undefined): string {
   const { columns, rows, width, height } = GRID
-  const { payload, rtt } = mappedOf(mapped)
+  const { subscribers, payload, rtt } = mappedOf(mapped)
   const cells: string[] = []
   const found = new Set<Way>()
   for (let row = 0; row < rows; row++) {
     const latency = between(DELAYS, 1 - row / (rows - 1))
     const best = Array.from({ length: columns }, (_, column) =>
       cheapestFor(
-        { rate: between(RATES, column / (columns - 1)), payload, latency, rtt: rtt / 1e3 },
+        { subscribers, rate: between(RATES, column / (columns - 1)), payload, latency, rtt: rtt / 1e3 },
         coefficients,
       ),
     )
@@ -67,11 +68,6 @@ export function mapOf(mapped: Mapped, coefficients: Coefficients | undefined): s
     const y = TOP + height / 2 + ((DELAYS[1] - power) / (DELAYS[1] - DELAYS[0])) * (rows - 1) * height
     return `<path d="M${LEFT} ${y.toFixed(1)}h-5"/><text x="${LEFT - 9}" y="${(y + 4).toFixed(1)}" text-anchor="end">${power < 0 ? `${10 ** (power + 3)} ms` : `${10 ** power} s`}</text>`
   })
-  const most = Math.log10(coefficients?.rates[1] ?? 0)
-  const edge =
-    most >= RATES[0] && most < RATES[1]
-      ? `<g class="edge"><path d="M${xOf(most)} ${TOP}V${bottom}" stroke-dasharray="3 4"/><text x="${xOf(most)}" y="${TOP + 17}" dx="7">CPU extrapolated</text></g>`
-      : ''
   const shown = (Object.keys(COLORS) as Way[]).filter((way) => found.has(way))
   const legend = [
     ...shown.map((way) => [`fill="${COLORS[way]}" stroke="none"`, NAMES[way]]),
@@ -82,10 +78,10 @@ export function mapOf(mapped: Mapped, coefficients: Coefficients | undefined): s
   )
   const middle = TOP + (rows * height) / 2
   return `<svg shape-rendering="crispEdges" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${right + 14} ${bottom + 76}" role="img" aria-label="The cheapest transport, over message rate and the delay that may be">
-<style>text{font:13px system-ui,sans-serif;fill:#1b1d21}path,.frame,rect[fill=none]{fill:none;stroke:#1b1d21}@media(prefers-color-scheme:dark){text{fill:#e6e6e6}path,.frame,rect[fill=none]{stroke:#e6e6e6}}.edge text{fill:#1b1d21}.edge path{stroke:#1b1d21}</style>
+<style>text{font:13px system-ui,sans-serif;fill:#1b1d21}path,.frame,rect[fill=none]{fill:none;stroke:#1b1d21}@media(prefers-color-scheme:dark){text{fill:#e6e6e6}path,.frame,rect[fill=none]{stroke:#e6e6e6}}</style>
 ${cells.join('')}
 <rect class="frame" x="${LEFT}" y="${TOP}" width="${columns * width}" height="${rows * height}"/>
-${across.join('')}${up.join('')}${edge}
+${across.join('')}${up.join('')}
 <text x="${(LEFT + right) / 2}" y="${bottom + 40}" text-anchor="middle">messages/s to a subscriber</text>
 <text transform="translate(16 ${middle}) rotate(-90)" text-anchor="middle">delay that 99 % may have</text>
 ${legend.join('')}

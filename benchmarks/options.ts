@@ -17,24 +17,27 @@ Usage: fastify-tidings bench [options]
   --poll-interval MS     repeatable (100, 1000, 5000; quick: 1000)
   --subscribers N        (100)
   --channels HOW         shared: one for all, or each: one for each subscriber (shared)
-  --rate N               messages a second and channel (5)
+  --rate N               messages a second and channel (30)
   --payload BYTES        (200)
   --wait S               how long a long poll is held (25)
   --session S            over how long a connection's cost is spread (600)
-  --duration S           what is measured of a round (4)
-  --rounds N             (8; quick: 3)
-  --warmup S             before it (1; quick: 0.1)
-  --minutes N            that a full run may take with what it repeats (15)
+  --duration S           what is measured of a round (10; quick: 4)
+  --rounds N             (7; quick: 3)
+  --warmup S             before it (0.5; quick: 0.1)
+  --heat N               requests or deliveries that a server has behind it before that (50000; quick: 5000)
+  --minutes N            that a full run may take with what it repeats (19)
   --header-profile NAME  minimal, fetch or browser: what clients send beside Host (minimal)
   --rtt MS               a round trip's delay, by a proxy between clients and server (0)
   --seed N               (1)
   --url URL              an app of yours that runs, http alone; it must let clients publish
+  --verbose              all figures, not just a row a transport
   --json FILE            the figures, for programs
   --html FILE            one page with plots
-  --help                 this text
+  -h, --help             this text
 `
 
 export interface BenchOptions extends Settings {
+  readonly verbose: boolean
   readonly json: string | undefined
   readonly html: string | undefined
 }
@@ -57,6 +60,7 @@ function parse(args: string[]) {
       duration: text,
       rounds: text,
       warmup: text,
+      heat: text,
       minutes: text,
       'header-profile': text,
       rtt: text,
@@ -64,7 +68,8 @@ function parse(args: string[]) {
       url: text,
       json: text,
       html: text,
-      help: { type: 'boolean' },
+      verbose: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
     },
   }).values
 }
@@ -91,19 +96,21 @@ export function readBench(args: string[]): BenchOptions | 'help' {
     workload: {
       subscribers: number('subscribers', values.subscribers ?? '100', { least: 1, most: 10_000, whole }),
       channels: oneOf('channels', values.channels ?? 'shared', ['shared', 'each']),
-      rate: number('rate', values.rate ?? '5', { least: 0.01, most: 10_000 }),
+      rate: number('rate', values.rate ?? '30', { least: 0.01, most: 10_000 }),
       payload: number('payload', values.payload ?? '200', { least: LEAST_PAYLOAD, most: 65_536, whole }),
       wait: number('wait', values.wait ?? '25', { least: 1, most: 55, whole }),
       session: number('session', values.session ?? '600', { least: 1, most: 1e7 }),
       profile: oneOf<Profile>('header-profile', values['header-profile'] ?? 'minimal', PROFILES),
       rtt: number('rtt', values.rtt ?? '0', { least: 0, most: 10_000 }),
     },
-    rounds: number('rounds', values.rounds ?? (quick ? '3' : '8'), { least: 1, most: 1000, whole }),
-    warmup: number('warmup', values.warmup ?? (quick ? '0.1' : '1'), { least: 0.1, most: 600 }),
-    duration: number('duration', values.duration ?? '4', { least: 0.5, most: 3600 }),
-    minutes: number('minutes', values.minutes ?? '15', { least: 1, most: 1440 }),
+    rounds: number('rounds', values.rounds ?? (quick ? '3' : '7'), { least: 1, most: 1000, whole }),
+    warmup: number('warmup', values.warmup ?? (quick ? '0.1' : '0.5'), { least: 0.1, most: 600 }),
+    duration: number('duration', values.duration ?? (quick ? '4' : '10'), { least: 0.5, most: 3600 }),
+    heat: number('heat', values.heat ?? (quick ? '5000' : '50000'), { least: 0, most: 1e7, whole }),
+    minutes: number('minutes', values.minutes ?? '19', { least: 1, most: 1440 }),
     seed: number('seed', values.seed ?? '1', { least: 0, most: 2 ** 32 - 1, whole }),
     url: values.url === undefined ? undefined : urlOf(values.url),
+    verbose: values.verbose ?? false,
     json: values.json,
     html: values.html,
   }

@@ -34,7 +34,7 @@ export async function histograms(): Promise<() => Histogram> {
 
 /** What of autocannon is used. */
 export interface Shot {
-  readonly requests: { readonly mean: number }
+  readonly requests: { readonly mean: number; readonly total: number }
   readonly latency: { readonly p50: number; readonly p99: number }
   readonly throughput: { readonly mean: number }
   readonly errors: number

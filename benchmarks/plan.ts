@@ -1,5 +1,5 @@
 import { pollName } from '../model/advice.ts'
-import { poissonTimes, randomOf, seedOf, shuffled } from '../model/random.ts'
+import { randomOf, seedOf, shuffled, uniformTimes } from '../model/random.ts'
 import type { Profile } from './profiles.ts'
 import type { Kind } from './readers/reader.ts'
 
@@ -43,6 +43,10 @@ export interface RoundPlan {
   readonly duration: number
   /** Of the schedule: equal for all rounds of a block. */
   readonly seed: number
+  /** Which of the servers of this variant it is measured on, one after the other. */
+  readonly server: number
+  /** Whether the machine may be disturbed more than in a full run. */
+  readonly lenient: boolean
 }
 
 export interface Section {
@@ -58,7 +62,9 @@ export interface Settings {
   readonly rounds: number
   readonly warmup: number
   readonly duration: number
-  /** In which whole blocks may be repeated. */
+  /** Requests or deliveries that a server has behind it before it is measured. */
+  readonly heat: number
+  /** In which rounds may be repeated. */
   readonly minutes: number
   readonly seed: number
   readonly quick: boolean
@@ -70,13 +76,16 @@ export interface Settings {
 export const AGAIN = 'ws again'
 export const PUBLISH_ONLY = 'publish only'
 
-/** Round trip of the section with the proxy, in milliseconds, its rounds, and the most subscribers. */
-const RTT = { rtt: 40, rounds: 3, subscribers: 16 }
-/** Rates of the crossover, in parts of the headline's, and the rounds of each. */
-const RATES = { parts: [0.2, 4], rounds: 1 }
-
-/** Blocks of the idle section; after the first without polls, which take so much that one round tells it. */
-const IDLE_ROUNDS = 3
+/** Round trip of the section with the proxy, in milliseconds, its rounds, their seconds, and the most subscribers. */
+const RTT = { rtt: 40, rounds: 3, duration: 4, subscribers: 16 }
+/** Rates of the crossover, in parts of the headline's, the rounds of each, and their seconds. */
+const RATES = { parts: [1 / 6], rounds: 3, duration: 4 }
+/** Of the idle section: rounds, and their seconds; polls take so much that one round tells it. */
+const IDLE = { rounds: 6, duration: 3 }
+/** Blocks that one server is measured in: how it was compiled is chance, and two of them show how much. */
+const SERVER_BLOCKS = 4
+/** Seconds of a round in which nobody reads. */
+const ALONE = 4
 
 export function pollVariant(interval: number): Variant {
   return { name: pollName(interval), kind: 'poll', interval, pause: false }
@@ -87,73 +96,78 @@ export function variantOf(kind: Kind | undefined, name: string = kind ?? PUBLISH
 }
 
 export function planOf(settings: Settings): Section[] {
-  const { workload, variants, rounds, quick, url } = settings
+  const { workload, variants, rounds, duration, quick, url } = settings
   const controls = quick
     ? []
     : [
         ...(url === undefined ? [variantOf(undefined)] : []),
         ...(variants.some(({ kind }) => kind === 'ws') ? [variantOf('ws', AGAIN)] : []),
       ]
-  const headline = section('headline', 'Headline', settings, [...variants, ...controls], workload, rounds)
-  if (url !== undefined) return [headline]
-  if (quick) return [headline]
+  const of = (
+    name: string,
+    title: string,
+    own: readonly Variant[],
+    load: Workload,
+    length: { readonly rounds: number; readonly duration: number; readonly first?: number },
+  ) => section({ name, title, variants: own, workload: load, ...length }, settings)
+  const headline = of('headline', 'Headline', [...variants, ...controls], workload, { rounds, duration })
+  if (url !== undefined || quick) return [headline]
 
   const still = { ...workload, rate: 0 }
-  const quiet = (part: readonly Variant[], rounds: number, first?: number) =>
-    section(
-      'idle',
-      'Idle: nothing is published',
-      settings,
-      [...part, variantOf(undefined)],
-      still,
-      rounds,
+  const quiet = (part: readonly Variant[], count: number, first = 0) =>
+    of('idle', 'Idle: nothing is published', [...part, variantOf(undefined)], still, {
+      rounds: count,
+      duration: Math.min(duration, IDLE.duration),
       first,
-    )
+    })
   const held = variants.filter(({ kind }) => kind !== 'poll')
   const all = quiet(variants, 1)
-  const idle = { ...all, blocks: [...all.blocks, ...quiet(held, IDLE_ROUNDS - 1, 1).blocks] }
+  const rest = Math.min(rounds, IDLE.rounds) - 1
+  const idle = { ...all, blocks: [...all.blocks, ...quiet(held, rest, 1).blocks] }
+  const near = variants.filter(({ kind, interval }) => kind !== 'poll' || interval <= 1)
   const rates = RATES.parts.map((part) => {
-    const rate = workload.rate * part
-    return section(
+    const rate = Number((workload.rate * part).toPrecision(3))
+    return of(
       `rate ${rate}`,
       `Crossover: ${rate} messages/s`,
-      settings,
-      [...variants, variantOf(undefined)],
+      [...near, variantOf(undefined)],
       { ...workload, rate },
-      RATES.rounds,
+      { ...RATES, duration: Math.min(duration, RATES.duration) },
     )
   })
-  const near = variants.filter(({ kind, interval }) => kind !== 'poll' || interval <= 1)
   // A message to more of them keeps the proxy busy for longer than its lag may be.
   const subscribers = Math.min(workload.subscribers, RTT.subscribers)
   const far = workload.rtt > 0 ? [] : [{ ...workload, subscribers, rtt: RTT.rtt }]
   return [
     headline,
     ...far.map((each) =>
-      section(
-        'rtt',
-        `Through a delay of ${RTT.rtt} ms a round trip, to ${subscribers} subscribers`,
-        settings,
-        near,
-        each,
-        RTT.rounds,
-      ),
+      of('rtt', `Through a delay of ${RTT.rtt} ms a round trip, to ${subscribers} subscribers`, near, each, {
+        ...RTT,
+        duration: Math.min(duration, RTT.duration),
+      }),
     ),
     ...rates,
     idle,
   ]
 }
 
+interface Part {
+  readonly name: string
+  readonly title: string
+  readonly variants: readonly Variant[]
+  readonly workload: Workload
+  readonly rounds: number
+  readonly duration: number
+  /** The first block's number. */
+  readonly first?: number
+}
+
 function section(
-  name: string,
-  title: string,
-  { seed, warmup, duration }: Settings,
-  variants: readonly Variant[],
-  workload: Workload,
-  rounds: number,
-  first = 0,
+  { name, title, variants, workload, rounds, duration, first = 0 }: Part,
+  { seed, warmup, quick, rounds: most }: Settings,
 ): Section {
-  const blocks = Array.from({ length: rounds }, (_, index) => {
+  const serverOf = (block: number) => (quick ? 0 : Math.floor(block / SERVER_BLOCKS))
+  const blocks = Array.from({ length: Math.min(rounds, most) }, (_, index) => {
     const block = first + index
     const own = seedOf(seed, block)
     const round = (variant: Variant): RoundPlan => ({
@@ -162,8 +176,11 @@ function section(
       variant,
       workload,
       warmup,
-      duration,
+      duration: variant.kind === undefined ? Math.min(duration, ALONE) : duration,
       seed: own,
+      // What follows the headline goes on with the servers that it ended with.
+      server: serverOf(name === 'headline' ? block : most - 1),
+      lenient: quick,
     })
     return shuffled(randomOf(seedOf(own, 1)), variants).map(round)
   })
@@ -183,23 +200,33 @@ export function warmupOf({ warmup, variant }: RoundPlan): number {
 }
 
 /**
- * For each channel, when its messages are planned, in microseconds after the start: a Poisson process each. The
- * window's are the same for all rounds of a block, however long they warm up.
+ * For each channel, when its messages are planned, in microseconds after the start: a Poisson process, given how many
+ * there are of all channels together, so that the rate is the one that is stated. The window's are the same for all
+ * rounds of a block, however long they warm up.
  */
 export function scheduleOf(plan: RoundPlan): Float64Array[] {
   const { workload, duration, seed } = plan
   const warmup = warmupOf(plan)
-  return channelsOf(workload).names.map((_, channel) => {
-    if (workload.rate === 0) return new Float64Array(0)
-    const times = (part: number, end: number) =>
-      poissonTimes(randomOf(seedOf(seedOf(seed, channel + 2), part)), workload.rate, end)
-    const before = times(0, warmup).map((time) => warmup - time)
-    const inside = times(1, duration).map((time) => warmup + time)
-    return Float64Array.from([...before.reverse(), ...inside], (time) => time * 1e6)
-  })
+  const count = channelsOf(workload).names.length
+  const all = Array.from({ length: count }, (): number[] => [])
+  for (const [part, [start, length]] of [
+    [0, warmup],
+    [warmup, duration],
+  ].entries()) {
+    const random = randomOf(seedOf(seed, part + 2))
+    for (const time of uniformTimes(random, Math.round(workload.rate * length! * count), length!)) {
+      all[Math.floor(random() * count)]!.push((start! + time) * 1e6)
+    }
+  }
+  return all.map((times) => Float64Array.from(times))
 }
 
-/** Roughly what a round takes, in seconds, the start of its processes included. */
+/** Roughly what a round takes, in seconds, without the heating of its server. */
 export function secondsOf(plan: RoundPlan): number {
-  return warmupOf(plan) + plan.duration + plan.variant.interval + 0.3
+  return warmupOf(plan) + plan.duration + plan.variant.interval + 0.4
+}
+
+/** Servers that the rounds need, each heated once. */
+export function serversOf(plans: readonly RoundPlan[]): number {
+  return new Set(plans.map(({ variant, server }) => `${variant.name} ${server}`)).size
 }

@@ -1,13 +1,13 @@
-import { cpuOf } from '../model/cpu.ts'
+import { cpuFor } from '../model/advice.ts'
 import { LONG_POLL_LOAD, longPollBytes, longPollLoad, longPollQuantile } from '../model/longpoll.ts'
 import { pollBytes, pollQuantile } from '../model/poll.ts'
 import { joinedQuantile } from '../model/push.ts'
 import { randomOf } from '../model/random.ts'
 import { simulateLongPoll } from '../model/simulation.ts'
 import { coefficientsOf } from './advice.ts'
-import { sectionsOf } from './json.ts'
+import { CURVE } from './latency.ts'
 import type { Variant, Workload } from './plan.ts'
-import { CURVE, type Measured } from './record.ts'
+import type { Measured } from './record.ts'
 import {
   awakeOf,
   exchangeBytes,
@@ -138,19 +138,13 @@ function crossoverPlots(outcome: Outcome): Plot[] {
   const { variants, workload } = outcome.settings
   const all = summariesOf(outcome)
   const summaries = all.filter(({ section }) => /^(headline|rate )/.test(section))
-  const coefficients = coefficientsOf({
-    settings: workload,
-    sections: sectionsOf(outcome),
-    summaries: all,
-  })
-  const rateOf = (section: string) =>
-    outcome.sections.find(({ name }) => name === section)!.blocks[0]![0]!.workload.rate
+  const coefficients = coefficientsOf(outcome)
   const points = (variant: Variant, figure: (summary: Summary) => Estimate | null): Series[] => {
     const own = summaries
       .filter((summary) => summary.variant === variant.name)
       .flatMap((summary) => {
         const estimate = figure(summary)
-        return estimate === null ? [] : [{ rate: rateOf(summary.section), ...estimate }]
+        return estimate === null ? [] : [{ rate: summary.rate, ...estimate }]
       })
       // The axis has no place for nothing.
       .filter(({ value }) => value > 0)
@@ -183,13 +177,12 @@ function crossoverPlots(outcome: Outcome): Plot[] {
     x: rates,
     y: rates.map(of),
   })
-  const between = (variant: Variant): Series[] => {
+  const hot = (variant: Variant): Series[] => {
     const { kind, interval } = variant
-    const cpu = (rate: number) => kind && cpuOf({ way: kind, interval }, rate, coefficients)
-    const known = RATES.filter((rate) => (cpu(rate) ?? 0) > 0)
-    return known.length === 0 || coefficients.rates[0] === coefficients.rates[1]
-      ? []
-      : [{ ...line(variant, 'between', (rate) => cpu(rate)!, known), line: false }]
+    const { subscribers, rtt } = workload
+    const cpu = (rate: number) =>
+      kind && cpuFor({ way: kind, interval }, { rate, subscribers, rtt: rtt / 1e3 }, coefficients)?.value
+    return cpu(1) === undefined ? [] : [{ ...line(variant, 'hot', (rate) => cpu(rate)!), line: false }]
   }
   const x = { label: 'messages/s to a subscriber' }
   return [
@@ -200,17 +193,17 @@ function crossoverPlots(outcome: Outcome): Plot[] {
       x,
       y: { label: 'bytes/s' },
       series: variants.flatMap((variant) => [
-        ...points(variant, ({ bytes, section }) => bytes && times(bytes.both!, rateOf(section))),
+        ...points(variant, ({ bytes, rate }) => bytes && times(bytes.both!, rate)),
         line(variant, 'model', (rate) => rate * bytesAt(variant, { ...workload, rate })),
       ]),
     },
     {
       id: 'cpu-rate',
       title: 'Server CPU a subscriber and second',
-      note: 'Without what the server takes with nobody there. Points are measured, with intervals of 95 % where there is more than one round; hollow ones lie on the straight lines between them, and beyond.',
+      note: 'Without what the server takes with nobody there. Points are measured, with intervals of 95 % where there is more than one round; hollow ones are what the same costs a hot server that has others to serve: one that wakes for each message pays more for it.',
       x,
       y: { label: 'µs/s' },
-      series: variants.flatMap((variant) => [...points(variant, ({ cpu }) => cpu.own), ...between(variant)]),
+      series: variants.flatMap((variant) => [...points(variant, ({ cpu }) => cpu.own), ...hot(variant)]),
     },
   ]
 }

@@ -32,11 +32,12 @@ async function measured(args: string[], options: BenchOptions): Promise<void> {
 }
 
 /** What the file's run was. */
-function outcomeOf({ args, rounds, failures, repeated, memory, ceiling }: Published): Outcome {
+function outcomeOf({ args, rounds, failures, repeated, heatings, hot, memory, ceiling }: Published): Outcome {
   const settings = readBench([...args]) as BenchOptions
   const sections = planOf(settings)
   const residuals = residualsIn(sections, rounds)
-  return { settings, sections, rounds, failures, repeated, residuals, memory, ceiling, partial: false }
+  const extras = { heatings, hot, memory, ceiling }
+  return { settings, sections, rounds, failures, repeated, residuals, ...extras, partial: false }
 }
 
 const write = (results: Published) =>

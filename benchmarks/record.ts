@@ -1,4 +1,5 @@
 import { exchangeHeaders, pushHeaders, SEGMENT } from '../model/bytes.ts'
+import { type Latency, Sample } from './latency.ts'
 import type { Histogram } from './peers.ts'
 import type { RoundPlan } from './plan.ts'
 import type { Trips } from './readers/trip.ts'
@@ -6,18 +7,6 @@ import type { Raw } from './round.ts'
 import { withoutWorst } from './statistics.ts'
 
 /** The figures of one round. */
-
-/** Milliseconds. A percentile that too few publishes carry is null. */
-export interface Latency {
-  readonly mean: number
-  readonly p50: number
-  readonly p90: number
-  readonly p99: number | null
-  readonly p999: number | null
-  readonly max: number
-  /** At the percentiles of CURVE, as far as the publishes carry them. */
-  readonly curve: readonly number[]
-}
 
 /** Bytes a delivered message. */
 export interface Bytes {
@@ -67,7 +56,6 @@ export interface Measured {
   readonly cpuPerSecond: number | null
   readonly cpuPerDelivery: number | null
   readonly serverRssBytes: number | null
-  readonly kernelBytes: number
   readonly server: Process | null
   readonly load: Process
   /** Mean of the cycles of polls and of their squares, in seconds. */
@@ -97,6 +85,8 @@ export interface Work {
 
 /** What the gates look at. */
 export interface Quality {
+  /** Whether the machine may be disturbed more than in a full run. */
+  readonly lenient: boolean
   /** Planned publishes of the window that were accepted in it, of all planned. */
   readonly acceptedShare: number
   /** Publishes before their time. */
@@ -107,13 +97,16 @@ export interface Quality {
   /** Load, publisher and proxy together, of one core. */
   readonly loadCore: number
   readonly steal: number
+  /** Share of the time for which the server was ready to run and had no core, and for which it ran. Null: not told. */
+  readonly serverWaited: number | null
+  readonly serverRan: number | null
+  /** What the server tells of its CPU, as a part of what another reader finds. 1 also where there is no other. */
+  readonly cpuTold: number
+  /** How far a clock was off, in milliseconds. */
+  readonly clockOff: number
+  /** Deliveries before their message was sent. */
+  readonly negative: number
 }
-
-/** Publishes from which on a percentile is told. A thousand readers of one message are not a thousand samples. */
-export const ENOUGH = { p99: 1000, p999: 10_000 }
-
-/** Where the latency's curve is drawn. */
-export const CURVE = [0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999]
 
 export function measure(raw: Raw, histogram: () => Histogram): Measured {
   const { plan, window, schedule, published, accepted, received, start } = raw
@@ -127,9 +120,11 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
   const after201 = new Sample(histogram)
   const leg = new Sample(histogram)
   let missed = 0
+  let negative = 0
   for (const [reader, times] of received.at.entries()) {
     const channel = reader % planned.length
     for (const [index, at] of times.entries()) {
+      if (at < published.sent[channel]![index]!) negative++
       if (Number.isNaN(at)) missed++
       else if (inside(channel, index)) {
         total.add(at - planned[channel]![index]!)
@@ -187,7 +182,6 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
     cpuPerSecond: cpu === undefined ? null : cpu / cpuSeconds!,
     cpuPerDelivery: cpu === undefined ? null : cost(cpu / deliveries),
     serverRssBytes: raw.serverUsage?.[1].rssBytes ?? null,
-    kernelBytes: raw.kernelBytes,
     server: raw.serverUsage === undefined ? null : processOf(raw.serverUsage),
     load: processOf([before.usage, after.usage]),
     cycle:
@@ -207,6 +201,12 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
         ...(raw.proxy ? [raw.proxy] : []),
       ].reduce((sum, [from, to]) => sum + (to.cpu - from.cpu) / (to.at - from.at), 0),
       steal: raw.steal,
+      lenient: plan.lenient,
+      serverWaited: raw.serverUsage === undefined ? null : processOf(raw.serverUsage).waited,
+      serverRan: cpu === undefined ? null : cpu / 1e6 / cpuSeconds!,
+      cpuTold: toldOf(raw),
+      clockOff: raw.clockOff / 1000,
+      negative,
     },
   }
 
@@ -230,6 +230,18 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
   }
 }
 
+/**
+ * The server's CPU, as a part of what another reader has found. He has looked before and after each of the server's own
+ * figures: between the least and the most that this can be, it is 1.
+ */
+function toldOf({ serverUsage, witness }: Raw): number {
+  if (serverUsage === undefined || witness === undefined) return 1
+  const told = serverUsage[1].cpu - serverUsage[0].cpu
+  const least = witness[1].before - witness[0].after
+  const most = witness[1].after - witness[0].before
+  return told < least ? told / least : told > most ? told / most : 1
+}
+
 /** What goes over the sockets of the subscribers; a stream's opening is spread over its session. */
 function bytesOf({ plan, opened, segments, load }: Raw, deliveries: number, seconds: number): Bytes {
   const { payload, session } = plan.workload
@@ -248,7 +260,8 @@ function bytesOf({ plan, opened, segments, load }: Raw, deliveries: number, seco
     envelope: envelope - payload,
     overhead: up + down - envelope,
     tcpCounted:
-      segments === undefined
+      // Those of connections that were closed are not counted any more.
+      segments === undefined || after.connections > before.connections
         ? null
         : (SEGMENT * (segments[1].in + segments[1].out - segments[0].in - segments[0].out)) / deliveries,
     tcpModelled: stream ? pushHeaders(down) : requests * exchangeHeaders(up / requests, down / requests),
@@ -278,39 +291,4 @@ function workOf({ work, serverUsage, load }: Raw, seconds: number): Work | null 
 
 function isStream({ variant: { kind } }: RoundPlan): boolean {
   return kind === 'sse' || kind === 'ws'
-}
-
-/** Latencies of one kind. */
-class Sample {
-  readonly #histogram: Histogram
-  #count = 0
-  #sum = 0
-  #max = 0
-
-  constructor(histogram: () => Histogram) {
-    this.#histogram = histogram()
-  }
-
-  /** @param time microseconds */
-  add(time: number): void {
-    this.#count++
-    this.#sum += time
-    this.#max = Math.max(this.#max, time)
-    this.#histogram.recordValue(Math.max(0, Math.round(time)))
-  }
-
-  summary(publishes: number): Latency | null {
-    if (this.#count === 0) return null
-    const at = (percentile: number) => this.#histogram.getValueAtPercentile(percentile) / 1000
-    return {
-      mean: this.#sum / this.#count / 1000,
-      p50: at(50),
-      p90: at(90),
-      p99: publishes >= ENOUGH.p99 ? at(99) : null,
-      p999: publishes >= ENOUGH.p999 ? at(99.9) : null,
-      max: this.#max / 1000,
-      // Above the last one there must be a publish.
-      curve: CURVE.filter((p) => publishes * (1 - p) >= 1).map((p) => at(p * 100)),
-    }
-  }
 }

@@ -1,21 +1,19 @@
+import { headlineText, within } from './headline.ts'
+import { coldStartOf } from './heat.ts'
 import type { Outcome } from './run.ts'
-import { passed } from './run.ts'
-import type { Estimate } from './statistics.ts'
 import { rankingOf, type Summary, summariesOf } from './summary.ts'
 import { show, table } from './table.ts'
 
-/** The outcome as tables, for people. */
+/** The outcome as tables, for people: the verdict first. */
 export function report(outcome: Outcome): string {
-  const { sections, settings, failures, residuals, partial, repeated } = outcome
+  return [headlineText(outcome), ...details(outcome)].join('\n')
+}
+
+/** All figures. */
+function details(outcome: Outcome): string[] {
+  const { sections, failures, residuals, repeated } = outcome
   const summaries = summariesOf(outcome)
   const parts: string[] = []
-  if (partial)
-    parts.push('PARTIAL: interrupted. What follows is of the blocks that were complete, and no full run.\n')
-  const { subscribers, channels, rate, payload, profile, rtt } = settings.workload
-  parts.push(
-    `${subscribers} subscribers, ${channels === 'shared' ? 'one channel' : 'a channel each'}, ${rate} messages/s a channel, ` +
-      `${payload} bytes, headers: ${profile}, ${rtt > 0 ? `round trip + ${rtt} ms, ` : ''}seed ${settings.seed}\n`,
-  )
   if (sections.some(({ blocks }) => blocks[0]![0]!.workload.rtt > 0)) {
     parts.push('The delay proxy models no loss, no bandwidth and no slow start.\n')
   }
@@ -25,15 +23,40 @@ export function report(outcome: Outcome): string {
   }
   parts.push(...rankingTable(outcome))
   if (residuals.length > 0) parts.push(...residualTable(outcome))
-  parts.push(...extraTables(outcome))
-  if (repeated > 0) parts.push(`${repeated} blocks were run again, since the machine was disturbed.\n`)
+  parts.push(...heatTables(outcome), ...extraTables(outcome))
+  if (repeated > 0) parts.push(`${repeated} rounds were run again, since the machine was disturbed.\n`)
   for (const { kind, text } of failures) parts.push(`${kind === 'wrong' ? 'FAILED' : 'DISTURBED'}: ${text}\n`)
-  parts.push(
-    passed(outcome)
-      ? 'All counted gates and residuals hold.\n'
-      : 'FAILED: these figures are not to be cited.\n',
-  )
-  return parts.join('\n')
+  return parts
+}
+
+/** Units at which the curve of a heating is shown. */
+const SHOWN = [200, 1000, 5000, 10_000, 20_000, 30_000, 40_000]
+
+/** What a cold start costs, and how the cost of a unit falls until a server is hot. */
+function heatTables({ heatings }: Outcome): string[] {
+  const cold = heatings.flatMap((heating) => {
+    const start = coldStartOf(heating)
+    if (start === null) return []
+    const at = (units: number) => show(heating.points.find((point) => point.units >= units)?.cpu)
+    const { settled, points, server } = heating
+    return [
+      [
+        `${start.variant}, server ${server + 1}`,
+        start.unit,
+        ...SHOWN.map(at),
+        show(start.hot),
+        points.at(-1)!.units.toLocaleString('en-US'),
+        show(start.extra),
+        settled === null ? '–' : settled ? 'yes' : 'NO',
+      ],
+    ]
+  })
+  if (cold.length === 0) return []
+  const head = SHOWN.map((units) => `at ${units.toLocaleString('en-US')}`)
+  return [
+    'A cold start: server CPU µs a unit as it gets hot, in a closed loop; extra is what all of them took more than hot ones\n',
+    table(['server', 'a unit is a', ...head, 'hot', 'units', 'extra CPU ms', 'settled'], cold),
+  ]
 }
 
 function sectionTables(summaries: readonly Summary[]): string[] {
@@ -120,19 +143,11 @@ function sectionTables(summaries: readonly Summary[]): string[] {
   return tables
 }
 
-/** A figure with its interval, in a unit. */
-function within(estimate: Estimate | null, unit = 1): string {
-  if (estimate === null) return '–'
-  const { value, low, high } = estimate
-  const figure = show(value / unit)
-  return low === null || high === null ? figure : `${figure} [${show(low / unit)}, ${show(high / unit)}]`
-}
-
 function rankingTable(outcome: Outcome): string[] {
   const ranking = rankingOf(outcome)
   if (ranking.length === 0) return []
   return [
-    'Against ws, block by block; "ws again" is the noise floor\n',
+    'Against ws, the median of the blocks; "ws again" is the noise floor\n',
     table(
       ['Figure', 'variant', 'ratio', '95 % interval', 'verdict'],
       ranking.map(({ figure, variant, comparison: { ratio, verdict } }) => [
@@ -158,18 +173,35 @@ function residualTable({ residuals }: Outcome): string[] {
         show(measured),
         show(model),
         show(bound),
-        holds === null ? 'too few quiet rounds' : holds ? 'yes' : 'FAILED',
+        holds === null ? 'not judged' : holds ? 'yes' : 'FAILED',
       ]),
     ),
   ]
 }
 
-function extraTables({ memory, ceiling }: Outcome): string[] {
+function extraTables({ memory, ceiling, hot }: Outcome): string[] {
   const tables: string[] = []
+  if (hot.length > 0) {
+    const counts = [...new Set(hot.map(({ subscribers }) => subscribers))]
+    tables.push(
+      table(
+        [
+          'A delivery of a hot server, CPU µs',
+          ...counts.map((count) => `to ${count.toLocaleString('en-US')}`),
+        ],
+        [...new Set(hot.map(({ kind }) => kind))].map((kind) => [
+          kind,
+          ...counts.map((count) =>
+            within(hot.find((one) => one.kind === kind && one.subscribers === count)?.cpu ?? null),
+          ),
+        ]),
+      ),
+    )
+  }
   if (memory.length > 0) {
     tables.push(
       table(
-        ['An idle subscriber', 'server RSS, kB', 'kernel, both ends, kB'],
+        ['An idle subscriber', 'server RSS, kB', 'kernel caches, both ends, kB'],
         memory.map(({ kind, rssPerSubscriber, kernelPerSubscriber }) => [
           kind,
           within(rssPerSubscriber, 1000),
@@ -181,9 +213,10 @@ function extraTables({ memory, ceiling }: Outcome): string[] {
   if (ceiling.length > 0) {
     tables.push(
       table(
-        ['/poll, as often as it can', 'requests/s', 'p50 ms', 'p99 ms', 'MB/s', 'errors'],
-        ceiling.map(({ answer, requestsPerSecond, p50, p99, bytesPerSecond, errors }) => [
+        ['/poll, as often as it can', 'CPU µs', 'requests/s', 'p50 ms', 'p99 ms', 'MB/s', 'errors'],
+        ceiling.map(({ answer, cpuPerRequest, requestsPerSecond, p50, p99, bytesPerSecond, errors }) => [
           answer,
+          show(cpuPerRequest),
           show(requestsPerSecond),
           show(p50),
           show(p99),

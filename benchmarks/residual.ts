@@ -10,7 +10,7 @@ import { type ExchangeBytes, pollBytes, pollDelay, pollRequests } from '../model
 import { type Push, pushRequests, takenDelay } from '../model/push.ts'
 import { randomOf } from '../model/random.ts'
 import { simulateLongPoll } from '../model/simulation.ts'
-import { failuresOf } from './gates.ts'
+import { isDisturbed } from './gates.ts'
 import { PUBLISH_ONLY, type Section, type Variant, type Workload } from './plan.ts'
 import { headersOf } from './profiles.ts'
 import type { Measured } from './record.ts'
@@ -41,7 +41,7 @@ export interface Residual {
   readonly model: number
   /** How far they may be apart. */
   readonly bound: number
-  /** Null: too few rounds to know how far they scatter; for a delay, too few that the machine left alone. */
+  /** Null: too few rounds to know how far they scatter, or too few that the machine left alone. */
   readonly holds: boolean | null
 }
 
@@ -197,8 +197,11 @@ export function awakeOf(row: Push): number {
 
 /** Fewer do not tell how far the figures scatter. */
 const ENOUGH_ROUNDS = 3
-/** The part of the model, the milliseconds, and the standard errors by which they may differ. */
-const BOUND = { part: 0.1, delay: 0.3, errors: 3 }
+/**
+ * The part of the model by which they may differ, a delay's and that of all else, which agrees to a part in 300; the
+ * milliseconds; and the standard errors.
+ */
+const BOUND = { delay: 0.1, part: 0.015, milliseconds: 0.3, errors: 3 }
 
 /** The residuals of one variant over its rounds. */
 export function residualsOf(
@@ -220,17 +223,20 @@ export function residualsOf(
   return (Object.keys(found) as (keyof Prediction)[]).flatMap((figure) => {
     const both = pairs.flatMap(({ measured, prediction }) => {
       const value = found[figure](measured)
-      const disturbed = failuresOf(measured).some(({ kind }) => kind === 'outside')
+      const disturbed = isDisturbed(measured)
       return value === undefined ? [] : [{ value, model: prediction[figure], disturbed }]
     })
     if (both.length === 0) return []
-    // A delay that the machine has spoilt tells nothing of the model; bytes and requests it can't spoil.
-    const quiet = both.filter(({ disturbed }) => figure !== 'delay' || !disturbed)
+    // A delay that the machine has spoilt tells nothing of the model, nor do the requests of one who asks again: messages
+    // that come together share an answer. What a stream sends for a message no machine can spoil.
+    const streams = variant.kind === 'sse' || variant.kind === 'ws'
+    const quiet = both.filter(({ disturbed }) => (figure !== 'delay' && streams) || !disturbed)
     const shown = quiet.length < ENOUGH_ROUNDS ? both : quiet
     const predicted = meanOf(shown.map(({ model }) => model))
     const seen = meanOf(shown.map(({ value }) => value))
     const error = errorOf(shown.map(({ value, model }) => value - model))
-    const bound = Math.max(BOUND.part * predicted, BOUND.errors * error, figure === 'delay' ? BOUND.delay : 0)
+    const [part, least] = figure === 'delay' ? [BOUND.delay, BOUND.milliseconds] : [BOUND.part, 0]
+    const bound = Math.max(part * predicted, BOUND.errors * error, least)
     const holds = quiet.length < ENOUGH_ROUNDS ? null : Math.abs(seen - predicted) <= bound
     const { section } = rounds[0]!
     return [{ figure, variant: variant.name, section, measured: seen, model: predicted, bound, holds }]

@@ -1,27 +1,31 @@
 import { now } from './clock.ts'
-import { type Ceiling, type Memory, measureCeiling, measureMemory } from './extras.ts'
-import { type Failure, failuresOf, isLossy, STEAL } from './gates.ts'
-import { stealNow } from './machine.ts'
+import { type Extras, measureExtras } from './extras.ts'
+import { type Failure, failuresOf, isDisturbed, isLossy, STEAL } from './gates.ts'
+import type { Heating } from './heat.ts'
+import { openFiles, stealNow } from './machine.ts'
+import { UsageError } from './options.ts'
 import { autocannon, histograms } from './peers.ts'
-import { planOf, type RoundPlan, type Section, type Settings, secondsOf } from './plan.ts'
+import { planOf, type RoundPlan, type Section, type Settings, secondsOf, serversOf } from './plan.ts'
+import { probe } from './probe.ts'
 import { type Measured, measure } from './record.ts'
 import { type Model, predict, publishingOf, type Residual, residualsOf } from './residual.ts'
-import { type Inject, Stage } from './round.ts'
+import type { Inject } from './round.ts'
+import { Stage } from './stage.ts'
+import { believable, type Judgement, judgementsOf } from './verdict.ts'
 
 /** Runs what is planned, and keeps what can be believed. */
 
-export interface Outcome {
+export interface Outcome extends Extras {
   readonly settings: Settings
   readonly sections: readonly Section[]
   readonly rounds: readonly Measured[]
   /** What stands against the run: each says so aloud. */
   readonly failures: readonly Failure[]
-  /** Blocks that were run again, since the machine was disturbed. */
+  /** Rounds that were run again, since the machine was disturbed. */
   readonly repeated: number
   readonly residuals: readonly Residual[]
-  /** Empty where they were not measured. */
-  readonly memory: readonly Memory[]
-  readonly ceiling: readonly Ceiling[]
+  /** How the servers became hot. */
+  readonly heatings: readonly Heating[]
   /** Whether it was interrupted: rounds are those of whole blocks. */
   readonly partial: boolean
 }
@@ -39,22 +43,34 @@ export interface RunOptions {
 
 /** What a full run does beside its plan. */
 export interface Limits {
-  /** How often a block is repeated that the machine has disturbed. */
+  /** How often a round is repeated that the machine has disturbed. */
   readonly repeats: number
-  /** Counts of idle subscribers. */
+  /** Counts of idle subscribers, and how often all of them are measured: six carry an interval. */
   readonly idle: readonly number[]
+  readonly passes: number
+  /** Counts of subscribers to whom a hot server delivers as fast as it can, and the deliveries to each. */
+  readonly hot: { readonly subscribers: readonly number[]; readonly units: number }
   /** Seconds that each case of the request ceiling takes. */
   readonly ceiling: number
   /** Whether the machine does nothing else: the processes that keep time go before the load at once then. */
   readonly alone: boolean
 }
 
-const LIMITS: Limits = { repeats: 6, idle: [0, 1500, 3000], ceiling: 5, alone: true }
+const LIMITS: Limits = {
+  repeats: 6,
+  idle: [0, 3000],
+  passes: 6,
+  hot: { subscribers: [10, 100, 1000, 5000], units: 20_000 },
+  ceiling: 5,
+  alone: true,
+}
 
-/** Seconds that the memory of idle subscribers takes. */
-const MEMORY = 45
+/** Seconds that the memory of idle subscribers takes, the heating of a server, and a case of what hot servers take. */
+const MEMORY = 60
+const HEAT = 4
+const HOT = 30
 
-/** @throws MissingPeer */
+/** @throws MissingPeer, UsageError */
 export async function run(settings: Settings, options: RunOptions): Promise<Outcome> {
   const {
     progress,
@@ -67,21 +83,25 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
   const histogram = await histograms()
   // Not found to be missing after a quarter of an hour.
   if (full) await autocannon()
+  const { workload } = settings
+  mayOpen(Math.max(workload.subscribers, ...(full ? limits.idle : [])) * (workload.rtt > 0 ? 2 : 1))
+  if (settings.url !== undefined) await probe(settings.url)
   const sections = planOf(settings)
-  const stage = new Stage(settings.url, inject, full && limits.alone)
+  const stage = new Stage({ ...settings, inject, alone: full && limits.alone })
   const stop = () => stage.end()
   signal.addEventListener('abort', stop)
   const found = new Map<Block, Believed>()
-  let memory: Memory[] = []
-  let ceiling: Ceiling[] = []
+  let extras: Extras = { memory: [], ceiling: [], hot: [] }
   try {
     const titles = new Map(
       sections.flatMap(({ title, blocks }) =>
         blocks.map((block, index) => [block, `${title}, block ${index + 1} of ${blocks.length}`] as const),
       ),
     )
-    const after = full ? MEMORY + 3 * limits.ceiling : 0
-    const secondsTo = (plans: Block) => plans.reduce((sum, plan) => sum + secondsOf(plan), after)
+    const after = full ? MEMORY + HOT + 3 * limits.ceiling : 0
+    const heating = settings.heat > 0 ? HEAT : 0
+    const secondsTo = (plans: Block) =>
+      plans.reduce((sum, plan) => sum + secondsOf(plan), after + heating * serversOf(plans))
     const all = [...titles.keys()]
     const end = now() + Math.max(60 * settings.minutes, 1.1 * secondsTo(all.flat())) * 1e6
     const inTime = (plans: Block) => !signal.aborted && now() + secondsTo(plans) * 1e6 < end
@@ -93,38 +113,45 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
       all,
       async (plan, block, attempt, left) => {
         const again = ', repeated'.repeat(attempt)
-        progress(`${titles.get(block)}${again}: ${plan.variant.name}; ${clock(secondsTo(left))} left`)
-        return measure(await stage.run(plan, left.length - 1), histogram)
+        progress(`${titles.get(block)}: ${plan.variant.name}${again}; ${clock(secondsTo(left))} left`)
+        return measure(await stage.run(plan), histogram)
       },
       found,
       { repeats: settings.quick ? 0 : limits.repeats, inTime, calm },
     )
-    if (full) {
-      progress(`Memory of idle subscribers; ${clock(after)} left`)
-      memory = await measureMemory(stage, settings, limits.idle)
-      progress(`Requests that /poll answers; ${clock(3 * limits.ceiling)} left`)
-      ceiling = await measureCeiling(stage, settings, limits.ceiling)
-    }
+    if (full) extras = await measureExtras(stage, settings, limits, (line) => progress(line))
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
     signal.removeEventListener('abort', stop)
     await stage.end()
   }
-  // In the order of the plan, whatever was run again.
+  // In the order of the plan.
   const kept = sections.flatMap(({ blocks }) => blocks.flatMap((block) => found.get(block) ?? []))
   const rounds = kept.flatMap((one) => one.rounds)
   return {
     settings,
     sections,
     rounds,
-    failures: kept.flatMap((one) => one.failures),
+    failures: rounds.flatMap(failuresOf),
     repeated: kept.reduce((sum, one) => sum + one.repeated, 0),
-    memory,
-    ceiling,
+    heatings: stage.heatings,
+    ...extras,
     residuals: settings.url === undefined ? residualsIn(sections, rounds, model) : [],
     partial: signal.aborted,
   }
+}
+
+/** Files that a process has open beside its connections, roughly. */
+const FILES = 100
+
+/** @throws UsageError where a process may not hold so many connections */
+function mayOpen(connections: number): void {
+  const [files, most] = [connections + FILES, openFiles()]
+  if (files <= most) return
+  throw new UsageError(
+    `${connections} connections need ${files} open files, and ${most} are allowed: raise that by ulimit -n ${files}`,
+  )
 }
 
 type Block = readonly RoundPlan[]
@@ -132,13 +159,13 @@ type Block = readonly RoundPlan[]
 /** A block's rounds, as they are kept. */
 export interface Believed {
   readonly rounds: readonly Measured[]
-  readonly failures: readonly Failure[]
+  /** Rounds that were run again. */
   readonly repeated: number
 }
 
 /** How a machine is met that has other things to do. */
 export interface Patience<P> {
-  /** How often a block is run again, at most. */
+  /** How often a round is run again, at most. */
   readonly repeats: number
   /** Whether there is time for all these. */
   inTime(plans: readonly P[]): boolean
@@ -147,11 +174,10 @@ export interface Patience<P> {
 }
 
 /**
- * Runs blocks, and again those that the machine has disturbed: all of such a block, since its rounds are compared with
- * each other, and when all others have run, since what disturbs a machine lasts for a while. Where there is time to run
- * it again, the rest of it is left out. What was lost stays lost.
+ * Runs blocks. A round that the machine has disturbed is run again at once, when the machine is calm and while there is
+ * time: the rounds of a block are compared with each other, and must lie near each other. What was lost stays lost.
  * @param run one round; `attempt` counts from 0, and `left` begins with it
- * @param found takes what is kept of each block, its last attempt
+ * @param found takes what is kept of each block that is complete
  */
 export async function believed<P>(
   blocks: readonly (readonly P[])[],
@@ -159,25 +185,21 @@ export async function believed<P>(
   found: Map<readonly P[], Believed>,
   { repeats, inTime, calm }: Patience<P>,
 ): Promise<void> {
-  const queue = blocks.map((block) => ({ block, attempt: 0 }))
-  let disturbed = false
-  for (const [place, { block, attempt }] of queue.entries()) {
-    const rest = () => queue.slice(place + 1).flatMap((other) => other.block)
-    // Only of a block that has run to its end: of one that was left there is nothing yet.
-    if (found.has(block) && !inTime(block)) continue
-    if (disturbed && repeats > 0) await calm([...block, ...rest()])
+  for (const [place, block] of blocks.entries()) {
     const rounds: Measured[] = []
-    let again = false
+    let repeated = 0
     for (const [index, plan] of block.entries()) {
-      rounds.push(await run(plan, block, attempt, [...block.slice(index), ...rest()]))
-      disturbed = rounds.flatMap(failuresOf).some(({ kind }) => kind === 'outside')
-      again = disturbed && attempt < repeats && !rounds.some(isLossy)
-      if (again && inTime([...rest(), ...block])) break
+      const left = [...block.slice(index), ...blocks.slice(place + 1).flat()]
+      let measured = await run(plan, block, 0, left)
+      for (let attempt = 1; attempt <= repeats; attempt++) {
+        if (!isDisturbed(measured) || isLossy(measured) || !inTime(left)) break
+        await calm(left)
+        repeated++
+        measured = await run(plan, block, attempt, left)
+      }
+      rounds.push(measured)
     }
-    if (rounds.length === block.length) {
-      found.set(block, { rounds, failures: rounds.flatMap(failuresOf), repeated: attempt })
-    }
-    if (again) queue.push({ block, attempt: attempt + 1 })
+    found.set(block, { rounds, repeated })
   }
 }
 
@@ -196,10 +218,15 @@ export function residualsIn(
   )
 }
 
-/** Whether the run can be believed. A quick one on a busy machine can still be looked at. */
-export function passed({ failures, residuals, settings }: Outcome): boolean {
-  const counted = failures.filter(({ kind }) => kind === 'wrong' || !settings.quick)
-  return counted.length === 0 && residuals.every(({ holds }) => holds !== false)
+/** What may be said of each section. */
+export function judged({ sections, rounds, failures, residuals, heatings }: Outcome): Judgement[] {
+  const cold = heatings.filter(({ settled }) => settled === false).map(({ variant }) => variant)
+  return judgementsOf({ sections, rounds, failures, residuals, cold })
+}
+
+/** Whether the run can be believed. */
+export function passed(outcome: Outcome): boolean {
+  return believable(judged(outcome))
 }
 
 function clock(seconds: number): string {

@@ -7,18 +7,13 @@ export interface Estimate {
   readonly high: number | null
 }
 
-/** Student's t at 0.975, by degrees of freedom from 1 on; past the end the last one is on the safe side. */
-const T = [
-  12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131,
-  2.12, 2.11, 2.101, 2.093, 2.086, 2.08, 2.074, 2.069, 2.064, 2.06, 2.056, 2.052, 2.048, 2.045, 2.042,
-]
-
-export function studentT(freedom: number): number {
-  return T[Math.min(freedom, T.length) - 1]!
-}
-
 export function meanOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
+export function medianOf(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2
 }
 
 /** The standard error of the mean; 0 of one value. */
@@ -29,22 +24,14 @@ export function errorOf(values: readonly number[]): number {
   return Math.sqrt(square / (values.length - 1) / values.length)
 }
 
-/** The mean, with its interval of 95 %. */
-export function meanEstimate(values: readonly number[]): Estimate {
-  const value = meanOf(values)
-  if (values.length < 2) return { value, low: null, high: null }
-  const half = studentT(values.length - 1) * errorOf(values)
-  return { value, low: value - half, high: value + half }
-}
-
 /**
- * The median round's figure, with the interval that order statistics give: as far from both ends as leaves out no
- * more than 5 % (the sign test). Five rounds and fewer can't.
+ * The median round's figure, with the interval of 95 % that order statistics give: as far from both ends as leaves out no
+ * more than 5 % (the sign test), however skewed the rounds are. Five rounds and fewer can't.
  */
 export function medianEstimate(values: readonly number[]): Estimate {
   const sorted = [...values].sort((a, b) => a - b)
   const count = sorted.length
-  const value = (sorted[(count - 1) >> 1]! + sorted[count >> 1]!) / 2
+  const value = medianOf(values)
   let outside = 0
   let share = 2 * 0.5 ** count
   let cut = -1
@@ -69,16 +56,11 @@ export interface Comparison {
 export const TIE = 0.05
 
 /**
- * Two figures that were measured in the same blocks. Their ratio's logarithm is taken in each block, so that what a
- * block has in common falls out, and Student's t over the blocks gives the interval.
+ * Two figures that were measured in the same blocks: the median of their ratios, so that what a block has in common falls
+ * out, and one block that was disturbed decides nothing.
  */
 export function compare(first: readonly number[], second: readonly number[]): Comparison {
-  const { value, low, high } = meanEstimate(first.map((one, block) => Math.log(one / second[block]!)))
-  const ratio = {
-    value: Math.exp(value),
-    low: low === null ? null : Math.exp(low),
-    high: high === null ? null : Math.exp(high),
-  }
+  const ratio = medianEstimate(first.map((one, block) => one / second[block]!))
   return { ratio, verdict: verdictOf(ratio) }
 }
 

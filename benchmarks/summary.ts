@@ -1,24 +1,22 @@
-import { atFloor } from './gates.ts'
+import { atFloor, quietOf } from './gates.ts'
+import type { Latency } from './latency.ts'
 import { AGAIN, PUBLISH_ONLY, type Section } from './plan.ts'
-import type { Latency, Measured } from './record.ts'
+import type { Measured } from './record.ts'
 import type { Outcome } from './run.ts'
-import {
-  type Comparison,
-  compare,
-  type Estimate,
-  meanEstimate,
-  medianEstimate,
-  slopeOf,
-} from './statistics.ts'
+import { Sketch } from './sketch.ts'
+import { type Comparison, compare, type Estimate, medianEstimate, slopeOf } from './statistics.ts'
 
 /** The figures of one variant in one section, over its rounds. */
 export interface Summary {
   readonly section: string
   readonly variant: string
+  /** That are told: those that nothing disturbed, where they are enough. */
   readonly rounds: number
+  /** Messages a second and channel that were published. */
+  readonly rate: number
   readonly publishes: number
   readonly deliveries: number
-  /** Milliseconds. The mean is over rounds; a percentile is the median round's; the maximum is of all. */
+  /** Milliseconds. The mean is the median round's; a percentile and the maximum are of all rounds together. */
   readonly latency: Percentiles | null
   readonly accepted: Percentiles | null
   readonly publish: Percentiles | null
@@ -55,13 +53,20 @@ export interface Percentiles {
   readonly max: number
 }
 
-export function summariesOf({ sections, rounds, settings }: Outcome): Summary[] {
+export function summariesOf({ sections, rounds: all, settings }: Outcome): Summary[] {
+  const rounds = sections.flatMap(({ name, blocks }) =>
+    [...new Set(blocks.flat().map(({ variant }) => variant.name))].flatMap((variant) =>
+      quietOf(all.filter((round) => round.section === name && round.variant === variant)),
+    ),
+  )
   return sections.flatMap((section) =>
     namesOf(section).flatMap((variant) => {
       const own = rounds.filter((round) => round.section === section.name && round.variant === variant)
       if (own.length === 0) return []
-      const { subscribers } = section.blocks[0]![0]!.workload
-      return [summaryOf(own, rounds, subscribers, settings.workload.subscribers)]
+      const { subscribers, channels } = section.blocks[0]![0]!.workload
+      const summary = summaryOf(own, rounds, subscribers, settings.workload.subscribers)
+      const seconds = sum(own, (round) => round.seconds) * (channels === 'shared' ? 1 : subscribers)
+      return [{ ...summary, rate: summary.publishes / seconds }]
     }),
   )
 }
@@ -82,11 +87,11 @@ function summaryOf(
   all: readonly Measured[],
   subscribers: number,
   idle: number,
-): Summary {
+): Omit<Summary, 'rate'> {
   const { section, variant } = own[0]!
   const estimate = (figure: (round: Measured) => number | null) => {
     const values = own.map(figure).filter((value) => value !== null)
-    return values.length === 0 ? null : meanEstimate(values)
+    return values.length === 0 ? null : medianEstimate(values)
   }
   const worst = (figure: (round: Measured) => number | null) => {
     const values = own.map(figure).filter((value) => value !== null)
@@ -100,9 +105,9 @@ function summaryOf(
     rounds: own.length,
     publishes: sum(own, ({ publishes }) => publishes),
     deliveries: sum(own, ({ deliveries }) => deliveries),
-    latency: percentiles(own.map(({ latency }) => latency)),
-    accepted: percentiles(own.map(({ accepted }) => accepted)),
-    publish: percentiles(own.map(({ publish }) => publish)),
+    latency: percentiles(own, 'latency'),
+    accepted: percentiles(own, 'accepted'),
+    publish: percentiles(own, 'publish'),
     atFloor: own.some(atFloor),
     requests: estimate(({ requests }) => requests),
     emptyShare: estimate(({ emptyShare }) => emptyShare),
@@ -155,10 +160,10 @@ function idleOf(variant: string, all: readonly Measured[], subscribers: number):
     .filter((round) => round.section === 'idle' && round.variant === variant)
     .map((round) => ownOf(round, all, subscribers))
     .filter((value) => value !== null)
-  return values.length === 0 ? null : meanEstimate(values)
+  return values.length === 0 ? null : medianEstimate(values)
 }
 
-/** The slope of CPU over deliveries; it needs three rates. */
+/** The slope of CPU over deliveries; it needs two rates. */
 function marginalOf(rounds: readonly Measured[]): number | null {
   const points = rounds.flatMap(({ section, cpuPerSecond, deliveries, seconds }) =>
     section === 'idle' || cpuPerSecond === null
@@ -166,25 +171,38 @@ function marginalOf(rounds: readonly Measured[]): number | null {
       : [{ section, point: [deliveries / seconds, cpuPerSecond] as const }],
   )
   const rates = new Set(points.map(({ section }) => section))
-  return rates.size < 3 || points.every(({ point }) => point[0] === 0)
+  return rates.size < 2 || points.every(({ point }) => point[0] === 0)
     ? null
     : slopeOf(points.map(({ point }) => point))
 }
 
-function percentiles(rounds: readonly (Latency | null)[]): Percentiles | null {
-  const known = rounds.filter((round) => round !== null)
+/** Publishes above a percentile, of all rounds together, with which it is told. */
+const ABOVE = 10
+
+function percentiles(own: readonly Measured[], leg: 'latency' | 'accepted' | 'publish'): Percentiles | null {
+  const known = own.flatMap((round) => {
+    const latency = round[leg]
+    return latency === null ? [] : [{ latency, publishes: round.publishes }]
+  })
   if (known.length === 0) return null
-  const median = (figure: (latency: Latency) => number | null) => {
-    const values = known.map(figure).filter((value) => value !== null)
-    return values.length === known.length ? medianEstimate(values) : null
+  const publishes = known.reduce((total, one) => total + one.publishes, 0)
+  const all = new Sketch(known.flatMap(({ latency }) => latency.sketch))
+  /** Of all together; between the least and the most of the rounds that tell it themselves, as order statistics have it. */
+  const at = (share: number, figure: (latency: Latency) => number | null): Estimate => {
+    const rounds = known.map(({ latency }) => figure(latency)).filter((value) => value !== null)
+    const { low, high } = rounds.length === known.length ? medianEstimate(rounds) : { low: null, high: null }
+    const value = all.quantile(share)
+    return { value, low: low && Math.min(low, value), high: high && Math.max(high, value) }
   }
+  const rare = (share: number, figure: (latency: Latency) => number | null) =>
+    Math.round(publishes * (1 - share)) >= ABOVE ? at(share, figure) : null
   return {
-    mean: meanEstimate(known.map(({ mean }) => mean)),
-    p50: median(({ p50 }) => p50)!,
-    p90: median(({ p90 }) => p90)!,
-    p99: median(({ p99 }) => p99),
-    p999: median(({ p999 }) => p999),
-    max: Math.max(...known.map(({ max }) => max)),
+    mean: medianEstimate(known.map(({ latency }) => latency.mean)),
+    p50: at(0.5, ({ p50 }) => p50),
+    p90: at(0.9, ({ p90 }) => p90),
+    p99: rare(0.99, ({ p99 }) => p99),
+    p999: rare(0.999, ({ p999 }) => p999),
+    max: Math.max(...known.map(({ latency }) => latency.max)),
   }
 }
 
@@ -208,7 +226,7 @@ export function rankingOf({ sections, rounds, settings }: Outcome): Ranked[] {
   const first = sections[0]!
   if (settings.quick) return []
   const of = (name: string) =>
-    rounds.filter((round) => round.section === first.name && round.variant === name)
+    quietOf(rounds.filter((round) => round.section === first.name && round.variant === name))
   const against = of('ws')
   return (Object.keys(FIGURES) as Ranked['figure'][]).flatMap((figure) =>
     namesOf(first).flatMap((variant) => {

@@ -1,6 +1,6 @@
 /** Which transports can do what is asked for, what each of them costs, and where that turns round. */
 import { exchangeHeaders, pushHeaders, SSE_BEAT, WS_BEAT } from './bytes.ts'
-import { type Coefficients, cpuOf } from './cpu.ts'
+import { type Coefficients, type Cost, cpuOf } from './cpu.ts'
 import { exchangeOf, pushOf, type Shape } from './exchange.ts'
 import { longPollEmptyShare, longPollQuantile, longPollRequests } from './longpoll.ts'
 import { pollEmptyShare, pollQuantile, pollRequests } from './poll.ts'
@@ -144,11 +144,15 @@ export function rank(
 ): { candidates: Candidate[]; refused: Refusal[] } {
   const { fits, refused } = choicesOf(need)
   const priced = prices !== undefined && fits.every((choice) => coresOf(choice, need, coefficients) !== null)
-  const costAt = (choice: Choice, at: Need) =>
-    priced ? priceOf(choice, at, headers, coefficients, prices)! : bytesOf(choice, at, headers).both
+  const intervalAt = (choice: Choice, at: Need): Cost => {
+    if (priced) return priceOf(choice, at, headers, coefficients, prices)!
+    const value = bytesOf(choice, at, headers).both
+    return { value, low: null, high: null }
+  }
+  const costAt = (choice: Choice, at: Need) => intervalAt(choice, at).value
   const sorted = fits
-    .map((choice) => ({ choice, cost: costAt(choice, need), ...bytesOf(choice, need, headers) }))
-    .sort((a, b) => a.cost - b.cost)
+    .map((choice) => ({ choice, cost: intervalAt(choice, need), ...bytesOf(choice, need, headers) }))
+    .sort((a, b) => a.cost.value - b.cost.value)
   const candidates = sorted.map(({ choice, cost, both, down }, i): Candidate => {
     const above = sorted[i - 1]
     const other = sorted[i === 0 ? 1 : i - 1]?.choice
@@ -158,15 +162,21 @@ export function rank(
       p99: p99Of(choice, need),
       bytes: both,
       down,
-      cores: coresOf(choice, need, coefficients),
-      price: priceOf(choice, need, headers, coefficients, prices),
+      cores: coresOf(choice, need, coefficients)?.value ?? null,
+      price: priceOf(choice, need, headers, coefficients, prices)?.value ?? null,
       radio: radioOf(choice, need),
       binding: bindingOf(choice, need),
       change: other === undefined ? null : changeOf(choice, other, need, costAt),
-      tie: above !== undefined && cost / above.cost <= 1 + TIE,
+      tie: above !== undefined && isTie(above.cost, cost),
     }
   })
   return { candidates, refused }
+}
+
+/** Whether the second can't be told from the first, which is no dearer: their intervals overlap, or they lie near. */
+function isTie(first: Cost, second: Cost): boolean {
+  const overlap = first.high !== null && second.low !== null && second.low <= first.high
+  return overlap || second.value <= first.value * (1 + TIE)
 }
 
 /** What fits, and what does not. */
@@ -225,10 +235,25 @@ function bytesOf(choice: Choice, need: Need, headers: RequestHeaders): { both: n
   return { both: requests * request + down + tcp, down: down + (tcp * 2) / 3 }
 }
 
+/** Microseconds of CPU of a subscriber and second. Undefined where no run tells. */
+export function cpuFor(
+  { way, interval }: Choice,
+  { rate, subscribers, rtt }: Pick<Need, 'rate' | 'subscribers' | 'rtt'>,
+  coefficients: Coefficients | undefined,
+): Cost | undefined {
+  const beat = way === 'poll' ? interval : BEATS[way]
+  return coefficients && cpuOf({ way, interval, rate, subscribers, rtt, beat, limit: LIMIT }, coefficients)
+}
+
 /** Of all subscribers. Null where no run tells. */
-function coresOf(choice: Choice, need: Need, coefficients: Coefficients | undefined): number | null {
-  const each = coefficients && cpuOf(choice, need.rate, coefficients)
-  return each === undefined ? null : (need.subscribers * each) / 1e6
+function coresOf(choice: Choice, need: Need, coefficients: Coefficients | undefined): Cost | null {
+  const { subscribers } = need
+  const each = cpuFor(choice, need, coefficients)
+  return each === undefined ? null : mapped(each, (cpu) => (subscribers * cpu) / 1e6)
+}
+
+function mapped({ value, low, high }: Cost, of: (one: number) => number): Cost {
+  return { value: of(value), low: low === null ? null : of(low), high: high === null ? null : of(high) }
 }
 
 /** Of a month, for all subscribers. */
@@ -238,11 +263,12 @@ function priceOf(
   headers: RequestHeaders,
   coefficients: Coefficients | undefined,
   prices: Prices | undefined,
-): number | null {
+): Cost | null {
   const cores = coresOf(choice, need, coefficients)
   if (cores === null || prices === undefined) return null
   const { down } = bytesOf(choice, need, headers)
-  return ((need.subscribers * need.rate * down * MONTH) / 1e9) * prices.gigabyte + cores * prices.core
+  const traffic = ((need.subscribers * need.rate * down * MONTH) / 1e9) * prices.gigabyte
+  return mapped(cores, (one) => traffic + one * prices.core)
 }
 
 /** The cheapest that fits, as in `rank`. Undefined: none fits. */
@@ -256,7 +282,7 @@ export function cheapest(
   const priced = fits.map((choice) => priceOf(choice, need, headers, coefficients, prices))
   const costs = priced.includes(null)
     ? fits.map((choice) => bytesOf(choice, need, headers).both)
-    : (priced as number[])
+    : priced.map((price) => price!.value)
   return fits[costs.indexOf(Math.min(...costs))]?.way
 }
 

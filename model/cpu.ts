@@ -1,67 +1,85 @@
+import { longPollRequests } from './longpoll.ts'
+import { pollRequests } from './poll.ts'
+
 /**
- * What a subscriber costs a server in CPU, at rates and intervals beside those that were measured: straight lines
- * between the figures. One line through them all would not do: a server that wakes for each message pays more for one
- * that comes alone than for one of many.
+ * What subscribers cost a server in CPU, by what a delivery and a request cost it when it is hot and has others to
+ * serve: a price is of a server that is busy. One that has little to do pays more for each, since it wakes for it.
  */
 
-/** Microseconds of CPU of a subscriber and second, where so many messages a second come to it. */
-export interface Point {
-  readonly rate: number
-  readonly cpu: number
+/** Microseconds of CPU, and between what they lie in 95 of 100 runs, where that is known. */
+export interface Cost {
+  readonly value: number
+  readonly low: number | null
+  readonly high: number | null
 }
 
 /** Readers that stay. */
 export type Held = 'longpoll' | 'sse' | 'ws'
 
-/** What was measured on some machine, by rising rate: two points each at least. */
+/** What was measured on some machine. */
 export interface Coefficients {
-  readonly held: ReadonlyMap<Held, readonly Point[]>
-  /** By their intervals, in seconds. */
-  readonly polls: ReadonlyMap<number, readonly Point[]>
+  /** A delivery, by how many subscribers a message goes to, rising; of a long poll with the request that asked for it. */
+  readonly held: ReadonlyMap<Held, readonly { readonly subscribers: number; readonly cpu: Cost }[]>
+  /** A poll, by how many messages it brings, rising. */
+  readonly polls: readonly { readonly messages: number; readonly cpu: Cost }[]
+}
+
+export interface Asked {
+  readonly way: 'poll' | Held
+  /** Seconds; of polls alone. */
+  readonly interval: number
+  /** Messages a second to each. */
+  readonly rate: number
+  readonly subscribers: number
+  /** Seconds of a round trip. */
+  readonly rtt: number
+  /** Seconds between two signs of life, and for which a long poll is held. */
+  readonly beat: number
+  /** Messages in an answer, at most. */
+  readonly limit: number
 }
 
 /**
- * At so many messages a second. A poll each `interval` seconds stands on the line over requests a second through what
- * polls have cost at that rate. It begins, for none, with what the messages have cost the rarest of them.
+ * Microseconds a second of one subscriber. A sign of life costs what a delivery does; between the counts that were
+ * measured costs are interpolated over the logarithm of the count, beyond them the nearest goes on.
  * @returns undefined where it was not measured
  */
-export function cpuOf(
-  { way, interval }: { readonly way: 'poll' | Held; readonly interval: number },
-  rate: number,
-  { held, polls }: Coefficients,
-): number | undefined {
-  if (way !== 'poll') {
-    const points = held.get(way)
-    return points && at(rate, curveOf(points))
+export function cpuOf(asked: Asked, { held, polls }: Coefficients): Cost | undefined {
+  const { way, interval, rate, subscribers, rtt, beat, limit } = asked
+  if (way === 'poll') {
+    if (polls.length === 0) return undefined
+    const requests =
+      rate > 0 ? rate * pollRequests({ rate, oneWay: 0, cycles: [interval] }, limit) : 1 / interval
+    const points = polls.map(({ messages, cpu }) => [messages, cpu] as const)
+    return times(requests, at(rate / requests, points))
   }
-  if (polls.size === 0) return undefined
-  const curves = [...polls].map(([every, points]) => [1 / every, curveOf(points)] as const)
-  curves.sort(([a], [b]) => a - b)
-  const rarest = curves[0]![1]
-  const messages = Math.max(0, at(rate, rarest) - at(0, rarest))
-  return at(1 / interval, [
-    [0, messages],
-    ...curves.map(([often, curve]) => [often, at(rate, curve)] as const),
-  ])
+  const points = held.get(way)?.map((point) => [Math.log(point.subscribers), point.cpu] as const)
+  if (points === undefined || points.length === 0) return undefined
+  const each = at(Math.log(subscribers), points)
+  if (way !== 'longpoll') return times(rate + 1 / beat, each)
+  const requests =
+    rate > 0
+      ? rate * Math.max(longPollRequests({ rate, oneWay: 0, gap: rtt, wait: beat }), 1 / limit)
+      : 1 / beat
+  return times(requests, each)
 }
 
-/** x and y, by rising x. */
-type Curve = readonly (readonly [x: number, y: number])[]
-
-/** A message more never costs less: where the figures say so it is noise, and would go on beyond the last of them. */
-function curveOf(points: readonly Point[]): Curve {
-  let most = 0
-  return points.map(({ rate, cpu }) => {
-    most = Math.max(most, cpu)
-    return [rate, most] as const
-  })
+function times(count: number, { value, low, high }: Cost): Cost {
+  return { value: count * value, low: low && count * low, high: high && count * high }
 }
 
-/** On the straight line between the points on both sides; before the first and behind the last its neighbour goes on. */
-function at(x: number, curve: Curve): number {
-  const behind = curve.findIndex((point) => point[0] >= x)
-  const next = behind === -1 ? curve.length - 1 : Math.max(1, behind)
-  const [x0, y0] = curve[next - 1]!
-  const [x1, y1] = curve[next]!
-  return Math.max(0, y0 + ((y1 - y0) * (x - x0)) / (x1 - x0))
+/** On the straight line between the points on both sides; before the first and behind the last as that one. */
+function at(x: number, points: readonly (readonly [x: number, cost: Cost])[]): Cost {
+  const behind = points.findIndex((point) => point[0] >= x)
+  if (behind === 0) return points[0]![1]
+  if (behind === -1) return points.at(-1)![1]
+  const [[x0, one], [x1, two]] = [points[behind - 1]!, points[behind]!]
+  const part = (x - x0) / (x1 - x0)
+  const between = (a: number | null, b: number | null) =>
+    a === null || b === null ? null : a + part * (b - a)
+  return {
+    value: one.value + part * (two.value - one.value),
+    low: between(one.low, two.low),
+    high: between(one.high, two.high),
+  }
 }

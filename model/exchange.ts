@@ -19,6 +19,8 @@ export interface Shape {
 
 /** A cursor: an epoch of eight, a point, and the digits of a number in the log. */
 const CURSOR = 11
+/** What makes each request of the client another one, as `Math.random()` has it: two characters and 16 digits. */
+export const UNIQUE = 18
 const DATE = 'Date: Sat, 21 Nov 2026 10:14:24 GMT\r\n'
 /** Node's keep-alive is Fastify's 72 s. */
 const CONNECTION = 'Connection: keep-alive\r\nKeep-Alive: timeout=72\r\n'
@@ -30,7 +32,8 @@ export function exchangeOf(
   shape: Shape,
 ): ExchangeBytes & { readonly request: number } {
   const { channel, wait, headers } = shape
-  const query = `channel=&cursor=${kind === 'longpoll' ? `&wait=${wait}` : ''}`.length + channel + CURSOR
+  const query =
+    `channel=&cursor=${kind === 'longpoll' ? `&wait=${wait}` : ''}&_=`.length + channel + CURSOR + UNIQUE
   const request = `GET /${kind}? HTTP/1.1\r\n\r\n`.length + query + headers
   const tag = kind === 'poll' ? 'etag: W/""\r\n'.length + CURSOR : 0
   const empty = `HTTP/1.1 204 No Content\r\ntidings-cursor: \r\n${COMMON}`.length + CURSOR + tag

@@ -50,6 +50,14 @@ export function poissonTimes(random: Random, rate: number, end: number): number[
   return times
 }
 
+/**
+ * So many times in [0, end), in order: what a Poisson process is where its count is known, uniform order statistics. The
+ * rate of such a load is the one that is stated, whatever the seed.
+ */
+export function uniformTimes(random: Random, count: number, end: number): number[] {
+  return Array.from({ length: count }, () => random() * end).sort((a, b) => a - b)
+}
+
 /** The same items in random order (Fisher and Yates). The list itself is left as it is. */
 export function shuffled<T>(random: Random, items: readonly T[]): T[] {
   const list = [...items]

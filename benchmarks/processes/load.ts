@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import { randomOf } from '../../model/random.ts'
+import { type Random, randomOf, shuffled } from '../../model/random.ts'
+import { putBack } from '../clock.ts'
 import type { Profile } from '../profiles.ts'
 import { pollReader } from '../readers/poll.ts'
 import {
@@ -15,6 +16,7 @@ import { sseReader } from '../readers/sse.ts'
 import { measureTrips } from '../readers/trip.ts'
 import { wsReader } from '../readers/ws.ts'
 import { answer } from './child.ts'
+import { Drive, type DrivePlan } from './drive.ts'
 import { type Usage, usageMeter } from './usage.ts'
 
 /** The subscribers of a round, as one process. */
@@ -33,6 +35,9 @@ export interface LoadPlan {
   readonly messages: readonly number[]
   /** For tests: the second message of the first four subscribers is dropped, doubled, swapped, and a foreign one. */
   readonly spoil: boolean
+  /** For tests: milliseconds by which its clock is slow, and the share of the bytes that it does not count. */
+  readonly slow?: number
+  readonly uncounted?: number
 }
 
 /** What has been counted up to a moment. */
@@ -78,12 +83,17 @@ let left = 0
 let duplicates = 0
 let reordered = 0
 let faults: string[] = []
+let drive: Drive | undefined
+/** The share of the bytes that is told: all of it, but for tests. */
+let counted = 1
 
 const api = {
   trips: measureTrips,
 
   /** Opens all subscribers. @returns once each has its place */
   async open(plan: LoadPlan): Promise<void> {
+    putBack((plan.slow ?? 0) * 1e3)
+    counted = 1 - (plan.uncounted ?? 0)
     tally = nothing()
     open = new Set()
     cycles = []
@@ -121,30 +131,45 @@ const api = {
       fault,
       deliver: plan.spoil ? spoilt(deliver) : deliver,
     }
-    const random = randomOf(plan.seed)
+    const phases = phasesOf(plan.channels.length, randomOf(plan.seed))
     readers = []
     for (const [reader, channel] of plan.channels.entries()) {
       if (plan.kind === 'sse') readers.push(sseReader(common, reader, channel))
       else if (plan.kind === 'ws') readers.push(wsReader(common, reader, channel))
-      else readers.push(pollReader(plan.kind, common, reader, channel, random()))
+      else readers.push(pollReader(plan.kind, common, reader, channel, phases[reader]!))
       if (readers.length % AT_ONCE === 0 || readers.length === plan.channels.length) {
         await Promise.race([broken, Promise.all(readers.slice(-AT_ONCE).map(({ ready }) => ready))])
       }
     }
   },
 
-  mark(): Mark {
+  async mark(): Promise<Mark> {
+    // Kept from its core, it has not read yet what is there: a turn of the loop does.
+    await new Promise(setImmediate)
+    await new Promise(setImmediate)
     lookAtParts()
     let { up, down } = tally
     for (const socket of open) {
       up += socket.bytesWritten - socket.writableLength
       down += socket.bytesRead
     }
+    up *= counted
+    down *= counted
     return { ...tally, ...reading, up, down, cycles: cycles.length, usage: usage() }
   },
 
   /** How many messages have still to come. */
   left: () => left,
+
+  /** Begins a load that goes as fast as the server does. */
+  drive(plan: DrivePlan): void {
+    drive = new Drive(plan)
+  },
+
+  driven: (units: number) => drive!.run(units),
+
+  /** Ends it. */
+  driveStop: () => drive?.stop(),
 
   /** Ends the subscribers. */
   close(): Received {
@@ -152,6 +177,14 @@ const api = {
     for (const reader of readers) reader.stop()
     return { at: received, duplicates, reordered, faults, cycles: Float64Array.from(cycles) }
   },
+}
+
+/** When each of them polls first, in parts of the interval: one in each part, so that a window has as many as it must. */
+function phasesOf(count: number, random: Random): number[] {
+  return shuffled(
+    random,
+    Array.from({ length: count }, (_, i) => (i + random()) / count),
+  )
 }
 
 /** For tests: a wire that does what the real one never may. */

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { now } from '../clock.ts'
 import { payloadOf } from '../payload.ts'
-import { Answers } from '../readers/answers.ts'
+import { Answers, isLast } from '../readers/answers.ts'
 import type { Target } from '../readers/reader.ts'
 import { Alarm } from './alarm.ts'
 import { answer } from './child.ts'
@@ -22,6 +22,8 @@ export interface PublisherPlan {
   /** The start, on the shared clock. */
   readonly start: number
   readonly payload: number
+  /** Whether each message has a key, so that it can be sent again: to an app that may close a connection. */
+  readonly keyed: boolean
   /** For tests: milliseconds for which it is kept from its work before each message. */
   readonly starve: number
 }
@@ -41,7 +43,7 @@ const alarm = new Alarm()
 const EARLY = 1500
 /** To sleep on. */
 const BED = new Int32Array(new SharedArrayBuffer(4))
-let socket: Socket
+let line: Socket
 let state: { -readonly [K in keyof Published]: Published[K] }
 let over = Promise.resolve()
 
@@ -59,12 +61,12 @@ const api = {
     const heads = channels.map(
       (channel) =>
         `POST ${target.path}/publish?channel=${channel} HTTP/1.1\r\nHost: ${target.host}:${target.port}\r\n` +
-        `Content-Type: text/plain\r\nContent-Length: ${plan.payload}\r\n\r\n`,
+        `Content-Type: text/plain\r\nContent-Length: ${plan.payload}\r\n`,
     )
-    socket = connect({ host: target.host, port: target.port, noDelay: true })
-    await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject))
+    line = connect({ host: target.host, port: target.port, noDelay: true })
+    await new Promise((resolve, reject) => line.once('connect', resolve).once('error', reject))
     over = publish(plan, planned, heads)
-    return socket.localPort!
+    return line.localPort!
   },
 
   usage,
@@ -72,7 +74,7 @@ const api = {
   /** @returns what became of it, once each answer has come or two seconds have passed */
   async finish(): Promise<Published> {
     await over
-    socket.destroy()
+    line.destroy()
     return state
   },
 }
@@ -83,26 +85,61 @@ function publish(plan: PublisherPlan, planned: readonly Planned[], heads: readon
     const early = Math.min(EARLY, ((planned.at(-1)?.at ?? 0) - (planned[0]?.at ?? 0)) / planned.length / 20)
     let done = 0
     let next = 0
+    let finished = false
     let deadline: NodeJS.Timeout | undefined
     const finish = () => {
+      finished = true
       clearTimeout(deadline)
       resolve()
     }
-    const answers = new Answers(({ status }) => {
-      const { channel, index } = planned[done++]!
-      if (status === 201) answered[channel]![index] = now()
-      if (done === planned.length) finish()
-    })
-    socket.on('data', (part) => answers.take(part.toString('latin1')))
-    socket.on('error', finish)
-    socket.on('close', finish)
+    const textOf = ({ channel, index }: Planned) => {
+      const key = plan.keyed ? `Idempotency-Key: ${plan.start}-${channel}-${index}\r\n` : ''
+      return `${heads[channel]}${key}\r\n${payloadOf(index, plan.payload)}`
+    }
+
+    const use = (socket: Socket) => {
+      let fresh = true
+      const answers = new Answers(({ status, head }) => {
+        // What comes behind a last answer is asked for again.
+        if (socket !== line) return
+        fresh = false
+        const { channel, index } = planned[done++]!
+        if (status === 201 || status === 200) answered[channel]![index] = now()
+        if (done === planned.length) finish()
+        else if (isLast(head)) reopen()
+      })
+      socket.on('data', (part) => {
+        try {
+          answers.take(part.toString('latin1'))
+        } catch {
+          // What can't be understood is no acceptance: that it is missing is told.
+          finish()
+        }
+      })
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        if (socket !== line || finished || done === next) return
+        // An app that closes a connection before any answer does so for ever.
+        if (fresh) finish()
+        else reopen()
+      })
+    }
+    /** A server may close a connection that it has answered on: what has no answer goes out over a new one. */
+    const reopen = () => {
+      line.destroy()
+      line = connect({ host: plan.target.host, port: plan.target.port, noDelay: true })
+      use(line)
+      for (const one of planned.slice(done, next)) line.write(textOf(one))
+    }
+    use(line)
 
     const turn = () => {
       while (next < planned.length && planned[next]!.at <= now()) {
         if (plan.starve > 0) Atomics.wait(BED, 0, 0, plan.starve)
-        const { channel, index } = planned[next++]!
-        sent[channel]![index] = now()
-        socket.write(heads[channel]! + payloadOf(index, plan.payload))
+        const one = planned[next++]!
+        sent[one.channel]![one.index] = now()
+        if (line.writable) line.write(textOf(one))
+        else reopen()
       }
       if (next === planned.length) {
         deadline = setTimeout(finish, planned.length === done ? 0 : 2000)

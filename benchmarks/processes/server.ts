@@ -10,7 +10,7 @@ import { usageMeter } from './usage.ts'
 const accepted = new Map<string, number[]>()
 const work = { messages: 0, turn: 0, rows: 0, ahead: 0, writes: 0, handed: 0 }
 let app: FastifyInstance | undefined
-let meter: ReturnType<typeof usageMeter>
+let meter: ReturnType<typeof usageMeter> | undefined
 
 /** What the server has done so far; times in microseconds. */
 export type Work = Readonly<typeof work>
@@ -92,14 +92,24 @@ const api = {
     await app.listen({ host: '127.0.0.1', port: 0 })
   },
 
-  /** It is being measured from now on. @returns the port */
+  /** It is being measured from now on: what it took before is forgotten. @returns the port */
   async start(): Promise<number> {
     await api.ready()
-    meter = usageMeter()
+    accepted.clear()
+    meter ??= usageMeter()
     return (app!.server.address() as { port: number }).port
   },
 
-  usage: () => meter(),
+  usage: () => meter!(),
+
+  /** For tests: tells only so much of its CPU. */
+  tell(share: number): void {
+    const whole = usageMeter()
+    meter = () => {
+      const usage = whole()
+      return { ...usage, cpu: usage.cpu * share }
+    }
+  },
 
   work: (): Work => ({ ...work }),
 

@@ -14,6 +14,11 @@ export class Answers {
     this.#done = done
   }
 
+  /** Whether a part of an answer has come, and the rest of it has not. */
+  get begun(): boolean {
+    return this.#text !== ''
+  }
+
   /** @throws where a body's length is not told */
   take(part: string): void {
     this.#text += part
@@ -25,7 +30,8 @@ export class Answers {
       const length = lengthOf(status, head)
       if (this.#text.length < end + 4 + length) return
       const body = this.#text.slice(end + 4, end + 4 + length)
-      this.#text = this.#text.slice(end + 4 + length)
+      // What a server may send behind its last answer is none.
+      this.#text = isLast(head) ? '' : this.#text.slice(end + 4 + length)
       this.#done({ status, head, body })
     }
   }
@@ -34,6 +40,8 @@ export class Answers {
 function lengthOf(status: number, head: string): number {
   if (status === 204 || status === 304) return 0
   const length = headerOf(head, 'content-length')
+  // A refusal that ends with the connection: of what it says the status is enough.
+  if (length === undefined && status >= 400 && isLast(head)) return 0
   if (length === undefined || headerOf(head, 'content-encoding') !== undefined) {
     throw new Error(
       `An answer is compressed or of unknown length; try --header-profile minimal: ${head.split('\r\n', 1)[0]}`,
@@ -45,4 +53,9 @@ function lengthOf(status: number, head: string): number {
 /** A header's value. @param name in small letters */
 export function headerOf(head: string, name: string): string | undefined {
   return new RegExp(`\\r\\n${name}:[ \\t]*([^\\r]*)`, 'i').exec(head)?.[1]
+}
+
+/** Whether it is the last answer of its connection (RFC 9112 section 9.6). */
+export function isLast(head: string): boolean {
+  return /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(headerOf(head, 'connection') ?? '')
 }

@@ -1,5 +1,6 @@
+import { UNIQUE } from '../../model/exchange.ts'
 import { now } from '../clock.ts'
-import { Answers, type HttpAnswer, headerOf } from './answers.ts'
+import { Answers, type HttpAnswer, headerOf, isLast } from './answers.ts'
 import { type Common, deliverAll, gate, Line, type Reader } from './reader.ts'
 
 const CURSOR = /^\{"cursor":"([^"]*)"/
@@ -20,28 +21,55 @@ export function pollReader(
   const { interval, pause, wait, tally, cycles } = common
   const { promise: ready, open } = gate()
   let cursor = ''
+  let asks = 0
   let timer: NodeJS.Timeout | undefined
   let seen = 0
   /** When the last request of a cycle was sent, and when the next one is due. */
   let asked = Number.NaN
   let due = Number.NaN
 
-  const line = new Line(
-    common,
-    (part, at) => {
+  /** Whether an answer is waited for, and how many have come over this connection. */
+  let asking = false
+  let answered = 0
+
+  const line = new Line(common, {
+    data: (part, at) => {
       seen = at
       answers.take(part.toString('latin1'))
     },
-    true,
-  )
-  const answers = new Answers((answer) => {
-    if (!line.stopped) take(answer)
+    answers: true,
+    // A server may close a connection that it has answered on (RFC 9112 section 9.3.1): a poll is asked for again.
+    closed() {
+      if (answers.begun || (asking && answered === 0)) return false
+      if (asking) reopen()
+      return true
+    },
   })
+  const parser = () =>
+    new Answers((answer) => {
+      asking = false
+      answered++
+      // All that follows on this connection would be lost.
+      if (isLast(answer.head)) line.socket.destroy()
+      if (!line.stopped) take(answer)
+    })
+  let answers = parser()
 
-  const ask = () => line.request(kind, query())
+  const reopen = () => {
+    answered = 0
+    answers = parser()
+    line.open()
+    line.request(kind, query())
+  }
+  const ask = () => {
+    asking = true
+    if (line.socket.destroyed || !line.socket.writable) reopen()
+    else line.request(kind, query())
+  }
   const query = () => {
-    if (cursor === '') return `channel=${channel}`
-    return `channel=${channel}&cursor=${cursor}${kind === 'longpoll' ? `&wait=${wait}` : ''}`
+    const place = cursor === '' ? '' : `&cursor=${cursor}${kind === 'longpoll' ? `&wait=${wait}` : ''}`
+    // As our client has it, against caches: always of one length.
+    return `channel=${channel}${place}&_=0.${String(++asks).padStart(UNIQUE - 2, '0')}`
   }
 
   const poll = () => {

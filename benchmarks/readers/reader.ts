@@ -37,6 +37,8 @@ export interface Common {
   readonly pause: boolean
   /** Seconds. */
   readonly wait: number
+  /** Whether what comes is looked at in the turn in which it came, by readers that have nothing to answer, too. */
+  readonly prompt?: boolean
   readonly tally: Tally
   /** Seconds from request to request, for polls. */
   readonly cycles: number[]
@@ -92,18 +94,41 @@ function later(take: Take, part: Buffer, at: number, answers: boolean): void {
  */
 const READ = Buffer.alloc(65_536)
 
-/** A reader's connection: its bytes are counted, its end is a fault unless it was asked for. */
+/** What a reader makes of its connection. */
+interface Use {
+  /** Takes what comes, and when its first byte was seen. */
+  readonly data: (part: Buffer, at: number) => void
+  /** Whether it asks again when it has been answered. */
+  readonly answers: boolean
+  /** The other side has closed it. @returns whether that is no fault, and all that it asks for */
+  readonly closed?: () => boolean
+}
+
+/** A reader's connection, one after another where it may be opened again: its bytes are counted. */
 export class Line {
-  readonly socket: Socket
   readonly common: Common
+  readonly #use: Use
+  #socket!: Socket
   #stopped = false
 
-  /**
-   * @param data what comes, and when its first byte was seen
-   * @param answers whether it asks again when it has been answered
-   */
-  constructor(common: Common, data: (part: Buffer, at: number) => void, answers: boolean) {
+  constructor(common: Common, use: Use) {
     this.common = common
+    this.#use = use
+    this.open()
+  }
+
+  get socket(): Socket {
+    return this.#socket
+  }
+
+  get stopped(): boolean {
+    return this.#stopped
+  }
+
+  /** Opens a new connection in place of the last one, which is closed. */
+  open(): void {
+    const { common } = this
+    const { data, answers, closed = () => false } = this.#use
     const { host, port } = common.target
     const socket = connect({
       host,
@@ -111,10 +136,13 @@ export class Line {
       noDelay: true,
       onread: { buffer: READ, callback: (size) => got(size) },
     })
-    this.socket = socket
+    this.#socket?.destroy()
+    this.#socket = socket
     common.tally.connections++
     common.open.add(socket)
+    const current = () => this.#socket === socket && !this.#stopped
     const take = (part: Buffer, at: number) => {
+      if (!current()) return
       try {
         data(part, at)
       } catch (error) {
@@ -126,24 +154,25 @@ export class Line {
       later(take, Buffer.from(READ.subarray(0, size)), at, answers)
       return true
     }
-    socket.on('error', (error) => this.fail(error.message))
+    let broken: Error | undefined
+    socket.on('error', (error) => {
+      broken = error
+    })
     socket.on('close', () => {
       lookAtParts()
       common.tally.up += socket.bytesWritten - socket.writableLength
       common.tally.down += socket.bytesRead
       common.open.delete(socket)
-      this.fail('A connection was closed by the other side')
+      if (current() && !closed()) {
+        this.fail(broken === undefined ? 'A connection was closed by the other side' : reasonOf(broken))
+      }
     })
-  }
-
-  get stopped(): boolean {
-    return this.#stopped
   }
 
   request(kind: Kind, query: string, more = ''): void {
     const { path, host, port } = this.common.target
     this.common.tally.requests++
-    this.socket.write(
+    this.#socket.write(
       `GET ${path}/${kind}?${query} HTTP/1.1\r\n${headersOf(this.common.profile, kind, `${host}:${port}`)}${more}\r\n`,
     )
   }
@@ -156,8 +185,15 @@ export class Line {
 
   stop(): void {
     this.#stopped = true
-    this.socket.destroy()
+    this.#socket.destroy()
   }
+}
+
+/** Why a connection is none, and what to do where that is known. */
+export function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  return code === 'EMFILE' || code === 'ENFILE'
+    ? `No more connections can be opened (${code}): raise the limit with ulimit -n, or ask for fewer --subscribers`
+    : message
 }
 
 const DATA = '"data":"'

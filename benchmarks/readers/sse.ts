@@ -15,9 +15,8 @@ export function sseReader(common: Common, reader: number, channel: string): Read
   let headed = false
   let received = 0
 
-  const line = new Line(
-    common,
-    (part, at) => {
+  const line = new Line(common, {
+    data: (part, at) => {
       raw += part.toString('latin1')
       if (!headed) {
         const end = raw.indexOf(BREAK + BREAK)
@@ -35,8 +34,8 @@ export function sseReader(common: Common, reader: number, channel: string): Read
       for (const event of text.slice(0, end).split('\n\n')) take(event, at)
       text = text.slice(end + 2)
     },
-    false,
-  )
+    answers: common.prompt ?? false,
+  })
 
   const decode = () => {
     for (;;) {

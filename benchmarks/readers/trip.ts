@@ -1,6 +1,6 @@
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { now } from '../clock.ts'
-import { Answers } from './answers.ts'
+import { Answers, isLast } from './answers.ts'
 import type { Target } from './reader.ts'
 import { clientFrame, Frames, handshake } from './ws.ts'
 
@@ -32,7 +32,7 @@ function middle(times: readonly number[]): number {
 function httpTrip({ host, port, path }: Target): Promise<number> {
   const request = `GET ${path}/poll?channel=calibrate&cursor=now HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`
   return repeat(host, port, 0, (socket, trip) => {
-    const answers = new Answers(trip)
+    const answers = new Answers(({ head }) => trip(isLast(head)))
     return { send: () => socket.write(request), take: (part) => answers.take(part.toString('latin1')) }
   }) as Promise<number>
 }
@@ -40,7 +40,7 @@ function httpTrip({ host, port, path }: Target): Promise<number> {
 function echoTrip({ host, port, path }: Target): Promise<number | undefined> {
   const { headers } = handshake()
   return repeat(host, port, PAUSE, (socket, trip, fail) => {
-    const frames = new Frames(trip)
+    const frames = new Frames(() => trip(false))
     const frame = clientFrame(2, Buffer.alloc(16))
     let upgraded = false
     return {
@@ -52,7 +52,7 @@ function echoTrip({ host, port, path }: Target): Promise<number | undefined> {
         if (upgraded) frames.take(part)
         else if (part.toString('latin1', 0, 12) === 'HTTP/1.1 101') {
           upgraded = true
-          trip()
+          trip(false)
         } else fail()
       },
     }
@@ -64,37 +64,56 @@ interface Trip {
   take(part: Buffer): void
 }
 
-/** The first trip sets the connection up, and does not count. */
+/** The first trip over a connection sets it up, and does not count; where all are last ones, they are all there is. */
 function repeat(
   host: string,
   port: number,
   pause: number,
-  trip: (socket: ReturnType<typeof connect>, done: () => void, fail: () => void) => Trip,
+  trip: (socket: Socket, done: (last: boolean) => void, fail: () => void) => Trip,
 ): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const times: number[] = []
-    let begun = 0
-    const socket = connect({ host, port, noDelay: true })
-    const end = (value: number | undefined) => {
-      socket.destroy()
-      resolve(value)
+    const first: number[] = []
+    const over = () => times.length === TRIPS || first.length === TRIPS
+    const open = () => {
+      let begun = 0
+      let fresh = true
+      const socket = connect({ host, port, noDelay: true })
+      const end = (settle: () => void) => {
+        socket.removeAllListeners('close').destroy()
+        settle()
+      }
+      const again = () => {
+        begun = now()
+        way.send()
+      }
+      const way = trip(
+        socket,
+        (last) => {
+          ;(fresh ? first : times).push((now() - begun) / 1e6)
+          fresh = false
+          if (over()) end(() => resolve(middle(times.length > 0 ? times : first)))
+          else if (last) end(open)
+          else if (pause === 0) again()
+          else setTimeout(again, pause)
+        },
+        () => end(() => resolve(undefined)),
+      )
+      socket.on('connect', again)
+      socket.on('data', (part) => {
+        try {
+          way.take(part)
+        } catch (error) {
+          end(() => reject(error))
+        }
+      })
+      let broken = new Error('The app closed a connection before it had answered')
+      socket.on('error', (error) => {
+        broken = error
+      })
+      // One that has been answered may be closed.
+      socket.on('close', () => (fresh ? reject(broken) : open()))
     }
-    const again = () => {
-      begun = now()
-      way.send()
-    }
-    const way = trip(
-      socket,
-      () => {
-        times.push((now() - begun) / 1e6)
-        if (times.length > TRIPS) end(middle(times.slice(1)))
-        else if (pause === 0) again()
-        else setTimeout(again, pause)
-      },
-      () => end(undefined),
-    )
-    socket.on('connect', again)
-    socket.on('data', (part) => way.take(part))
-    socket.on('error', reject)
+    open()
   })
 }

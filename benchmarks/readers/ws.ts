@@ -63,9 +63,8 @@ export function wsReader(common: Common, reader: number, channel: string): Reade
       else throw new Error(`/ws sent ${text}`)
     } else throw new Error(`/ws sent a frame of opcode ${opcode}: ${payload.subarray(2)}`)
   })
-  const line = new Line(
-    common,
-    (part, at) => {
+  const line = new Line(common, {
+    data: (part, at) => {
       seen = at
       if (upgraded) {
         frames.take(part)
@@ -80,8 +79,8 @@ export function wsReader(common: Common, reader: number, channel: string): Reade
       upgraded = true
       frames.take(Buffer.from(head.slice(end + END.length), 'latin1'))
     },
-    false,
-  )
+    answers: common.prompt ?? false,
+  })
   line.request('ws', `channel=${channel}&cursor=now`, `${headers}Sec-WebSocket-Protocol: tidings\r\n`)
 
   return { ready, stop: () => line.stop() }

@@ -6,7 +6,7 @@ import { histograms } from '../peers.ts'
 import { type Variant, variantOf, type Workload } from '../plan.ts'
 import { type Measured, measure } from '../record.ts'
 import { exchangeBytes } from '../residual.ts'
-import { Stage } from '../round.ts'
+import { Stage } from '../stage.ts'
 import { show, table } from '../table.ts'
 
 /**
@@ -60,7 +60,7 @@ ${said.join('').trimEnd()}
 
 async function main(): Promise<void> {
   const histogram = await histograms()
-  const stage = new Stage(undefined)
+  const stage = new Stage({ heat: 20_000 })
   const round = async (variant: Variant, more: Partial<Workload>): Promise<Measured> => {
     const plan = {
       section: 'reproduction',
@@ -70,6 +70,8 @@ async function main(): Promise<void> {
       warmup: 1,
       duration: DURATION,
       seed: SEED,
+      server: 0,
+      lenient: false,
     }
     const measured = measure(await stage.run(plan), histogram)
     for (const { text } of failuresOf(measured)) {

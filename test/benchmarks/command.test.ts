@@ -24,6 +24,7 @@ async function run(args: string[]): Promise<{ code: number; out: string; lines: 
 }
 
 t.test('--help', async (t) => {
+  t.match(await run(['-h']), { code: 0, out: /--header-profile NAME/ })
   t.match(await run(['--help']), { code: 0, out: /--header-profile NAME/, lines: [] })
 })
 
@@ -39,7 +40,7 @@ t.test('to its end: tables, the figures as the schema says, the page', async (t)
   const file = (name: string) => join(folder, name)
   const { code, out, lines } = await run([
     ...[...SMALL, '--transports', 'sse'],
-    ...['--json', file('x.json'), '--html', file('x.html')],
+    ...['--json', file('x.json'), '--html', file('x.html'), '--verbose'],
   ])
   const results = JSON.parse(await readFile(file('x.json'), 'utf8'))
   t.equal(code, results.passed ? 0 : 1)
@@ -56,7 +57,8 @@ t.test('a run that nothing stands against ends with 0', async (t) => {
   // Nothing is published in so short a time: nothing can come late.
   const { code, out } = await run([...SMALL, '--url', url, '--transports', 'ws', '--rate', '0.01'])
   t.equal(code, 0, out)
-  t.match(out, /All counted gates and residuals hold/)
+  t.match(out, /✓ Headline: 1 of 1 rounds quiet.*All that was judged holds.*All figures: --verbose/s)
+  t.notMatch(out, /Latency, ms/)
 })
 
 t.test('Ctrl-C: what is complete is printed, and that it is partial', async (t) => {
@@ -65,7 +67,7 @@ t.test('Ctrl-C: what is complete is printed, and that it is partial', async (t) 
   while (!child.stderr.includes('block 2 of 90')) await once(child.process.stderr!, 'data')
   child.process.kill('SIGINT')
   t.same(await child.ended, { code: 130, signal: null })
-  t.match(child.stdout, /PARTIAL: interrupted.*Latency, ms/s)
+  t.match(child.stdout, /PARTIAL: interrupted.*A delivered message/s)
   t.match(child.stderr, /^Headline, block 1 of 90: sse; 1 min \d+ s left$/m)
 })
 

@@ -1,10 +1,12 @@
 import { createServer } from 'node:net'
+import Fastify from 'fastify'
 import t from 'tap'
 import { FORMAT, resultsOf } from '../../benchmarks/json.ts'
 import { planOf } from '../../benchmarks/plan.ts'
 import { plotsOf } from '../../benchmarks/plots.ts'
 import { report } from '../../benchmarks/report.ts'
-import { Stage } from '../../benchmarks/round.ts'
+import { Stage } from '../../benchmarks/stage.ts'
+import { Child, UNCOVERED } from '../child.ts'
 import { build } from '../helper.ts'
 import { quickForks, runs, small, wrong } from './small.ts'
 
@@ -33,7 +35,7 @@ t.test('an app of the user’s own, under a prefix; its CPU only where it tells'
 t.test('an app that does not do its part ends the run with what it said', async (t) => {
   quickForks(t)
   const { url } = await build(t, { publish: true, transports: ['poll'] })
-  const stage = new Stage(new URL(url))
+  const stage = new Stage({ url: new URL(url) })
   t.teardown(() => stage.end())
   const refused = async (kind: string, why: RegExp) => {
     const [section] = planOf(small('--url', url, '--transports', kind))
@@ -47,4 +49,62 @@ t.test('an app that does not do its part ends the run with what it said', async 
   const { port } = closed.address() as { port: number }
   await new Promise((resolve) => closed.close(resolve))
   await t.rejects(runs(small('--url', `http://127.0.0.1:${port}`)), /ECONNREFUSED/)
+})
+
+t.test('an app that closes kept connections is read on, over new ones', async (t) => {
+  quickForks(t)
+  for (const server of [{ maxRequestsPerSocket: 3 }, {}]) {
+    const { url, app } = await build(t, { publish: true }, { server })
+    if (server.maxRequestsPerSocket === undefined) {
+      // As after keepAliveTimeout, to which Node adds a second: whatever has been asked meanwhile is not answered.
+      app.server.prependListener('request', ({ socket }, response) =>
+        response.once('finish', () => setTimeout(() => socket.destroy(), 20)),
+      )
+    }
+    const outcome = await runs(small('--url', url, '--transports', 'poll,longpoll', '--poll-interval', '60'))
+    t.same(wrong(outcome), [], JSON.stringify(server))
+    for (const { variant, connections, deliveries } of outcome.rounds) {
+      t.ok(deliveries > 0 && connections > 4, `${variant}: ${connections}`)
+    }
+  }
+})
+
+t.test('an app that answers each time with the connection’s end', async (t) => {
+  quickForks(t)
+  const { url, app } = await build(t, { publish: true })
+  app.server.prependListener('request', (_, response) => response.setHeader('connection', 'close'))
+  const outcome = await runs(small('--url', url, '--transports', 'poll'))
+  t.same(wrong(outcome), [])
+  const [{ requests, deliveries, connections } = { requests: 0, deliveries: 0, connections: 0 }] =
+    outcome.rounds
+  t.ok(deliveries > 0 && connections >= requests! * deliveries, 'a connection for each request')
+})
+
+t.test('an app that is not ours is named as such in one line, before anything runs', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.get('/live/poll', async () => ({ cursor: 'a.1', messages: [], more: false }))
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  for (const [path, why] of [
+    [
+      '/',
+      `--url '${url}/' is no app with fastify-tidings: GET ${url}/poll answered 404; if the plugin has a prefix, it belongs to the URL`,
+    ],
+    [
+      '/live',
+      `--url '${url}/live' lets nobody publish: POST ${url}/live/publish answered 404; the plugin needs the option publish: true`,
+    ],
+  ] as const) {
+    await t.rejects(runs(small('--url', url + path)), { message: why, exitCode: 2 })
+  }
+})
+
+t.test('connections for which there are no files are told before the run', async (t) => {
+  const command = `ulimit -n 60; exec ${process.execPath} --import tsx cli.ts bench --quick`
+  const child = new Child(t, 'bash', ['-c', command], UNCOVERED)
+  t.same(await child.ended, { code: 2, signal: null })
+  t.equal(
+    child.stderr,
+    'fastify-tidings: 100 connections need 200 open files, and 60 are allowed: raise that by ulimit -n 200\n',
+  )
 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { atFloor, failuresOf, isLossy } from '../../benchmarks/gates.ts'
+import { atFloor, failuresOf, isDisturbed, isLossy, quietNeeded, quietOf } from '../../benchmarks/gates.ts'
 import { indexOf, payloadOf } from '../../benchmarks/payload.ts'
 import { headersOf } from '../../benchmarks/profiles.ts'
 import { Answers, type HttpAnswer } from '../../benchmarks/readers/answers.ts'
@@ -9,7 +9,10 @@ import { type Believed, believed } from '../../benchmarks/run.ts'
 import { show, table } from '../../benchmarks/table.ts'
 import { textFrame } from '../../bus/forms.ts'
 
-const GOOD: Quality = { acceptedShare: 1, early: 0, lagP99: 0.2, proxyLagP99: 0, loadCore: 0.1, steal: 0 }
+const GOOD: Quality = {
+  ...{ lenient: false, acceptedShare: 1, early: 0, lagP99: 0.2, proxyLagP99: 0, loadCore: 0.1, steal: 0 },
+  ...{ serverWaited: 0.002, serverRan: 0.02, cpuTold: 1, clockOff: 0, negative: 0 },
+}
 
 /** A round of which only this is looked at. */
 function round(more: Partial<Measured>, quality: Partial<Quality> = {}): Measured {
@@ -20,7 +23,7 @@ function round(more: Partial<Measured>, quality: Partial<Quality> = {}): Measure
     duplicates: 0,
     reordered: 0,
     faults: [],
-    latency: { mean: 5, p50: 5, p90: 6, p99: null, p999: null, max: 7, curve: [] },
+    latency: { mean: 5, p50: 5, p90: 6, p99: null, p999: null, max: 7, curve: [], sketch: [] },
     ...more,
     quality: { ...GOOD, ...quality },
   } as Measured
@@ -34,11 +37,40 @@ t.test('what is wrong with a run stands; what disturbs it is told apart', async 
     t.same(kind(round(one)), ['wrong'])
     t.ok(isLossy(round(one)))
   }
-  for (const one of [{ early: 1 }, { acceptedShare: 0.98 }]) t.same(kind(round({}, one)), ['wrong'])
-  for (const one of [{ lagP99: 1.1 }, { proxyLagP99: 1.1 }, { loadCore: 0.71 }, { steal: 0.03 }]) {
-    t.same(kind(round({}, one)), ['outside'])
+  for (const one of [
+    ...[{ early: 1 }, { acceptedShare: 0.98 }, { negative: 1 }, { clockOff: 5 }],
+    ...[{ cpuTold: 0.5 }, { cpuTold: 0.97 }, { cpuTold: 1.03 }],
+  ]) {
+    t.same(kind(round({}, one)), ['wrong'], JSON.stringify(one))
   }
-  const slow = { mean: 500, p50: 500, p90: 900, p99: null, p999: null, max: 1000, curve: [] }
+  t.same(kind(round({}, { cpuTold: 0.99, clockOff: 0.01 })), [])
+  t.same(
+    kind(round({}, { acceptedShare: 0.5, steal: 0.5 })),
+    ['outside', 'outside'],
+    'of a machine that gives no time',
+  )
+  for (const one of [
+    { lagP99: 1.1 },
+    { proxyLagP99: 1.1 },
+    { loadCore: 0.71 },
+    { steal: 0.03 },
+    { serverWaited: 0.015 },
+  ]) {
+    t.same(kind(round({}, one)), ['outside'], JSON.stringify(one))
+    t.same(kind(round({}, { ...one, lenient: true })), [], 'a quick run is looked at on any machine')
+  }
+  for (const one of [
+    { lagP99: 229 },
+    { proxyLagP99: 229 },
+    { loadCore: 0.96 },
+    { steal: 0.3 },
+    { serverWaited: 0.2 },
+  ]) {
+    t.same(kind(round({}, { ...one, lenient: true })), ['outside'], JSON.stringify(one))
+  }
+  t.same(kind(round({}, { serverWaited: 0.04, serverRan: 0.2 })), [], 'of one that is busy it is a part')
+  t.same(kind(round({}, { serverWaited: null, serverRan: null })), [], 'not told')
+  const slow = { mean: 500, p50: 500, p90: 900, p99: null, p999: null, max: 1000, curve: [], sketch: [] }
   t.same(kind(round({ latency: slow }, { lagP99: 40 })), [], 'a tenth of the p50')
   t.same(kind(round({ latency: null }, { lagP99: 2 })), ['outside'])
   t.ok(atFloor(round({}, { lagP99: 1.1 })))
@@ -46,117 +78,83 @@ t.test('what is wrong with a run stands; what disturbs it is told apart', async 
   t.notOk(atFloor(round({ latency: null })))
 })
 
-t.test(
-  'blocks that were disturbed are run again, whole, after the others; one that is wrong stands',
-  async (t) => {
-    const quiet = round({})
-    const disturbed = round({}, { lagP99: 30 })
-    const lost = round({ missed: 1 }, { lagP99: 30 })
-    /** @param blocks for each attempt, what its rounds bring @returns what was run, and what was kept of each */
-    const run = async (
-      repeats: number,
-      blocks: Record<string, Measured[][]>,
-      inTime: (plans: string) => boolean = () => true,
-    ) => {
-      const ran: string[] = []
-      const found = new Map<readonly string[], Believed>()
-      const plans = Object.entries(blocks).map(([name, attempts]) =>
-        attempts[0]!.map((_, index) => `${name}${index}`),
-      )
-      await believed(
-        plans,
-        async (plan, block, attempt, left) => {
-          t.ok(block.includes(plan))
-          t.equal(left[0], plan)
-          ran.push(`${attempt} ${left.join('')}`)
-          return blocks[plan[0]!]![attempt]![Number(plan[1])]!
-        },
-        found,
-        {
-          repeats,
-          inTime: (plans) => inTime(plans.join('')),
-          async calm(left) {
-            ran.push(`calm ${left.join('')}`)
-          },
-        },
-      )
-      const kept = plans.map((block) => {
-        const { rounds, failures, repeated } = found.get(block)!
-        t.same(rounds, blocks[block[0]![0]!]![repeated])
-        return [repeated, ...failures.map(({ kind }) => kind)].join(' ')
-      })
-      return { ran, kept }
-    }
-    t.same(await run(2, { a: [[quiet, quiet]] }), { ran: ['0 a0a1', '0 a1'], kept: ['0'] })
-    const some = {
-      a: [
-        [disturbed, quiet],
-        [quiet, disturbed],
-        [quiet, quiet],
-      ],
-      b: [[quiet]],
-      c: [[disturbed], [quiet]],
-    }
-    const again = [
-      'calm b0c0a0a1',
-      '0 b0c0a0a1',
-      '0 c0a0a1',
-      'calm a0a1c0',
-      '1 a0a1c0',
-      '1 a1c0',
-      'calm c0a0a1',
-      '1 c0a0a1',
-      '2 a0a1',
-      '2 a1',
-    ]
-    t.same(
-      await run(2, some),
-      {
-        ran: ['0 a0a1b0c0', ...again],
-        kept: ['2', '0', '1'],
+t.test('a round that was disturbed is run again at once; one that is wrong stands', async (t) => {
+  const quiet = round({})
+  const disturbed = round({}, { lagP99: 30 })
+  const lost = round({ missed: 1 }, { lagP99: 30 })
+  /** @param plans of each, what its attempts bring @returns what was run, and what was kept */
+  const run = async (
+    repeats: number,
+    plans: Record<string, Measured[]>,
+    inTime: (left: string) => boolean = () => true,
+  ) => {
+    const ran: string[] = []
+    const found = new Map<readonly string[], Believed>()
+    const names = Object.keys(plans)
+    const blocks = [names.slice(0, 2), names.slice(2)]
+    await believed(
+      blocks,
+      async (plan, block, attempt, left) => {
+        t.ok(block.includes(plan))
+        t.equal(left[0], plan)
+        ran.push(`${plan}${attempt} ${left.join('')}`)
+        return plans[plan]![attempt]!
       },
-      'the rest of a disturbed block is left out',
-    )
-    t.same(
-      await run(2, some, (plans) => plans !== 'b0c0a0a1'),
+      found,
       {
-        ran: ['0 a0a1b0c0', '0 a1b0c0', ...again],
-        kept: ['2', '0', '1'],
+        repeats,
+        inTime: (left) => inTime(left.join('')),
+        async calm(left) {
+          ran.push(`calm ${left.join('')}`)
+        },
       },
-      'not where there may be no time to run it again',
     )
-    const late = {
-      a: [
-        [disturbed, quiet],
-        [disturbed, quiet],
-      ],
-      b: [[quiet]],
-    }
-    let asked = 0
-    t.same(
-      await run(2, late, () => asked++ === 0),
-      { ran: ['0 a0a1b0', 'calm b0a0a1', '0 b0a0a1', '1 a0a1', '1 a1'], kept: ['1 outside', '0'] },
-      'what was left out is run to its end, and not again without time',
-    )
-    t.same(
-      await run(1, { a: [0, 1].map(() => [disturbed, quiet]) }),
-      { ran: ['0 a0a1', 'calm a0a1', '1 a0a1', '1 a1'], kept: ['1 outside'] },
-      'not for ever, and its last attempt to the end',
-    )
-    t.same(
-      await run(0, { a: [[disturbed, disturbed]] }),
-      { ran: ['0 a0a1', '0 a1'], kept: ['0 outside outside'] },
-      'a quick run repeats none',
-    )
-    t.same(
-      await run(2, { a: [[quiet, lost, disturbed]] }),
-      { ran: ['0 a0a1a2', '0 a1a2', '0 a2'], kept: ['0 wrong outside outside'] },
-      'what is lost stays lost',
-    )
-    const short = await run(2, some, (plans) => plans === 'c0')
-    t.same(short.kept, ['0 outside', '0', '1'], 'one that takes too long leaves time for another')
-  },
-)
+    const kept = blocks.map((block) => [
+      found.get(block)!.repeated,
+      ...found.get(block)!.rounds.map(isDisturbed),
+    ])
+    return { ran, kept }
+  }
+  t.same(await run(2, { a: [quiet], b: [quiet], c: [quiet] }), {
+    ran: ['a0 abc', 'b0 bc', 'c0 c'],
+    kept: [
+      [0, false, false],
+      [0, false],
+    ],
+  })
+  const some = { a: [disturbed, disturbed, quiet], b: [quiet], c: [disturbed, quiet] }
+  t.same(await run(2, some), {
+    ran: ['a0 abc', 'calm abc', 'a1 abc', 'calm abc', 'a2 abc', 'b0 bc', 'c0 c', 'calm c', 'c1 c'],
+    kept: [
+      [2, false, false],
+      [1, false],
+    ],
+  })
+  t.same((await run(1, some)).kept[0], [1, true, false], 'not for ever')
+  t.same((await run(0, some)).ran, ['a0 abc', 'b0 bc', 'c0 c'], 'a quick run repeats none')
+  t.same(
+    (await run(2, some, (left) => left === 'c')).kept[0],
+    [0, true, false],
+    'not without time for the rest',
+  )
+  t.same(
+    (await run(2, { a: [lost], b: [quiet], c: [quiet] })).kept[0],
+    [0, true, false],
+    'what is lost stays lost',
+  )
+})
+
+t.test('rounds that were disturbed are left out where enough others are there', async (t) => {
+  const quiet = Array.from({ length: 6 }, () => round({}))
+  const disturbed = round({}, { steal: 0.5 })
+  t.same(quietOf([...quiet, disturbed]), quiet)
+  t.equal(
+    quietOf([...quiet, disturbed, disturbed, disturbed]).length,
+    9,
+    'too few: all, and the verdict says so',
+  )
+  t.same([1, 3, 7, 8].map(quietNeeded), [1, 3, 6, 6])
+})
 
 t.test('a payload carries its number', async (t) => {
   t.equal(payloadOf(42, 12), '00000042xxxx')
@@ -179,6 +177,11 @@ t.test('answers are cut wherever the wire cuts', async (t) => {
     () => new Answers(() => {}).take('HTTP/1.1 200 OK\r\ncontent-length: 1\r\nContent-Encoding: br\r\n\r\n'),
     /--header-profile minimal/,
   )
+  const last: HttpAnswer[] = []
+  new Answers((answer) => last.push(answer)).take(
+    'HTTP/1.1 503 x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+  )
+  t.match(last, [{ status: 503, body: '' }], 'a refusal with the connection’s end, and nothing behind it')
 })
 
 t.test('frames are cut wherever the wire cuts', async (t) => {

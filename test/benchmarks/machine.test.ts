@@ -4,10 +4,12 @@ import { getPriority } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import {
-  kernelBytes,
+  cpuOf,
   machine,
+  openFiles,
   pin,
   segmentsOf,
+  slabBytes,
   steal,
   stealNow,
   versions,
@@ -39,16 +41,18 @@ t.test('a file that is not there, or says something else, tells nothing', async 
   const folder = t.testdir({ other: 'something else' })
   for (const file of ['/nowhere', `${folder}/other`]) {
     t.same(steal(file), { total: 0, stolen: 0 })
-    t.equal(kernelBytes(file), 0)
+    t.equal(slabBytes(file), undefined)
   }
   t.equal(waited('/nowhere'), 0)
+  t.equal(openFiles('/nowhere'), Number.POSITIVE_INFINITY)
+  t.ok(openFiles() > 0)
   const known = t.testdir({
     stat: 'cpu  1 2 3 4 5 6 7 8 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n',
     schedstat: '1000 2000 3\n',
-    sockstat: 'sockets: used 1\nTCP: inuse 4 orphan 0 tw 0 alloc 5 mem 3\n',
+    slabinfo: 'TCP  3 13 2000 13 8 : x\nTCPv6 1 13 100 13 8 : x\nother 9 9 9 1 1 : x\n',
   })
   t.same(steal(`${known}/stat`), { total: 36, stolen: 8 })
-  t.equal(kernelBytes(`${known}/sockstat`), 3 * 4096)
+  t.equal(slabBytes(`${known}/slabinfo`), 3 * 2000 + 100)
   t.equal(waited(`${known}/schedstat`), 2)
 })
 
@@ -86,12 +90,12 @@ t.test('a process that waits gives way: at once, where there is a tool for it', 
   t.teardown(() => idle.kill())
   const pid = idle.pid!
   const folder = t.testdir({
-    chrt: `#!${process.execPath}\nrequire('node:fs').writeFileSync(__filename + '.args', process.argv.slice(2).join(' '))\n`,
+    chrt: '#!/bin/sh\necho "$*" > "$0.args"\n',
   })
   await chmod(join(folder, 'chrt'), 0o755)
   onlyIn(t, folder)
   await yieldTo(pid, true)
-  t.equal(await readFile(join(folder, 'chrt.args'), 'utf8'), `-i -a -p 0 ${pid}`)
+  t.equal(await readFile(join(folder, 'chrt.args'), 'utf8'), `-i -a -p 0 ${pid}\n`)
   t.equal(getPriority(pid), getPriority())
   await yieldTo(pid, false)
   t.equal(getPriority(pid), 10)
@@ -107,4 +111,14 @@ t.test('a tool that is missing is done without', async (t) => {
   onlyIn(t, t.testdir())
   t.equal(await pin(process.pid, 'load', 2), false)
   t.equal(await segmentsOf(1, []), undefined)
+})
+
+t.test('CPU as another reader finds it: that of all threads, as the process itself tells it', async (t) => {
+  const root = t.testdir({ 7: { task: { 7: { schedstat: '1000000 5 6' }, 8: { schedstat: '500000 1 2' } } } })
+  t.equal(cpuOf(7, root), 1500)
+  t.equal(cpuOf(8, root), undefined)
+  const found = cpuOf(process.pid)
+  const { user, system } = process.cpuUsage()
+  // Nothing but what has run between the two.
+  if (found !== undefined) t.ok(user + system >= found && user + system - found < 1e6)
 })

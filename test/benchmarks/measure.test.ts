@@ -64,14 +64,16 @@ function raw(count: number, lag = 0): Raw {
     proxyLag: 0,
     segments: undefined,
     steal: 0,
-    kernelBytes: 0,
+    witness: undefined,
+    clockOff: 0,
   }
 }
 
 t.test('a percentile is told where the publishes carry it', async (t) => {
   const latency = (count: number) => measure(raw(count), histogram).latency!
-  t.match(latency(999), { p99: null, p999: null, curve: { length: 7 } })
-  t.match(latency(1000), { p99: Number, p999: null })
+  t.match(latency(99), { p99: null, p999: null, curve: { length: 6 } })
+  t.match(latency(100), { p99: Number, p999: null })
+  t.match(latency(1000), { p99: Number, p999: Number })
   const { mean, p50, p90, p99, p999, max, curve } = latency(10_000)
   t.equal(mean, 1.5)
   t.equal(max, 2)
@@ -101,6 +103,10 @@ t.test('segments are those of the window', async (t) => {
   ] as const
   const { bytes } = measure({ ...raw(10), segments }, histogram)
   t.equal(bytes!.tcpCounted, ((60 + 80) * SEGMENT) / 20)
+  const { load, ...rest } = raw(10)
+  const reopened = { ...load[1], connections: load[1].connections + 1 }
+  const other = measure({ ...rest, load: [load[0], reopened], segments }, histogram)
+  t.equal(other.bytes!.tcpCounted, null, 'those of closed connections are not counted any more')
 })
 
 t.test('the lag: the worst hundredth is left out, and one at least', async (t) => {
@@ -115,6 +121,36 @@ t.test('a message that goes out before its time is counted', async (t) => {
   const sent = published.sent[0]!.map((at, i) => (i === 3 ? at - 1 : at))
   const { quality } = measure({ ...rest, published: { ...published, sent: [sent] } }, histogram)
   t.equal(quality.early, 1)
+})
+
+t.test('CPU: what the server tells, beside what another reader finds', async (t) => {
+  const usage = (cpu: number) => ({ ...raw(10).publisher[0], cpu })
+  const told = (cpu: number) =>
+    measure(
+      {
+        ...raw(10),
+        serverUsage: [usage(0), { ...usage(cpu), at: 10_000 }],
+        server: [
+          { at: 0, cpu: 0 },
+          { at: 10_000, cpu },
+        ],
+        // At least 990 and at most 1010 lie between.
+        witness: [
+          { before: -5, after: 5 },
+          { before: 995, after: 1005 },
+        ],
+      },
+      histogram,
+    ).quality.cpuTold
+  t.same([told(990), told(1000), told(1010)], [1, 1, 1])
+  t.equal(told(495), 0.5)
+  t.equal(told(2020), 2)
+})
+
+t.test('what comes before it was sent is counted', async (t) => {
+  const { received, ...rest } = raw(10)
+  const at = received.at.map((times) => times.map((time) => time - 1500))
+  t.equal(measure({ ...rest, received: { ...received, at } }, histogram).quality.negative, 10)
 })
 
 t.test('where an app is', async (t) => {

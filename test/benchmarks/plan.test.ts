@@ -1,6 +1,15 @@
 import t from 'tap'
 import { BENCH_HELP, type BenchOptions, readBench, UsageError } from '../../benchmarks/options.ts'
-import { AGAIN, channelsOf, PUBLISH_ONLY, planOf, scheduleOf, secondsOf } from '../../benchmarks/plan.ts'
+import {
+  AGAIN,
+  channelsOf,
+  PUBLISH_ONLY,
+  planOf,
+  scheduleOf,
+  secondsOf,
+  serversOf,
+  warmupOf,
+} from '../../benchmarks/plan.ts'
 
 const options = (...args: string[]) => readBench(args) as BenchOptions
 
@@ -41,17 +50,15 @@ t.test('the whole plan', async (t) => {
   t.same(
     sections.map(({ name, blocks }) => [name, blocks.length, blocks[0]!.length]),
     [
-      ['headline', 8, 8],
+      ['headline', 7, 8],
       ['rtt', 3, 5],
-      ['rate 1', 1, 7],
-      ['rate 20', 1, 7],
-      ['idle', 3, 7],
+      ['rate 5', 3, 6],
+      ['idle', 6, 7],
     ],
   )
-  const seconds = sections
-    .flatMap(({ blocks }) => blocks.flat())
-    .reduce((sum, plan) => sum + secondsOf(plan), 0)
-  t.ok(seconds < 12 * 60, `${seconds} s`)
+  const plans = sections.flatMap(({ blocks }) => blocks.flat())
+  const seconds = plans.reduce((sum, plan) => sum + secondsOf(plan), 0)
+  t.ok(seconds + 4 * serversOf(plans) < 17.5 * 60, `${seconds} s, ${serversOf(plans)} servers`)
   const still = sections.at(-1)!.blocks.map((block) => block.map(({ variant }) => variant.name).sort())
   t.same(still[2], ['longpoll', PUBLISH_ONLY, 'sse', 'ws'], 'polls are told by one round')
   t.same(still[1], still[2])
@@ -63,6 +70,36 @@ t.test('the whole plan', async (t) => {
   t.notOk(planOf(options('--rtt', '10')).some(({ name }) => name === 'rtt'))
 })
 
+t.test('each variant has a server, and in the headline a second one; those stay for the rest', async (t) => {
+  const [headline, ...others] = planOf(options())
+  t.same(
+    headline!.blocks.map((block) => [...new Set(block.map(({ server }) => server))]),
+    [[0], [0], [0], [0], [1], [1], [1]],
+  )
+  t.ok(others.every(({ blocks }) => blocks.flat().every(({ server }) => server === 1)))
+  t.equal(serversOf([headline!, ...others].flatMap(({ blocks }) => blocks.flat())), 16)
+})
+
+t.test('a row of the headline has 2,000 publishes and more, at the rate that is stated', async (t) => {
+  for (const seed of ['1', '2', '77']) {
+    const [headline] = planOf(options('--seed', seed))
+    const counts = new Map<string, number>()
+    for (const plan of headline!.blocks.flat()) {
+      const from = warmupOf(plan) * 1e6
+      const inside = scheduleOf(plan)[0]!.filter((time) => time >= from).length
+      t.equal(inside, plan.duration * 30)
+      t.equal(scheduleOf(plan)[0]!.length, Math.round(warmupOf(plan) * 30) + inside, 'before the window, too')
+      counts.set(plan.variant.name, (counts.get(plan.variant.name) ?? 0) + inside)
+    }
+    for (const [name, count] of counts) if (name !== PUBLISH_ONLY) t.ok(count >= 2000, `${name}: ${count}`)
+  }
+  const each = planOf(options('--channels', 'each', '--rate', '0.1'))[0]!.blocks[0]![0]!
+  const all = scheduleOf(each)
+    .flatMap((times) => [...times])
+    .filter((time) => time >= warmupOf(each) * 1e6)
+  t.equal(all.length, 100 * 0.1 * each.duration, 'of all channels together')
+})
+
 t.test('a quick plan is over within a minute', async (t) => {
   const sections = planOf(options('--quick'))
   t.same(
@@ -70,7 +107,7 @@ t.test('a quick plan is over within a minute', async (t) => {
     [[4, 4, 4]],
   )
   const seconds = sections[0]!.blocks.flat().reduce((sum, plan) => sum + secondsOf(plan), 0)
-  t.ok(seconds < 60, `${seconds} s`)
+  t.ok(seconds < 65, `${seconds} s`)
 })
 
 t.test('a foreign app is measured in the headline alone, and publishing alone is not', async (t) => {

@@ -7,7 +7,7 @@ import { Child } from '../../benchmarks/processes/child.ts'
 import type { LoadApi } from '../../benchmarks/processes/load.ts'
 import type { ServerApi } from '../../benchmarks/processes/server.ts'
 import { measure } from '../../benchmarks/record.ts'
-import { Stage } from '../../benchmarks/round.ts'
+import { Stage } from '../../benchmarks/stage.ts'
 import { build, post } from '../helper.ts'
 import { small } from './small.ts'
 
@@ -24,7 +24,7 @@ function roundOf(...args: string[]) {
 t.test('load, publisher and proxy: what they are told to spoil, and by every transport', async (t) => {
   const inject = { spoil: true, starve: 1 }
   const { url } = await build(t, { publish: true })
-  const stage = new Stage(new URL(url), inject)
+  const stage = new Stage({ url: new URL(url), inject })
   t.teardown(() => stage.end())
   const histogram = await histograms()
   const spoilt = await stage.run(
@@ -82,6 +82,38 @@ t.test('the server: when it took what, and what that took', async (t) => {
   t.ok(turn > 0 && handed > 0)
   t.ok((await server.call('memory', undefined)) > 1e6)
   t.match(await server.call('usage', undefined), { at: Number, cpu: Number, rssBytes: Number })
+})
+
+t.test('a load that goes as fast as the server does, by every transport and without readers', async (t) => {
+  const { url, port } = await build(t, { publish: true })
+  const load = new Child<LoadApi>('load')
+  t.teardown(() => load.stop())
+  const target = { host: '127.0.0.1', port, path: '' }
+  for (const kind of ['poll', 'longpoll', 'sse', 'ws', undefined] as const) {
+    const aside = kind === 'ws' ? 3 : 0
+    await load.call('drive', { target, kind, subscribers: 4, payload: 20, aside })
+    for (let i = 0; i < 2; i++) t.ok((await load.call('driven', 40)).units >= 40, `${kind}`)
+    await load.call('driveStop', undefined)
+  }
+  t.ok((await fetch(`${url}/poll?channel=bench-drive&cursor=earliest`)).ok)
+  await load.call('drive', {
+    target: { ...target, path: '/nowhere' },
+    kind: undefined,
+    subscribers: 1,
+    payload: 20,
+    aside: 0,
+  })
+  await t.rejects(load.call('driven', 1), /\/publish answered 404/)
+  await load.call('driveStop', undefined)
+  await load.call('drive', {
+    target: { ...target, path: '/nowhere' },
+    kind: 'sse',
+    subscribers: 1,
+    payload: 20,
+    aside: 0,
+  })
+  await t.rejects(load.call('driven', 1), /\/sse answered/)
+  await load.call('driveStop', undefined)
 })
 
 t.test('the load: no more connections at once than may wait to be accepted', async (t) => {

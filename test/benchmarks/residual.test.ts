@@ -26,7 +26,7 @@ function round(more: Partial<Measured> = {}, lagP99 = 0): Measured {
     trips: { echo: 0.0002, http: 0.0004 },
     requests: 1,
     bytes: { up: 0, down: 300, both: 300 },
-    quality: { acceptedShare: 1, early: 0, lagP99, proxyLagP99: 0, loadCore: 0.1, steal: 0 },
+    quality: { acceptedShare: 1, early: 0, lagP99, proxyLagP99: 0, loadCore: 0.1, steal: 0, cpuTold: 1 },
     ...more,
   } as Measured
 }
@@ -101,9 +101,17 @@ t.test('a residual fails where the model is wrong, a delay only where the machin
   t.same(holds(quiet, 5.2), all(true, true))
   t.same(holds(quiet, 6), all(false, true))
   t.same(holds(quiet, 5, 350), all(true, false))
+  t.same(holds(quiet, 5, 300 * 1.08), all(true, false), 'nor 8 % of the bytes')
+  t.same(holds(quiet, 5, 301), all(true, true))
   t.same(holds(quiet.slice(1), 6), all(null, null), 'too few')
   const disturbed = [round(), round(), round({}, 30)]
   t.same(holds(disturbed, 6, 350), all(null, false))
+  const asked = residualsOf(variantOf('longpoll'), workload, disturbed, model(6, 350), NONE)
+  t.same(
+    asked.map(({ holds }) => holds),
+    [null, null, null],
+    'messages that were late together share an answer',
+  )
   const spoilt = round({ accepted: { mean: 500 } as Measured['accepted'] }, 30)
   t.same(holds([...quiet, spoilt], 5), all(true, true), 'the others are enough')
   t.same(

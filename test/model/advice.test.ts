@@ -118,33 +118,48 @@ t.test('a tie is within five parts of a hundred', async (t) => {
   )
 })
 
+/** What costs so much for any number of subscribers. */
+const each = (value: number, low: number | null = null, high: number | null = null) => [
+  { subscribers: 100, cpu: { value, low, high } },
+]
+const polls = (value: number) => [{ messages: 0, cpu: { value, low: null, high: null } }]
+
 t.test('CPU by the coefficients that were measured', async (t) => {
-  const line = (cpu: number) => [
-    { rate: 0, cpu: 0 },
-    { rate: 1, cpu },
-  ]
-  const flat = [0, 1].map((rate) => ({ rate, cpu: 100 }))
-  const coefficients = { held: new Map([['ws', line(40)] as const]), polls: new Map([[1, flat]]) }
-  t.same(Object.fromEntries(of({}, coefficients).candidates.map(({ name, cores }) => [name, cores])), {
-    ws: (20_000 * 0.1 * 40) / 1e6,
-    sse: null,
-    longpoll: null,
-    'poll 250 ms': (20_000 * 4 * 100) / 1e6,
-  })
+  const coefficients = { held: new Map([['ws', each(40)] as const]), polls: polls(100) }
+  const cores = Object.fromEntries(of({}, coefficients).candidates.map(({ name, cores }) => [name, cores]))
+  t.match(cores, { sse: null, longpoll: null })
+  t.ok(
+    Math.abs(cores.ws! - (20_000 * (0.1 + 1 / 30) * 40) / 1e6) < 0.01,
+    'its deliveries and its signs of life',
+  )
+  t.ok(Math.abs(cores['poll 250 ms']! - (20_000 * 4 * 100) / 1e6) < 1e-6)
+})
+
+t.test('where intervals overlap it is a tie, whatever the figures', async (t) => {
+  const prices = { gigabyte: 0, core: 100 }
+  const tie = (low: number) => {
+    const held = new Map([
+      ['ws', each(10, 8, 14)],
+      ['sse', each(16, low, 20)],
+      ['longpoll', each(1000)],
+    ] as const)
+    const { candidates } = rank(NEED, HEADERS, { held, polls: polls(1000) }, prices)
+    t.equal(candidates[0]!.way, 'ws')
+    return candidates[1]!.tie
+  }
+  t.equal(tie(11), true)
+  t.equal(tie(15.9), false)
 })
 
 t.test('the cheapest is the first of the ranking, by price where all CPU is known, else by bytes', (t) => {
-  const coefficients = (cpu: number): Coefficients => {
-    const line = (most: number) => [0, 1].map((rate) => ({ rate, cpu: rate * most }))
-    return {
-      held: new Map([
-        ['longpoll', line(1e-6)],
-        ['sse', line(1e-6)],
-        ['ws', line(cpu)],
-      ]),
-      polls: new Map([[1, line(1e-6)]]),
-    }
-  }
+  const coefficients = (cpu: number): Coefficients => ({
+    held: new Map([
+      ['longpoll', each(1e-6)],
+      ['sse', each(1e-6)],
+      ['ws', each(cpu)],
+    ]),
+    polls: polls(1e-6),
+  })
   const prices = { gigabyte: 0.09, core: 25 }
   for (const known of [undefined, coefficients(1e-6), coefficients(1e7)]) {
     const { candidates } = rank(NEED, HEADERS, known, prices)

@@ -1,45 +1,55 @@
 import t from 'tap'
-import { type Coefficients, cpuOf, type Point } from '../../model/cpu.ts'
+import { type Asked, type Coefficients, type Cost, cpuOf } from '../../model/cpu.ts'
 
-const points = (...pairs: [rate: number, cpu: number][]): Point[] =>
-  pairs.map(([rate, cpu]) => ({ rate, cpu }))
-const held = new Map([['sse', points([0, 10], [1, 60], [5, 200], [20, 500])] as const])
+const cost = (value: number): Cost => ({ value, low: value * 0.9, high: value * 1.2 })
 const coefficients: Coefficients = {
-  held,
-  polls: new Map([
-    [0.1, points([0, 2000], [5, 2400])],
-    [5, points([0, 100], [5, 150])],
-    [1, points([0, 300], [5, 900])],
-  ]),
+  held: new Map([
+    [
+      'sse',
+      [
+        { subscribers: 10, cpu: cost(30) },
+        { subscribers: 1000, cpu: cost(10) },
+      ],
+    ],
+    ['longpoll', [{ subscribers: 100, cpu: cost(40) }]],
+  ] as const),
+  polls: [
+    { messages: 0, cpu: cost(20) },
+    { messages: 1, cpu: cost(24) },
+    { messages: 100, cpu: cost(420) },
+  ],
 }
-const sse = (rate: number, known = coefficients) => cpuOf({ way: 'sse', interval: 0 }, rate, known)
-const poll = (interval: number, rate: number, known = coefficients) =>
-  cpuOf({ way: 'poll', interval }, rate, known)
+const of = (asked: Partial<Asked>, known = coefficients) =>
+  cpuOf({ way: 'sse', interval: 0, rate: 1, subscribers: 10, rtt: 0, beat: 25, limit: 100, ...asked }, known)
+const near = (found: Cost | undefined, wanted: number) =>
+  t.ok(Math.abs(found!.value / wanted - 1) < 1e-9, `${found!.value}, not ${wanted}`)
 
-t.test('a reader that stays: measured, between, and beyond', async (t) => {
-  for (const { rate, cpu } of held.get('sse')!) t.equal(sse(rate), cpu, `at ${rate}/s, as measured`)
-  t.equal(sse(0.5), 35)
-  t.equal(sse(3), 130)
-  t.equal(sse(40), 900, 'on with the last line')
-  t.equal(cpuOf({ way: 'ws', interval: 0 }, 1, coefficients), undefined, 'not measured')
-  const later = { ...coefficients, held: new Map([['sse', points([5, 100], [20, 400])] as const]) }
-  t.equal(sse(1, later), 20, 'back with the first')
-  t.equal(sse(0, later), 0, 'never below nothing')
+t.test('a push: its deliveries and its signs of life, by how many a message goes to', async (t) => {
+  near(of({}), 1.04 * 30)
+  near(of({ subscribers: 1000 }), 1.04 * 10)
+  near(of({ subscribers: 100 }), 1.04 * 20)
+  near(of({ subscribers: 1 }), 1.04 * 30)
+  near(of({ subscribers: 1e6 }), 1.04 * 10)
+  near(of({ rate: 0 }), 0.04 * 30)
+  t.same(of({ rate: 0.96 }), { value: 30, low: 27, high: 36 }, 'with its interval')
+  t.equal(of({ way: 'ws' }), undefined, 'not measured')
 })
 
-t.test('polls: over requests a second, through those of the measured intervals', async (t) => {
-  t.equal(poll(1, 0), 300)
-  t.equal(poll(1, 5), 900)
-  t.equal(poll(0.1, 5), 2400, 'whatever their order')
-  t.equal(poll(10, 0), 50, 'half as many requests as the fewest that were measured')
-  t.equal(poll(1 / 5.5, 0), 1150, 'half way from one a second to ten')
-  t.equal(poll(10, 2.5), 25 + 50, 'between rates, too: the messages cost what they do, the requests half')
-  t.equal(poll(1, 1, { ...coefficients, polls: new Map() }), undefined)
+t.test('a long poll: a request a message, and no more where messages share an answer', async (t) => {
+  near(of({ way: 'longpoll', rate: 0 }), 40 / 25)
+  near(of({ way: 'longpoll', rate: 4 }), 4 * 40)
+  t.ok(of({ way: 'longpoll', rate: 100, rtt: 0.1 })!.value < 25 * 40)
 })
 
-t.test('a figure that falls where more comes is noise', async (t) => {
-  const noisy = { ...coefficients, held: new Map([['sse', points([0, 100], [1, 80], [5, 90])] as const]) }
-  for (const rate of [0, 0.5, 1, 5, 100]) t.equal(sse(rate, noisy), 100)
-  const below = { ...coefficients, held: new Map([['sse', points([0, -5], [1, 20])] as const]) }
-  t.equal(sse(0, below), 0, 'less than nobody takes')
+t.test('a poll: its requests, by what each brings', async (t) => {
+  near(of({ way: 'poll', interval: 2, rate: 0 }), 10)
+  near(of({ way: 'poll', interval: 1, rate: 1 }), 24)
+  near(of({ way: 'poll', interval: 0.1, rate: 5 }), 10 * 22)
+  near(of({ way: 'poll', interval: 1, rate: 50.5 }), 24 + (49.5 / 99) * 396)
+  t.equal(of({ way: 'poll', interval: 1 }, { ...coefficients, polls: [] }), undefined)
+  const known = {
+    ...coefficients,
+    polls: [{ messages: 0, cpu: { value: 20, low: null, high: null } }, ...coefficients.polls.slice(1)],
+  }
+  t.equal(of({ way: 'poll', interval: 0.1, rate: 5 }, known)!.low, null, 'no interval of what has none')
 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { exchangeOf, pushOf } from '../../model/exchange.ts'
+import { exchangeOf, pushOf, UNIQUE } from '../../model/exchange.ts'
 import { build, openRaw, openStream } from '../helper.ts'
 import { openRawSocket } from '../raw-socket.ts'
 
@@ -20,7 +20,7 @@ t.test('what a server sends and gets weighs as much', async (t) => {
   for (const kind of ['poll', 'longpoll'] as const) {
     const { request, empty, full, message } = exchangeOf(kind, SHAPE)
     const path = (from: string) =>
-      `/${kind}?channel=default&cursor=${from}${kind === 'longpoll' ? '&wait=1' : ''}`
+      `/${kind}?channel=default&cursor=${from}${kind === 'longpoll' ? '&wait=1' : ''}&_=${'0'.repeat(UNIQUE)}`
     t.equal(request, `GET ${path(cursor)} HTTP/1.1\r\n${HEADERS}\r\n`.length)
     // wait=0 is as long.
     t.equal(await ask(path(cursor).replace('wait=1', 'wait=0'), '\r\n\r\n'), empty, `${kind}, nothing`)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { exponential, poissonTimes, randomOf, seedOf, shuffled } from '../../model/random.ts'
+import { exponential, poissonTimes, randomOf, seedOf, shuffled, uniformTimes } from '../../model/random.ts'
 
 t.test('a seed gives the same numbers, another seed others', async (t) => {
   const take = (seed: number) => {
@@ -59,4 +59,19 @@ t.test('a shuffle gives each order alike and leaves the list', async (t) => {
   t.equal(orders.size, 6)
   t.ok([...orders.values()].every((count) => Math.abs(count - 1000) < 130))
   t.same(list, [1, 2, 3])
+})
+
+t.test('a Poisson process of a known count: as many as are asked for, spread as one is', async (t) => {
+  const random = randomOf(7)
+  const gaps: number[] = []
+  for (let i = 0; i < 200; i++) {
+    const times = uniformTimes(random, 100, 10)
+    t.equal(times.length, 100)
+    t.ok(times.every((time, i) => time >= (times[i - 1] ?? 0) && time < 10))
+    for (const [i, time] of times.entries()) gaps.push(time - (times[i - 1] ?? 0))
+  }
+  // The gaps of a Poisson process are exponential: as many as e^-1 are above the mean.
+  const above = gaps.filter((gap) => gap > 0.1).length / gaps.length
+  t.ok(Math.abs(above - Math.exp(-1)) < 0.01, String(above))
+  t.same(uniformTimes(random, 0, 10), [])
 })

@@ -1,0 +1,106 @@
+import { machine } from './machine.ts'
+import { AGAIN, PUBLISH_ONLY } from './plan.ts'
+import { judged, type Outcome, passed } from './run.ts'
+import type { Estimate } from './statistics.ts'
+import { type Ranked, rankingOf, summariesOf } from './summary.ts'
+import { show, table } from './table.ts'
+import type { Judgement } from './verdict.ts'
+
+/** What a run says first: whether it can be believed, a row a transport, and a sentence a comparison. */
+export function headlineText(outcome: Outcome): string {
+  const { settings, partial } = outcome
+  const { cpu, cores, node } = machine()
+  const { subscribers, channels, rate, payload, profile, rtt } = settings.workload
+  const parts = [
+    `${cores} cores of ${cpu}, Node ${node}; ${subscribers} subscribers, ${channels === 'shared' ? 'one channel' : 'a channel each'}, ` +
+      `${rate} messages/s a channel, ${payload} bytes, headers: ${profile}, ${rtt > 0 ? `round trip + ${rtt} ms, ` : ''}seed ${settings.seed}\n`,
+  ]
+  if (partial)
+    parts.push('PARTIAL: interrupted. What follows is of the blocks that were complete, and no full run.\n')
+  parts.push(...transportTable(outcome))
+  const sentences = rankingOf(outcome).flatMap(sentenceOf)
+  if (sentences.length > 0) parts.push(`${sentences.join('\n')}\n`)
+  parts.push(`${judged(outcome).map(lineOf).join('\n')}\n`)
+  const cold = settings.heat < 50_000 && settings.url === undefined
+  if (cold)
+    parts.push(`The servers had ${settings.heat} requests or deliveries behind them, and were not hot.\n`)
+  parts.push(verdictText(outcome))
+  return parts.join('\n')
+}
+
+/** A row a transport, of the headline. */
+function transportTable(outcome: Outcome): string[] {
+  const rows = summariesOf(outcome)
+    .filter(({ section, variant }) => section === 'headline' && ![AGAIN, PUBLISH_ONLY].includes(variant))
+    .map(({ variant, latency, requests, bytes, cpu }) => {
+      const memory = outcome.memory.find(({ kind }) => variant.startsWith(kind))
+      return [
+        variant,
+        within(latency?.p50 ?? null),
+        within(latency?.p99 ?? null),
+        show(requests?.value),
+        show(bytes?.both?.value),
+        within(cpu.total),
+        within(memory?.rssPerSubscriber ?? null, 1000),
+      ]
+    })
+  if (rows.length === 0) return []
+  const head = [
+    'A delivered message',
+    'p50 ms',
+    'p99 ms',
+    'requests',
+    'bytes',
+    'server CPU µs',
+    'idle: memory kB',
+  ]
+  return [table(head, rows)]
+}
+
+/** A figure with its interval, in a unit. */
+export function within(estimate: Estimate | null, unit = 1): string {
+  if (estimate === null) return '–'
+  const { value, low, high } = estimate
+  const figure = show(value / unit)
+  return low === null || high === null ? figure : `${figure} [${show(low / unit)}, ${show(high / unit)}]`
+}
+
+const VERBS: Record<Ranked['figure'], (ratio: string) => string> = {
+  latency: (ratio) => `takes ${ratio} times the mean delay`,
+  cpu: (ratio) => `takes ${ratio} times the server CPU`,
+  bytes: (ratio) => `takes ${ratio} times the bytes`,
+}
+
+function sentenceOf({ figure, variant, against, comparison: { ratio, verdict } }: Ranked): string[] {
+  if (variant === AGAIN || variant === PUBLISH_ONLY || ratio.low === null) return []
+  const range = `95 %: ${show(ratio.low)} to ${show(ratio.high)}`
+  if (verdict === 'tie') return [`${variant} and ${against} tie in ${figure} (${range})`]
+  if (verdict === 'not distinguished')
+    return [`${variant} and ${against} can't be told apart in ${figure} (${range})`]
+  return [`${variant} ${VERBS[figure](show(ratio.value))} of ${against} (${range})`]
+}
+
+/** What may be said of a section. */
+function lineOf({ title, state, rounds, quiet, model, reasons }: Judgement): string {
+  const { holds, fails, unjudged } = model
+  const lines = holds + fails + unjudged
+  const of =
+    lines === 0 ? '' : `; model: ${holds} of ${lines} hold${unjudged > 0 ? `, ${unjudged} not judged` : ''}`
+  const sign = { holds: '✓', wrong: '✗', void: '?' }[state]
+  const why =
+    state === 'void' ? `NOT JUDGED: ${reasons.join('; ')}` : `${quiet} of ${rounds} rounds quiet${of}`
+  return `${sign} ${title}: ${why}`
+}
+
+function verdictText(outcome: Outcome): string {
+  const judgements = judged(outcome)
+  if (!passed(outcome)) {
+    return judgements.some(({ state }) => state === 'wrong')
+      ? 'FAILED: these figures are not to be cited.\n'
+      : 'FAILED: the machine was disturbed too much; these figures are not to be cited.\n'
+  }
+  const other = judgements.filter(({ state }) => state === 'void').map(({ title }) => title)
+  return other.length === 0
+    ? 'All that was judged holds.\n'
+    : `What was judged holds. Not to be cited: ${other.join('; ')}.\n`
+}

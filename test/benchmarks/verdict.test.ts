@@ -1,0 +1,97 @@
+import t from 'tap'
+import { coldStartOf, settledOf } from '../../benchmarks/heat.ts'
+import { readBench } from '../../benchmarks/options.ts'
+import { planOf, type Section, type Settings } from '../../benchmarks/plan.ts'
+import type { Measured } from '../../benchmarks/record.ts'
+import type { Residual } from '../../benchmarks/residual.ts'
+import { Sketch } from '../../benchmarks/sketch.ts'
+import { believable, type Judged, judgementsOf } from '../../benchmarks/verdict.ts'
+import { exponential, randomOf } from '../../model/random.ts'
+
+const sections = planOf(readBench(['--transports', 'ws']) as Settings).filter(({ name }) =>
+  ['headline', 'idle'].includes(name),
+)
+
+/** A round of a plan of which only this is looked at. */
+const rounds = (steal: (section: string, block: number) => number = () => 0): Measured[] =>
+  sections.flatMap(({ blocks }: Section) =>
+    blocks.flat().map(
+      ({ section, block, variant }) =>
+        ({
+          ...{ section, block, variant: variant.name, missed: 0, duplicates: 0, reordered: 0, faults: [] },
+          latency: null,
+          quality: {
+            ...{ lenient: false, acceptedShare: 1, early: 0, lagP99: 0, proxyLagP99: 0, loadCore: 0 },
+            ...{ steal: steal(section, block), serverWaited: 0, serverRan: 0 },
+            ...{ cpuTold: 1, clockOff: 0, negative: 0 },
+          },
+        }) as unknown as Measured,
+    ),
+  )
+const line = (section: string, holds: Residual['holds'], figure: Residual['figure'] = 'bytes'): Residual => ({
+  ...{ figure, variant: 'ws', section, measured: 1, model: 1, bound: 1, holds },
+})
+const judge = (more: Partial<Judged>) => {
+  const found = judgementsOf({ sections, rounds: rounds(), failures: [], residuals: [], cold: [], ...more })
+  return { states: found.map(({ state }) => state), passed: believable(found), found }
+}
+
+t.test('what nothing stands against holds', async (t) => {
+  t.match(judge({}), { states: ['holds', 'holds'], passed: true })
+  t.match(judge({ rounds: rounds((_, block) => (block === 3 ? 0.5 : 0)) }).states, ['holds'], 'one of seven')
+})
+
+t.test('a section that was disturbed voids itself, and not the whole run', async (t) => {
+  const { states, passed, found } = judge({ rounds: rounds((section) => (section === 'idle' ? 0.5 : 0)) })
+  t.same([states, passed], [['holds', 'void'], true])
+  t.match(found[1]!.reasons[0], /0 of \d rounds were quiet/)
+  const first = judge({ rounds: rounds((section, block) => (section === 'headline' && block < 2 ? 0.5 : 0)) })
+  t.same([first.states, first.passed], [['void', 'holds'], false], 'without its headline a run tells nothing')
+  t.same(judge({ cold: ['ws'] }).states, ['void', 'void'], 'nor of a server that was not hot')
+})
+
+t.test('what is wrong stands, wherever it is', async (t) => {
+  const failures = [{ kind: 'wrong' as const, section: 'idle', text: 'lost' }]
+  t.match(judge({ failures }), { states: ['holds', 'wrong'], passed: false })
+  t.match(judge({ residuals: [line('headline', false)] }), { states: ['wrong', 'holds'], passed: false })
+  const disturbed = rounds(() => 0.5)
+  t.same(judge({ rounds: disturbed, residuals: [line('headline', false, 'delay')] }).states, ['void', 'void'])
+  t.same(judge({ rounds: disturbed, residuals: [line('headline', false)] }).states, ['wrong', 'void'])
+  const { found } = judge({ residuals: [line('headline', true), line('headline', null)] })
+  t.same(found[0]!.model, { holds: 1, fails: 0, unjudged: 1 }, 'what was not judged is counted as such')
+  t.same(judgementsOf({ sections, rounds: [], failures: [], residuals: [], cold: [] }), [], 'nothing was run')
+  t.notOk(believable([]))
+})
+
+const curve = (...costs: (number | null)[]) => costs.map((cpu, i) => ({ units: (i + 1) * 1000, cpu }))
+
+t.test('a server is hot when its cost has stopped falling', async (t) => {
+  const first = [400, 300, 200, 150, 100] as const
+  t.equal(settledOf(curve(...first, 50, 50, 51, 50, 49, 50)), true)
+  t.equal(settledOf(curve(...first, 90, 80, 70, 60, 50, 40)), false)
+  t.equal(settledOf(curve(...first, 50, 50)), false, 'too few to tell')
+  t.equal(settledOf(curve(...first, 50, 500, 50, 50, 50, 50)), true, 'one that was disturbed decides nothing')
+  t.equal(settledOf(curve(null)), null, 'an app that does not tell')
+})
+
+t.test('what a cold start costs', async (t) => {
+  const heating = { variant: 'ws', server: 0, unit: 'delivery' as const, settled: true, seconds: 1 }
+  t.same(coldStartOf({ ...heating, points: curve(400, 100, 50, 50, 50) }), {
+    ...{ variant: 'ws', unit: 'delivery', cold: 400, hot: 50, extra: 400 },
+  })
+  t.equal(coldStartOf({ ...heating, points: curve(null) }), null)
+})
+
+t.test('a sketch of times: within a hundredth, and together what all of them are', async (t) => {
+  const random = randomOf(2)
+  const times = Array.from({ length: 10_000 }, () => 1000 * exponential(random, 1))
+  const parts = [new Sketch(), new Sketch()] as const
+  for (const [i, time] of times.entries()) parts[i % 2]!.add(time)
+  const all = new Sketch(parts.flatMap((part) => part.pairs()))
+  times.sort((a, b) => a - b)
+  for (const share of [0.5, 0.9, 0.99, 0.999]) {
+    const found = all.quantile(share) * 1000
+    t.ok(Math.abs(found / times[Math.round(share * 10_000) - 1]! - 1) < 0.011, `${share}: ${found}`)
+  }
+  t.ok(Number.isNaN(new Sketch().quantile(0.5)))
+})
