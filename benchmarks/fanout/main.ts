@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import { hasNchan } from './nchan.ts'
 import { joined, type Kind, Pair, type Result } from './pair.ts'
 import {
   type Cell,
@@ -23,7 +24,7 @@ const HELP = `Usage: npm run bench:fanout -- [options]
 
   --rounds N     rounds of each pair (7; at least 5 for a figure to be quoted; curves have one)
   --duration MS  of each load and round, by turns (1000)
-  --only NAMES   of: fanout, open, poll, memory, curves (all)
+  --only NAMES   of: fanout, open, ladder, poll, memory, curves (all)
   --json FILE    the figures
   --publish      puts them into benchmarks/results, beside what stands there of the other parts
   --help         this text
@@ -55,7 +56,12 @@ if (!(rounds >= 1) || !(duration >= 100) || only.length !== values.only.split(',
 }
 
 const STREAMS: readonly TransportName[] = ['ws', 'sse', 'longpoll']
-const KINDS: readonly Kind[] = ['ours', 'reference']
+const KINDS = ['ours', 'reference'] as const
+/** From the least that can be done to all that we do. */
+const LADDER: readonly Kind[] = [
+  ...(hasNchan() ? (['nchan'] as const) : []),
+  ...(['raw', 'http', 'fastify', 'reference', 'ours', 'stats', 'start'] as const),
+]
 
 function progress(text: string): void {
   process.stderr.write(`${text}\n`)
@@ -64,7 +70,7 @@ function progress(text: string): void {
 /** Both sides by turns, each round with fresh processes and in the other order than the round before. */
 async function byTurns<T>(
   title: string,
-  measure: (kinds: readonly Kind[]) => Promise<Record<Kind, T>>,
+  measure: (kinds: readonly (typeof KINDS)[number][]) => Promise<Record<(typeof KINDS)[number], T>>,
 ): Promise<Cell<T>> {
   const cell: Cell<T> = { ours: [], reference: [] }
   for (let round = 0; round < rounds; round++) {
@@ -92,6 +98,10 @@ function slicesOf(transport: TransportName, readers: number, { outstanding = 0, 
   return turn > 100 || rate > 0 ? 5 : 20
 }
 
+/** Deliveries, or answers, that a side has behind it before it is measured, and the seconds that they may take. */
+const HOT = 50_000
+const TURNS = 5
+
 /** The loads, each in slices at which the sides take turns while all of them are there. */
 async function windows<K extends Kind>(
   kinds: readonly K[],
@@ -106,8 +116,12 @@ async function windows<K extends Kind>(
     for (const kind of kinds) {
       const pair = await Pair.start(kind, transport, readers, more)
       pairs.set(kind, pair)
-      // So long that it runs compiled code.
-      await pair.run({ outstanding: 8, rate: 0, duration: Math.max(duration, 1000) })
+      // Until it runs compiled code. What is beside ours in the ladder keeps one message: no more may be outstanding.
+      const outstanding = KINDS.some((one) => one === kind) ? 8 : 1
+      for (let done = 0, turn = 0; done < HOT && turn < TURNS; turn++) {
+        const { published } = await pair.run({ outstanding, rate: 0, duration: 1000 })
+        done += published * readers
+      }
     }
     for (const load of loads) {
       const { outstanding = 0, rate = 0 } = load
@@ -175,6 +189,18 @@ const measures = {
       }
     }
     return rows
+  },
+
+  async ladder() {
+    const readers = 1000
+    const results = new Map<Kind, Result[]>(LADDER.map((kind) => [kind, []]))
+    for (let round = 0; round < rounds; round++) {
+      progress(`ladder of long polls: round ${round + 1} of ${rounds}`)
+      const kinds = round % 2 === 0 ? LADDER : LADDER.toReversed()
+      const measured = await windows(kinds, 'longpoll', readers, [{ outstanding: 1 }])
+      for (const kind of LADDER) results.get(kind)!.push(measured[kind][0]!)
+    }
+    return [...results].map(([kind, of]) => ({ kind, readers, results: of }))
   },
 
   async poll() {

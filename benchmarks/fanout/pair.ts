@@ -35,7 +35,10 @@ export function joined(windows: readonly Result[]): Result {
   }
 }
 
-export type Kind = 'ours' | 'reference'
+export type Kind = 'ours' | 'reference' | Rung
+
+/** What stands beside it in the ladder of long polls. */
+export type Rung = 'raw' | 'http' | 'fastify' | 'stats' | 'start' | 'nchan'
 
 const pinned = spawnSync('taskset', ['--version']).status === 0
 
@@ -90,7 +93,7 @@ export class Pair {
   ): Promise<Pair> {
     const server = start('server', [kind, transport, String(payload), String(channels)], 0)
     const { port, control } = await answer<{ port: number; control: number }>(server)
-    const options: Start = { transport, port, control, readers, channels, fill }
+    const options: Start = { transport, server: kind, port, control, readers, channels, fill }
     const load = start('load', [JSON.stringify(options)], 1)
     await answer(load)
     return new Pair(server, load)

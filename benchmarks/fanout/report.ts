@@ -11,12 +11,13 @@ export interface Cell<T> {
 export interface Tables {
   fanout: { transport: string; readers: number; outstanding: number[]; cell: Cell<Result[]> }[]
   open: { transport: string; readers: number; rate: number; cell: Cell<Result[]> }[]
+  ladder: { kind: string; readers: number; results: Result[] }[]
   poll: { fill: number; cell: Cell<Result[]> }[]
   memory: { transport: string; cell: Cell<number> }[]
   curves: { curve: string; transport: string; at: number; result: Result }[]
 }
 
-export const SECTIONS = ['fanout', 'open', 'poll', 'memory', 'curves'] as const
+export const SECTIONS = ['fanout', 'open', 'ladder', 'poll', 'memory', 'curves'] as const
 
 /** Where and how a part was measured. */
 export interface Conditions {
@@ -138,6 +139,48 @@ function openTable(rows: Tables['open']): string {
   return table(['transport', 'subscribers', 'messages/s', ...RESULT_HEAD], lines)
 }
 
+const RUNGS: Record<string, string> = {
+  nchan: 'nginx with nchan',
+  raw: 'a parser on bare sockets',
+  http: 'bare node:http, nothing but what is needed',
+  fastify: 'Fastify that holds its replies, with the same headers',
+  reference: 'bare node:http that can resume (the reference above)',
+  ours: 'ours',
+  stats: 'ours with `stats`',
+  start: '`npm start`',
+}
+
+/** Each beside Fastify that holds its replies, round by round: that is what ours is aimed at. */
+function ladderTable(rows: Tables['ladder']): string {
+  const beside = rows.find(({ kind }) => kind === 'fastify')!.results
+  const lines = rows.map(({ kind, readers, results }) => {
+    const costs = results.map((one) => one.cpuPerDelivery)
+    const ratio = costs.map((cost, round) => cost / beside[round]!.cpuPerDelivery)
+    const aim = kind === 'ours' ? `<= 1.1: ${median(ratio) <= 1.1 ? 'yes' : 'NO'}` : ''
+    return [
+      RUNGS[kind]!,
+      String(readers),
+      spread(costs, 2),
+      spread(ratio, 2),
+      median(results.map((one) => one.p50 / 1000)).toFixed(2),
+      median(results.map((one) => one.p99 / 1000)).toFixed(2),
+      `${median(results.map((one) => one.serverBusy)).toFixed(2)}, ${median(results.map((one) => one.loadBusy)).toFixed(2)}`,
+      aim,
+    ]
+  })
+  const head = [
+    'server',
+    'subscribers',
+    'CPU µs/delivery',
+    'beside Fastify',
+    'p50 ms',
+    'p99 ms',
+    'busy: server, load',
+    'aim',
+  ]
+  return table(head, lines)
+}
+
 const POLL_AIMS: Record<number, number> = { 0: 1, 1: 1, 100: 0.5 }
 
 function pollTable(rows: Tables['poll']): string {
@@ -185,6 +228,7 @@ function curveTable(rows: Tables['curves']): string {
 const PARTS: { [N in keyof Tables]: { title: string; table: (rows: Tables[N]) => string } } = {
   fanout: { title: 'Closed loop', table: fanoutTable },
   open: { title: 'Open loop', table: openTable },
+  ladder: { title: 'Long poll, one message after another: the ladder', table: ladderTable },
   poll: { title: 'Poll, beside a Fastify route that returns an object', table: pollTable },
   memory: { title: 'Memory of an idle subscriber, bytes of heap and external', table: memoryTable },
   curves: { title: 'Curves, ours alone', table: curveTable },

@@ -2,10 +2,12 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import Fastify from 'fastify'
 import tidings from '../../index.ts'
+import { rungs } from './ladder.ts'
+import { nchan } from './nchan.ts'
 import { reference } from './reference.ts'
 
 /*
- * One side of the comparison, in a process of its own: `server.ts ours|reference TRANSPORT PAYLOAD CHANNELS`. A byte
+ * One side of the comparison, in a process of its own: `server.ts KIND TRANSPORT PAYLOAD CHANNELS`. A byte
  * on a control connection publishes one message. Over IPC it tells its CPU and memory.
  */
 
@@ -13,13 +15,18 @@ import { reference } from './reference.ts'
 export interface Side {
   port: number
   publish(channel: string, data: string): void
+  /** Microseconds of CPU so far, where another process than this one serves. */
+  cpu?(): number
+  /** Ends what it has started. */
+  close?(): void
 }
 
 export type TransportName = 'ws' | 'sse' | 'longpoll' | 'poll'
 
-async function ours(): Promise<Side> {
+async function ours(stats = false): Promise<Side> {
   const app = Fastify()
   await app.register(tidings, {
+    stats,
     retention: { messages: 100_000, bytes: 2 ** 30 },
     maxReaders: 100_000,
     // The load answers no pings, and the reference sends none.
@@ -37,7 +44,14 @@ async function ours(): Promise<Side> {
 }
 
 const [kind, transport, payload, channels] = process.argv.slice(2) as [string, TransportName, string, string]
-const side = kind === 'ours' ? await ours() : await reference[transport]()
+const sides: Record<string, () => Promise<Side>> = {
+  ...rungs,
+  nchan,
+  ours,
+  stats: () => ours(true),
+  reference: reference[transport],
+}
+const side = await sides[kind]!()
 // The mark by which the load counts messages.
 const data = `!${'x'.repeat(Number(payload) - 1)}`
 const count = Number(channels)
@@ -58,10 +72,13 @@ process.on('message', (wish: 'usage' | 'memory') => {
   const { user, system } = process.cpuUsage()
   const { heapUsed, external, rss } = process.memoryUsage()
   process.send!({
-    cpu: user + system,
+    cpu: side.cpu?.() ?? user + system,
     memory: heapUsed + external,
     rss,
     at: Number(process.hrtime.bigint() / 1000n),
   })
 })
-process.on('disconnect', () => process.exit())
+process.on('disconnect', () => {
+  side.close?.()
+  process.exit()
+})
