@@ -39,6 +39,8 @@ export abstract class Link {
   readonly channels: readonly string[]
   /** The last place that it has told. */
   at: string
+  /** Once it has settled: the place that it has to reach before it may carry. */
+  goal: string | undefined
   /** When the server has answered; 0 before. */
   since = 0
   closed = false
@@ -47,6 +49,7 @@ export abstract class Link {
   /** One a fetch: a signal that many share keeps what each has hung on it. */
   #abort: AbortController | undefined
   #timer: Timer
+  #grace: Timer
 
   constructor(
     settings: Settings,
@@ -89,8 +92,15 @@ export abstract class Link {
   /** @param _failed whether nobody is there any more to say goodbye to */
   close(_failed?: boolean): void {
     clearTimeout(this.#timer)
+    this.grace()
     this.closed = true
     this.#abort?.abort()
+  }
+
+  /** Calls after a while, unless it is closed before. There is one such call; without arguments there is none. */
+  grace(ms?: number, then?: () => void): void {
+    clearTimeout(this.#grace)
+    if (then) this.#grace = later(then, ms!)
   }
 
   protected after(ms: number, then: () => void): void {

@@ -1,7 +1,6 @@
 import type { Link } from './link.ts'
 import { isCursor, order } from './place.ts'
 import { Rounds } from './rounds.ts'
-import { later } from './time.ts'
 import type { GapReason, Message } from './types.ts'
 
 /** Milliseconds after its `ready` when a stream has told a hole if there is one; and a socket, without an answer to its ping. */
@@ -13,6 +12,9 @@ const DEAF = 1000
  * place and its own.
  */
 export class Links extends Rounds {
+  /** The place of the last message or hole: what links have to have told to be where the feed is. */
+  #last = ''
+
   /** @returns whether what it tells next is what comes next for the feed */
   #covers({ at }: Link): boolean {
     const { place } = this.host
@@ -27,6 +29,7 @@ export class Links extends Rounds {
     if (link !== this.main) {
       if (ahead <= 0) {
         link.at = cursor
+        this.#meets(link)
         return false
       }
       // In another epoch, only what was told from this very place on is sure to be news.
@@ -45,7 +48,7 @@ export class Links extends Rounds {
 
   ready(link: Link, cursor?: string): void {
     // A hole is told before it is open; what shows only that it listens may be deaf.
-    later(() => this.settled(link), link.transport === 'ws' ? DEAF : SETTLED)
+    link.grace(link.transport === 'ws' ? DEAF : SETTLED, () => this.settled(link))
     if (!cursor || cursor === link.at) return
     if (isCursor(link.at)) {
       this.place(link, cursor)
@@ -57,11 +60,30 @@ export class Links extends Rounds {
   }
 
   settled(link: Link): void {
-    if (this.#covers(link)) this.adopt(link)
+    if (link === this.main) return
+    const first = link.goal === undefined
+    link.goal ??= this.#last
+    if (this.#meets(link) || !first) return
+    link.grace(link.settings.probe, () => this.reject(link, 'it is slower than what carries'))
+  }
+
+  /** Adopts what has come to where the feed was when it settled. One far behind would hold the feed up until then. */
+  #meets(link: Link): boolean {
+    const { goal } = link
+    const met = goal !== undefined && this.#covers(link) && !(this.main && order(link.at, goal) < 0)
+    if (met) {
+      link.grace()
+      this.adopt(link)
+    }
+    return met
   }
 
   message(link: Link, message: Message, joining?: boolean): void {
-    if (joining || this.#moves(link, message.cursor)) this.host.message(message, joining)
+    if (!joining) {
+      if (!this.#moves(link, message.cursor)) return
+      this.#last = message.cursor
+    }
+    this.host.message(message, joining)
   }
 
   place(link: Link, cursor: string): void {
@@ -83,7 +105,7 @@ export class Links extends Rounds {
       this.renew(link)
     } else {
       const pause = host.gap(reason, cursor)
-      link.at = cursor
+      link.at = this.#last = cursor
       this.adopt(link)
       return pause
     }

@@ -175,9 +175,16 @@ export abstract class Rounds implements Hearer {
 
   /** It has begun at a place that the feed has left. */
   protected renew(link: Link): void {
+    if (this.renewals++ < RENEWALS) {
+      this.#drop(link)
+      this.#make(link.transport)
+    } else this.reject(link, 'it tells another story than what carries')
+  }
+
+  /** It can't take over. */
+  protected reject(link: Link, message: string): void {
     this.#drop(link)
-    if (this.renewals++ < RENEWALS) this.#make(link.transport)
-    else this.down(link, { message: 'it tells another story than what carries' })
+    this.down(link, { message })
   }
 
   protected adopt(link: Link): void {

@@ -3,8 +3,10 @@ import type { Test } from 'tap'
 
 /** What is done to one request and its answer. */
 export type Fault =
-  /** The answer comes as fast as a slow line brings it: each part so many milliseconds later. */
+  /** The answer comes over a long line: each part so many milliseconds later. */
   | { kind: 'delay'; ms: number }
+  /** The answer comes over a slow line: each part so many milliseconds after the one before. */
+  | { kind: 'slow'; ms: number }
   /** Nothing of the answer is let go before it has ended. */
   | { kind: 'buffer' }
   /** So many bytes of the answer, then the end. */
@@ -141,8 +143,14 @@ export class FaultProxy {
           break
         case 'delay': {
           const { ms } = fault
+          const passed = new Promise((resolve) => setTimeout(resolve, ms))
+          line = line.then(() => passed).then(() => void client.write(part))
+          break
+        }
+        case 'slow': {
+          const { ms } = fault
           line = line
-            .then(() => new Promise((resolve) => setTimeout(resolve, ms)))
+            .then(() => !client.destroyed && new Promise((resolve) => setTimeout(resolve, ms)))
             .then(() => void client.write(part))
           break
         }

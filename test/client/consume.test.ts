@@ -85,6 +85,31 @@ for (const transport of ALL) {
     },
   )
 
+  t.test(`${transport}: stays where it is while what it would move to lags behind`, async (t) => {
+    if (transport === 'ws') return
+    const { app, port } = await build(t, { bus: memoryBus({ messages: 10_000 }) })
+    const proxy = await FaultProxy.start(t, port)
+    proxy.fault = ({ path }) => (path === '/ws' ? { kind: 'slow', ms: 100 } : undefined)
+    const feed = open(t, proxy.url, { transports: [transport, 'ws'], cursor: 'earliest', probe: 500 })
+    const taken = new Taken(feed)
+    let last = 0
+    const publish = async () => {
+      await app.tidings.publish('default', ++last)
+      await taken.until(last)
+    }
+    await publish()
+    let moved: boolean | undefined
+    void feed.switchTo('ws').then((did) => {
+      moved = did
+    })
+    while (moved === undefined) await publish()
+    await publish()
+    t.equal(moved, false)
+    t.equal(feed.transport, transport)
+    t.same(taken.data, range(1, last))
+    t.same(taken.gaps, [])
+  })
+
   t.test(`${transport}: a for await throws the gap`, async (t) => {
     const { app, url } = await build(t, { retention: { messages: 3 } })
     for (const i of range(1, 6)) await app.tidings.publish('default', i)
