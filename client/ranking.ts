@@ -28,8 +28,13 @@ export class Ranking {
     this.#storage = storage
     this.#key = `tidings ${origin}${pathname} ${transports}`
     this.order = [...transports]
-    const known = (storage?.getItem(this.#key) ?? worked.get(this.#key)) as Transport
-    this.first = transports.includes(known) ? known : transports[0]!
+    let known: string | null | undefined
+    try {
+      known = storage?.getItem(this.#key)
+    } catch {
+      // A storage may be forbidden, and say so only when it is asked.
+    }
+    this.first = transports.find((each) => each === (known ?? worked.get(this.#key))) ?? transports[0]!
   }
 
   like(transport: Transport): void {

@@ -15,8 +15,8 @@ const LINKS = { ws: SocketLink, sse: SseLink, longpoll: PollLink, poll: PollLink
 /** Links that may begin anew in a row, because the feed has left the place where they began. */
 const RENEWALS = 3
 
-/** Milliseconds until the plainest transport is asked beside those that do not carry yet. */
-const SIDE = 700
+/** Milliseconds until the plainest transport is asked beside the first: what carries by then spares the server a request. */
+const SIDE = 400
 
 /** Finds the transport that carries, and goes back to better ones. One link carries; others may be on probation. */
 export abstract class Rounds implements Hearer {
@@ -34,7 +34,7 @@ export abstract class Rounds implements Hearer {
   #timer: Timer
   #sideTimer: Timer
   #climbTimer: Timer
-  /** The server has asked not to be bothered before. */
+  /** The server has asked not to be bothered before, whatever the network does. */
   #notBefore = 0
   protected attempt = 0
   #denials = 0
@@ -148,7 +148,10 @@ export abstract class Rounds implements Hearer {
       // What can't be asked is made anew beside the old one, which goes on until the new one carries.
       const old = Date.now() - main.since > this.#settings.probe
       if (!main.check() && old && !this.#probation.size) this.#make(main.transport)
-    } else if (Date.now() >= this.#notBefore) this.#waiting?.()
+    } else if (this.#waiting) {
+      clearTimeout(this.#timer)
+      this.#timer = later(this.#waiting, Math.max(0, this.#notBefore - Date.now()))
+    }
   }
 
   stop(): void {
@@ -258,7 +261,8 @@ export abstract class Rounds implements Hearer {
   /** Nothing is tried before the server's wait is over. @param carried what carried until now */
   #obey(after: number, carried: Transport | undefined): void {
     const wait = after + jitter(this.#settings, this.attempt++)
-    this.#notBefore = Date.now() + wait
+    // A long wait was meant for the network of that time.
+    this.#notBefore = Date.now() + Math.min(wait, this.#settings.probe)
     if (!this.main && !this.#probation.size && (carried || !this.#ranking.rest(undefined)))
       this.again(wait, carried)
     else {

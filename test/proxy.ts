@@ -11,6 +11,8 @@ export type Fault =
   | { kind: 'buffer' }
   /** So many bytes of the answer, then the end. */
   | { kind: 'truncate'; bytes: number }
+  /** The head of the answer comes through, and nothing behind it; no end either. */
+  | { kind: 'deaf' }
   /** The request is taken, and nothing ever comes back. */
   | { kind: 'swallow' }
   /** The proxy answers by itself. */
@@ -114,6 +116,7 @@ export class FaultProxy {
     let fault: Fault | undefined
     let left = 0
     let held: Buffer[] = []
+    let answered = false
     /** Parts go out in their order. */
     let line = Promise.resolve()
     this.#pairs.add(pair)
@@ -129,6 +132,7 @@ export class FaultProxy {
         this.seen.push(seen)
         fault = this.fault(seen)
         if (fault?.kind === 'truncate') left = fault.bytes
+        answered = false
         if (fault?.kind === 'answer') {
           const { head, body = '' } = fault
           client.write(`HTTP/1.1 ${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
@@ -157,6 +161,12 @@ export class FaultProxy {
         case 'buffer':
           held.push(part)
           break
+        case 'deaf': {
+          const end = part.indexOf('\r\n\r\n') + 4
+          if (!answered && end > 3) client.write(part.subarray(0, end))
+          answered = true
+          break
+        }
         case 'truncate':
           client.write(part.subarray(0, left))
           left -= part.length

@@ -134,6 +134,7 @@ t.test('Chromium', async (t) => {
     await app.tidings.publish('default', 1)
     const page = await openPage(t, browser, proxy.url)
     await read(page, { probe: 300 })
+    await page.waitForFunction(() => shown.feed.transport === 'longpoll' && shown.feed.readyState === 1)
     t.same(await got(page, 1), { data: [1], gaps: [], transport: 'longpoll' })
     t.match(await page.evaluate(() => Object.values({ ...sessionStorage })), ['longpoll'])
   })
@@ -202,22 +203,24 @@ t.test('Chromium', async (t) => {
     })
   }
 
-  t.test('the server is killed and starts again: one gap, then all of the new log', async (t) => {
-    const { child, url } = await startApp(t)
-    const json = { 'content-type': 'application/json' }
-    const pages: Page[] = []
-    for (const [, transport, native] of lines) {
-      // Not the app's own page, whose four lanes would come back together with the one that is tested.
-      const page = await openPage(t, browser, url, '/stats')
-      await read(page, { transports: [transport], native })
-      pages.push(page)
-    }
-    for (const i of range(1, 3)) await post(`${url}/publish`, `${i}`, json)
-    for (const page of pages) await got(page, 3)
-    child.process.kill('SIGKILL')
-    await child.ended
-    await urlFrom(cli(t, ['serve', '--port', new URL(url).port]))
-    for (const i of range(4, 6)) await post(`${url}/publish`, `${i}`, json)
-    for (const page of pages) t.match(await got(page, 6), { data: range(1, 6), gaps: ['epoch'] })
-  })
+  for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+    t.test(`the server ends by ${signal} and starts again: one gap, then all of the new log`, async (t) => {
+      const { child, url } = await startApp(t)
+      const json = { 'content-type': 'application/json' }
+      const pages: Page[] = []
+      for (const [, transport, native] of lines) {
+        // Not the app's own page, whose four lanes would come back together with the one that is tested.
+        const page = await openPage(t, browser, url, '/stats')
+        await read(page, { transports: [transport], native })
+        pages.push(page)
+      }
+      for (const i of range(1, 3)) await post(`${url}/publish`, `${i}`, json)
+      for (const page of pages) await got(page, 3)
+      child.process.kill(signal)
+      await child.ended
+      await urlFrom(cli(t, ['serve', '--port', new URL(url).port]))
+      for (const i of range(4, 6)) await post(`${url}/publish`, `${i}`, json)
+      for (const page of pages) t.match(await got(page, 6), { data: range(1, 6), gaps: ['epoch'] })
+    })
+  }
 })

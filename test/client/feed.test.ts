@@ -352,6 +352,22 @@ t.test('the network is back, but the server has asked to be left alone', async (
   t.equal(proxy.count('/poll'), 1)
 })
 
+for (const type of ['online', 'visibilitychange', 'pageshow']) {
+  t.test(`${type} cuts a long Retry-After short`, async (t) => {
+    const page = browser(t)
+    const { app, port } = await build(t)
+    const proxy = await FaultProxy.start(t, port)
+    const answers = [{ kind: 'answer', head: '503 Service Unavailable\r\nRetry-After: 1000' }] as const
+    proxy.fault = ({ path }) => (path === '/poll' ? answers[proxy.count(path) - 1] : undefined)
+    const feed = open(t, proxy.url, { transports: ['poll'], cursor: 'earliest', probe: 200 })
+    const taken = new Taken(feed)
+    await once(feed, 'status', ({ wait }) => wait! > 100_000)
+    page.dispatchEvent(new Event(type))
+    await app.tidings.publish('default', 1)
+    t.same(await taken.until(1), [1])
+  })
+}
+
 t.test('the page is looked at again: a socket is asked whether it lives', async (t) => {
   const page = browser(t)
   const { app, port } = await build(t)
@@ -456,8 +472,7 @@ t.test(
     const { url: good } = await build(t)
     const feed = open(t, good, { WebSocket: Refused as unknown as typeof Socket })
     t.match(await once(feed, 'error'), { transport: 'ws', error: { message: 'Error: mixed content' } })
-    await once(feed, 'open')
-    t.equal(feed.transport, 'sse')
+    await once(feed, 'status', ({ readyState, transport }) => readyState === 1 && transport === 'sse')
   },
 )
 
@@ -473,6 +488,22 @@ t.test('a page that may not store anything works as well', async (t) => {
   const feed = open(t, url)
   await once(feed, 'open')
   t.equal(feed.transport, 'ws')
+})
+
+t.test('a storage that throws does no harm', async (t) => {
+  const { app, url } = await build(t)
+  await app.tidings.publish('default', 1)
+  const storage = {
+    getItem: () => {
+      throw new DOMException('The operation is insecure', 'SecurityError')
+    },
+    setItem: () => {
+      throw new DOMException('The quota has been exceeded', 'QuotaExceededError')
+    },
+  }
+  const taken = new Taken(open(t, url, { storage, cursor: 'earliest' }))
+  t.same(await taken.until(1), [1])
+  t.same(taken.errors, [])
 })
 
 t.test('publishes by POST while the socket is not open', async (t) => {

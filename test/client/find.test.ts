@@ -14,10 +14,7 @@ const LINES: [name: string, fault: (seen: Seen) => Fault | undefined][] = [
     ({ upgrade, path }) => (upgrade ? SWALLOW : path === '/sse' ? { kind: 'buffer' } : undefined),
   ],
   ['only polls pass', ({ path }) => (path === '/poll' ? undefined : SWALLOW)],
-  [
-    'a socket is deaf after its 101',
-    ({ upgrade }) => (upgrade ? { kind: 'truncate', bytes: 1e9 } : undefined),
-  ],
+  ['a socket is deaf after its 101', ({ upgrade }) => (upgrade ? { kind: 'deaf' } : undefined)],
 ]
 for (const [name, fault] of LINES) {
   t.test(`${name}: the first message comes long before the probe is over`, async (t) => {
@@ -30,6 +27,27 @@ for (const [name, fault] of LINES) {
     t.same(await taken.until(1), [1])
   })
 }
+
+t.test(
+  'a poll is asked beside a slow first transport, and the message that it brings comes once',
+  async (t) => {
+    const { app, port } = await build(t)
+    const proxy = await FaultProxy.start(t, port)
+    proxy.fault = ({ upgrade }) => (upgrade ? { kind: 'delay', ms: 1200 } : undefined)
+    await app.tidings.publish('default', 1)
+    const feed = open(t, proxy.url, { cursor: 'earliest' })
+    const taken = new Taken(feed)
+    await taken.until(1)
+    t.equal(feed.transport, 'poll')
+    t.same(
+      proxy.seen.map(({ path }) => path),
+      ['/ws', '/poll'],
+    )
+    await until(() => feed.transport === 'ws')
+    await app.tidings.publish('default', 2)
+    t.same(await taken.until(2), [1, 2])
+  },
+)
 
 t.test('a socket that says that it is ready, and nothing else: others are tried', async (t) => {
   const server = await foreign(
