@@ -65,9 +65,12 @@ const NO_PROGRESS: Record<string, Answer> = {
   'a stream with a retry that is none': stream(`${READY}retry: 1e999\n\nretry: -1\n\n`),
 }
 
+// They wait more than they work.
+t.jobs = 6
+
 for (const [name, answer] of Object.entries(NO_PROGRESS)) {
   for (const transport of ['sse', 'longpoll', 'poll'] as const) {
-    t.test(`${transport}: ${name}: paced, and told`, async (t) => {
+    t.test(`${transport}: ${name}: paced, and told`, { buffered: true }, async (t) => {
       const server = await foreign(t, answer)
       const feed = open(t, server.url, { transports: [transport], cursor: 'abcd.5', ...PACE })
       const told = new Promise<void>((resolve) => {
@@ -100,7 +103,7 @@ const SOCKETS: Record<string, (ws: WebSocket) => void> = {
   'a policy of somebody else': (ws) => ws.close(1008),
 }
 for (const [name, socket] of Object.entries(SOCKETS)) {
-  t.test(`ws: ${name}: paced, and told`, async (t) => {
+  t.test(`ws: ${name}: paced, and told`, { buffered: true }, async (t) => {
     const server = await foreign(t, say(404, {}), socket)
     const feed = open(t, server.url, { transports: ['ws'], cursor: 'abcd.5', ...PACE })
     await once(feed, 'error')

@@ -103,8 +103,11 @@ const TABLE: Row[] = [
   [squid, 'request_header_access X-Forwarded-Host deny all', '', spoofed, 403, 201],
 ]
 
+// They wait more than they work.
+t.jobs = 4
+
 for (const [kind, setting, instead, probe, good, bad] of TABLE) {
-  t.test(`${kind.name}: ${setting}`, async (t) => {
+  t.test(`${kind.name}: ${setting}`, { buffered: true }, async (t) => {
     if (needs(t, kind.program) === undefined) return
     const stage = await Stage.set(t, kind, kind.documented, { publish: true })
     t.equal(await probe(t, stage), good, 'as documented')

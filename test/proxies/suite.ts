@@ -270,11 +270,15 @@ export function proxySuite(t: Test, kind: Kind): void {
   }
   t.test(kind.name, async (t) => {
     if (needs(t, kind.program) === undefined) return
+    // They wait more than they work.
+    t.jobs = 4
     for (const [name, scenario] of Object.entries(SCENARIOS)) {
-      t.test(name, async (t) => scenario(t, await Stage.set(t, kind, kind.documented, options), kind))
+      t.test(name, { buffered: true }, async (t) =>
+        scenario(t, await Stage.set(t, kind, kind.documented, options), kind),
+      )
     }
     for (const [name, open] of Object.entries(BROWSERS)) {
-      t.test(`a native EventSource of ${name}, while the app restarts`, async (t) => {
+      t.test(`a native EventSource of ${name}, while the app restarts`, { buffered: true }, async (t) => {
         const stage = await Stage.set(t, kind, kind.documented, options)
         const page = await open(t, stage.front)
         if (page) await nativeStream(t, stage, kind, page)
