@@ -2,34 +2,21 @@ import { Consumers, type Item, type Iteration } from './consumers.ts'
 import { Emitter, report } from './emitter.ts'
 import { Holes } from './holes.ts'
 import type { Host } from './host.ts'
-import { Joiner } from './joiner.ts'
 import { Links } from './links.ts'
-import { warnOfSix, watchPage } from './page.ts'
+import { watchPage } from './page.ts'
 import { isCursor, isStart } from './place.ts'
-import { Publisher } from './publisher.ts'
 import type { Settings } from './settings.ts'
 import { jitter } from './time.ts'
-import type {
-  Gap,
-  GapReason,
-  Message,
-  MessageEvent,
-  PublishOptions,
-  SubscribeOptions,
-  Transport,
-} from './types.ts'
+import type { Gap, GapReason, Message, MessageEvent, Transport } from './types.ts'
 
-/** One reader, whatever carries it. It owns the place; links come and go. */
+/** One reader, whatever carries it. It owns the place; links come and go. It reads alone: what more a feed can do adds to it. */
 export class CursorFeed extends Emitter {
   readonly url: string
+  protected readonly host: Host
+  protected readonly links: Links
   readonly #settings: Settings
-  readonly #host: Host
-  readonly #links: Links
-  readonly #joiner: Joiner
-  readonly #publisher: Publisher
   readonly #consumers: Consumers
   readonly #holes: Holes
-  readonly #ended = new AbortController()
   #readyState = 0
   /** Why there is no link: a slow iteration has to take what waits, onGap to answer, a channel to be replayed. */
   #held: 'full' | 'asking' | 'joining' | undefined
@@ -54,7 +41,7 @@ export class CursorFeed extends Emitter {
     const feed = this
     this.url = url
     this.#settings = settings
-    this.#host = {
+    this.host = {
       place: cursor,
       channels,
       get readyState() {
@@ -74,17 +61,15 @@ export class CursorFeed extends Emitter {
       finish: ({ status, code }, error) => this.#end(status ?? (Number(code) || 0), error.message, error),
     }
     this.#holes = new Holes(settings)
-    this.#links = new Links(settings, this.#host)
-    this.#joiner = new Joiner(settings, this.#links, this.#host)
+    this.links = new Links(settings, this.host)
     this.#consumers = new Consumers(buffer, () => {
       if (this.#held === 'full' && !this.#consumers.full(0.5)) this.#resume(0)
     })
-    this.#publisher = new Publisher(settings, () => this.#links.socket, this.#ended.signal)
-    this.#unwatch = watchPage(() => this.#links.wake())
+    this.#unwatch = watchPage(() => this.links.wake())
     signal?.addEventListener('abort', this.#close)
     queueMicrotask(() => {
       if (signal?.aborted) this.close()
-      else if (!this.#readyState) this.#links.start()
+      else if (!this.#readyState) this.links.start()
     })
   }
 
@@ -93,26 +78,46 @@ export class CursorFeed extends Emitter {
   }
 
   get bufferedAmount(): number {
-    return this.#links.main?.bufferedAmount ?? 0
+    return this.links.main?.bufferedAmount ?? 0
   }
 
   get transport(): Transport {
-    return this.#links.transport
+    return this.links.transport
   }
 
   get channels(): readonly string[] {
-    return this.#host.channels
+    return this.host.channels
   }
 
   get cursor(): string | undefined {
-    const place = this.#given ? this.#acked : this.#consumers.backlog[0] ? this.#before : this.#host.place
+    const place = this.#given ? this.#acked : this.#consumers.backlog[0] ? this.#before : this.host.place
     return isCursor(place) ? place : undefined
   }
+
+  // What a feed that can do more adds
+
+  /** It reads. */
+  protected reads(): void {}
+
+  /** Whether the messages of a channel are given. */
+  protected wants(_channel: string): boolean {
+    return true
+  }
+
+  /** The replay of one channel has come so far. */
+  protected replayed(_cursor: string): void {}
+
+  /** What to do about a hole. */
+  protected advise(reason: GapReason): string {
+    return reason
+  }
+
+  /** It closes. */
+  protected ends(): void {}
 
   // Links
 
   #opened(): void {
-    if (this.transport === 'sse') warnOfSix()
     this.#status(1)
     if (this.#due) {
       this.#due = false
@@ -120,12 +125,12 @@ export class CursorFeed extends Emitter {
       this.#resumed = true
       this.fire('open', { resumed })
     }
-    this.#joiner.go()
+    this.reads()
   }
 
   #hold(why: 'full' | 'asking' | 'joining'): void {
     this.#held = why
-    this.#links.stop()
+    this.links.stop()
     this.#status(0)
   }
 
@@ -133,14 +138,14 @@ export class CursorFeed extends Emitter {
     this.#held = undefined
     if (this.#readyState > 1) return
     if (this.#consumers.full()) this.#hold('full')
-    else this.#links.again(ms)
+    else this.links.again(ms)
   }
 
   switchTo(transport: Transport): Promise<boolean> {
     if (!this.#settings.transports.includes(transport))
       return Promise.reject(new TypeError(`Option 'transports' has no '${transport}' that can be used here`))
     if (this.#readyState > 1) return Promise.resolve(false)
-    return this.#links.switchTo(transport, !this.#held)
+    return this.links.switchTo(transport, !this.#held)
   }
 
   // Messages
@@ -148,11 +153,11 @@ export class CursorFeed extends Emitter {
   #message(message: Message, joining?: boolean): void {
     const { cursor, channel } = message
     const { backlog, present } = this.#consumers
-    const before = this.#host.place
-    if (joining) this.#joiner.at(cursor)
-    else this.#host.place = cursor
+    const before = this.host.place
+    if (joining) this.replayed(cursor)
+    else this.host.place = cursor
     this.#asked = 0
-    if (this.#joiner.left.has(channel)) return
+    if (!this.wants(channel)) return
     this.#over.delete(channel)
     if (!backlog[0]) this.#before = before
     // What waits for the first that listens goes before.
@@ -205,12 +210,13 @@ export class CursorFeed extends Emitter {
   #gap(reason: GapReason, cursor: string, channel?: string): number {
     const { onGap } = this.#settings
     const { backlog, present } = this.#consumers
-    const { place } = this.#host
-    const item = { gap: this.#holes.describe(reason, cursor, place, channel), told: false }
+    const { place } = this.host
+    const from = isCursor(place) ? place : undefined
+    const item = { gap: { reason, cursor, from, channel, advice: this.advise(reason) }, told: false }
     let pause = 0
-    if (channel) this.#joiner.at(cursor)
+    if (channel) this.replayed(cursor)
     else {
-      this.#host.place = cursor
+      this.host.place = cursor
       if (onGap) this.#hold('asking')
       const [ms, tell] = this.#holes.pause(reason)
       if (tell) this.#fault(new Error('The log changes again and again: are there several?'))
@@ -231,7 +237,7 @@ export class CursorFeed extends Emitter {
       if (gap.channel) return
       if (place !== undefined && !isStart(place))
         throw new TypeError("onGap must give a cursor, 'earliest' or 'now'")
-      this.#host.place = place ?? this.#host.place
+      this.host.place = place ?? this.host.place
       // That place may be gone as well, again and again.
       this.#resume(pause + (place ? jitter(this.#settings, this.#asked++) : 0))
     } catch (error) {
@@ -267,18 +273,6 @@ export class CursorFeed extends Emitter {
     if (this.#given === cursor) this.#given = undefined
   }
 
-  subscribe(channel: string, options: SubscribeOptions = {}): Promise<void> {
-    return this.#joiner.subscribe(channel, options)
-  }
-
-  unsubscribe(channel: string): Promise<void> {
-    return this.#joiner.unsubscribe(channel)
-  }
-
-  publish(channel: string, data: unknown, options: PublishOptions = {}): Promise<{ cursor: string }> {
-    return this.#publisher.publish(channel, data, options)
-  }
-
   // Ends
 
   close(code = 1000, reason = ''): void {
@@ -288,10 +282,9 @@ export class CursorFeed extends Emitter {
   #end(code: number, reason: string, error?: Error): void {
     if (this.#readyState > 1) return
     this.#readyState = 2
-    this.#links.stop()
-    this.#links.settleSwitch(false)
-    this.#joiner.fail(new Error('The feed is closed'))
-    this.#ended.abort()
+    this.links.stop()
+    this.links.settleSwitch(false)
+    this.ends()
     this.#unwatch()
     this.#settings.signal?.removeEventListener('abort', this.#close)
     queueMicrotask(() => {

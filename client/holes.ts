@@ -1,16 +1,8 @@
-import { isCursor } from './place.ts'
 import type { Settings } from './settings.ts'
 import { jitter } from './time.ts'
-import type { Gap, GapReason } from './types.ts'
+import type { GapReason } from './types.ts'
 
-const LOAD = 'load the present state, then go on from the cursor.'
-const ADVICE = {
-  trimmed: `Messages were dropped before they were read: ${LOAD}`,
-  epoch: `The log has started over: drop what was built from it, ${LOAD}`,
-  ahead: `The log has lost messages that were read: ${LOAD}`,
-}
-
-/** What is to be said of holes, and how fast they may follow each other. */
+/** How fast holes may follow each other. */
 export class Holes {
   readonly #settings: Settings
   /** Logs that were other ones, in a row, and when the last was. */
@@ -19,10 +11,6 @@ export class Holes {
 
   constructor(settings: Settings) {
     this.#settings = settings
-  }
-
-  describe(reason: GapReason, cursor: string, place: string, channel: string | undefined): Gap {
-    return { reason, cursor, from: isCursor(place) ? place : undefined, channel, advice: ADVICE[reason] }
   }
 
   /**

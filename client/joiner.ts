@@ -1,8 +1,9 @@
+import type { FrameSocket } from './frame-socket.ts'
 import type { Host } from './host.ts'
 import type { Links } from './links.ts'
-import { isStart, order } from './place.ts'
+import { isChannel, isStart, order } from './place.ts'
 import { PollLink } from './poll.ts'
-import { isChannel, type Settings } from './settings.ts'
+import type { Settings } from './settings.ts'
 import type { SubscribeOptions } from './types.ts'
 
 /** A channel that is to be read, too. */
@@ -23,14 +24,17 @@ export class Joiner {
   readonly #settings: Settings
   readonly #links: Links
   readonly #host: Host
+  readonly #socket: () => FrameSocket | undefined
   #joining: Joining | undefined
   #replay: PollLink | undefined
   #line: Promise<unknown> = Promise.resolve()
 
-  constructor(settings: Settings, links: Links, host: Host) {
+  /** @param socket the one that is open, if any */
+  constructor(settings: Settings, links: Links, host: Host, socket: () => FrameSocket | undefined) {
     this.#settings = settings
     this.#links = links
     this.#host = host
+    this.#socket = socket
   }
 
   subscribe(channel: string, { cursor }: SubscribeOptions): Promise<void> {
@@ -51,10 +55,10 @@ export class Joiner {
       if (!host.channels[1]) throw new Error(`'${channel}' is the only channel: close the feed`)
       host.channels = host.channels.filter((other) => other !== channel)
       this.left.add(channel)
-      const { main, socket } = this.#links
+      const socket = this.#socket()
       // Where the socket goes away meanwhile, the next one begins without it.
       if (socket) await socket.request(`"type":"unsubscribe","channel":"${channel}"`).catch(() => {})
-      else if (main) this.#anew()
+      else if (this.#links.main) this.#anew()
     })
   }
 
@@ -80,7 +84,8 @@ export class Joiner {
   /** The feed reads: what waits for that is done. */
   go(): void {
     const joining = this.#joining
-    const { main, socket } = this.#links
+    const { main } = this.#links
+    const socket = this.#socket()
     if (!joining || !main || joining.on === main) return
     const { channel, cursor } = joining
     joining.on = main

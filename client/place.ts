@@ -9,6 +9,11 @@ export function isStart(value: unknown): value is string {
   return isCursor(value) || /^(now|earliest|last:\d+|since:\d+)$/.test(value as string)
 }
 
+/** Whether it can name a channel. */
+export function isChannel(name: unknown): name is string {
+  return typeof name === 'string' && /^[\w.:~-]{1,128}$/.test(name)
+}
+
 /** How far one place is behind another; NaN where their epochs differ: then only the server can tell. */
 export function order(place: string, other: string): number {
   const [epoch, seq] = place.split('.')

@@ -1,9 +1,9 @@
 import { credentials, type Failure, faultOf, initOf, isDenied } from './answer.ts'
+import type { FrameSocket } from './frame-socket.ts'
 import { NOT_OURS } from './link.ts'
 import { type Parcel, pack } from './parcel.ts'
 import { isCursor } from './place.ts'
 import { routeOf, type Settings } from './settings.ts'
-import type { SocketLink } from './socket.ts'
 import { jitter, later, sleep } from './time.ts'
 import type { PublishOptions } from './types.ts'
 
@@ -20,14 +20,14 @@ const LATER = [408, 425, 429, 502, 503, 504]
  */
 export class Publisher {
   readonly #settings: Settings
-  readonly #socket: () => SocketLink | undefined
+  readonly #socket: () => FrameSocket | undefined
   readonly #ended: AbortSignal
   readonly #queue: { frame: string | undefined; go: () => Promise<unknown> }[] = []
   #flying = 0
   #alone = false
 
   /** @param socket the one that is open, if any */
-  constructor(settings: Settings, socket: () => SocketLink | undefined, ended: AbortSignal) {
+  constructor(settings: Settings, socket: () => FrameSocket | undefined, ended: AbortSignal) {
     this.#settings = settings
     this.#socket = socket
     this.#ended = ended

@@ -1,16 +1,10 @@
 import { type Failure, isDenied } from './answer.ts'
 import type { Host } from './host.ts'
 import type { Hearer, Link } from './link.ts'
-import { PollLink } from './poll.ts'
 import { Ranking } from './ranking.ts'
 import type { Settings } from './settings.ts'
-import { SocketLink } from './socket.ts'
-import { SourceLink } from './source.ts'
-import { SseLink } from './sse.ts'
 import { jitter, later, type Timer } from './time.ts'
 import type { GapReason, Message, Transport } from './types.ts'
-
-const LINKS = { ws: SocketLink, sse: SseLink, longpoll: PollLink, poll: PollLink }
 
 /** Links that may begin anew in a row, because the feed has left the place where they began. */
 const RENEWALS = 3
@@ -61,12 +55,6 @@ export abstract class Rounds implements Hearer {
   abstract ended(link: Link, channel: string, cursor: string): void
   abstract skipped(link: Link, error: Error): void
 
-  /** The socket that is open, if any. */
-  get socket(): SocketLink | undefined {
-    const { main } = this
-    return main instanceof SocketLink ? main : undefined
-  }
-
   // Rounds
 
   /** Begins, where nothing has. */
@@ -88,7 +76,7 @@ export abstract class Rounds implements Hearer {
   }
 
   #make(transport: Transport): void {
-    const Kind = transport === 'sse' && this.#settings.EventSource ? SourceLink : LINKS[transport]
+    const Kind = this.#settings.kinds[transport]!
     const { channels, place } = this.host
     const link = new Kind(this.#settings, transport, channels, place, this)
     this.#ranking.tried.add(transport)

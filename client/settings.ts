@@ -1,4 +1,4 @@
-import { isStart } from './place.ts'
+import type { Hearer, Link } from './link.ts'
 import type { ConnectOptions, SocketLike, Transport } from './types.ts'
 
 /** The options with every default in its place. */
@@ -9,30 +9,29 @@ export type Settings = Required<Pick<ConnectOptions, 'cursor' | 'request' | 'fet
     readonly base: number
     readonly cap: number
     readonly url: string
+    readonly kinds: Kinds
   }
 
-const TRANSPORTS: readonly Transport[] = ['ws', 'sse', 'longpoll', 'poll']
-const BACKOFF = { base: 1000, cap: 30_000 }
-const NUMBERS = {
+/** What reads over one transport. */
+export type Kind = new (
+  settings: Settings,
+  transport: Transport,
+  channels: readonly string[],
+  at: string,
+  hearer: Hearer,
+) => Link
+
+/** What reads over each transport, in the order in which they are liked unless an option says otherwise. */
+export type Kinds = Partial<Record<Transport, Kind>>
+
+export const BACKOFF = { base: 1000, cap: 30_000 }
+export const NUMBERS = {
   probe: 5000,
   upgradeAfter: 60_000,
   silence: 40_000,
   pollInterval: 2000,
   wait: 25,
   buffer: 1000,
-}
-
-/** The others, and what `typeof` says of them. */
-const KINDS: Record<string, string> = {
-  backoff: 'object',
-  request: 'object',
-  storage: 'object',
-  signal: 'object',
-  onGap: 'function',
-  getToken: 'function',
-  fetch: 'function',
-  WebSocket: 'function',
-  EventSource: 'function',
 }
 
 /** What a browser has and Node 20 has not. */
@@ -42,39 +41,24 @@ const here = globalThis as {
   sessionStorage?: ConnectOptions['storage']
 }
 
-export function isChannel(name: unknown): name is string {
-  return typeof name === 'string' && /^[\w.:~-]{1,128}$/.test(name)
-}
-
-/** Whether an option is what it must be, and what it must be. */
-function rule(name: string, value: unknown, numbers: object): [ok: boolean, must: string] {
-  if (name in numbers) return [typeof value === 'number' && value > 0, 'must be a number above 0']
-  if (name in KINDS) return [typeof value === KINDS[name], `must be of type ${KINDS[name]}`]
-  const list = Array.isArray(value) && value.length <= 32 ? value : undefined
-  if (name === 'channels') return [!!list?.every(isChannel), 'must be a list of up to 32 channel names']
-  if (name === 'transports')
-    return [!!list?.every((each) => TRANSPORTS.includes(each)), `must be a list of ${TRANSPORTS}`]
-  if (name === 'cursor') return [isStart(value), "must be a cursor, 'earliest' or 'now'"]
-  return [name === 'ack' && /^(auto|manual)$/.test(value as string), "is none, or not 'auto' or 'manual'"]
-}
-
-/** Those that are given. @throws TypeError that names an option that is unknown, or no good */
-function checked(options: object, numbers: object): Record<string, unknown> {
-  const given = Object.entries(options).filter(([, value]) => value != null)
+/** Those that are given, in whole numbers that a timer can hold. */
+function bounded(options: object): object {
   return Object.fromEntries(
-    given.map(([name, value]) => {
-      const [ok, must] = rule(name, value, numbers)
-      if (!ok) throw new TypeError(`Option '${name}' ${must}`)
-      return [name, typeof value === 'number' ? Math.min(Math.ceil(value), 2 ** 31 - 1) : value]
-    }),
+    Object.entries(options)
+      .filter(([, value]) => value != null)
+      .map(([name, value]) => [
+        name,
+        typeof value === 'number' ? Math.min(Math.ceil(value), 2 ** 31 - 1) : value,
+      ]),
   )
 }
 
 /** @throws TypeError that names the option, also where no transport is left to be used here */
-export function settle(url: string | URL, options: ConnectOptions): Settings {
-  const given = checked(options, NUMBERS) as ConnectOptions
-  const { WebSocket = here.WebSocket, transports = TRANSPORTS, channels = [] } = given
-  const usable = transports.filter((transport) => transport !== 'ws' || WebSocket)
+export function settle(url: string | URL, options: ConnectOptions, kinds: Kinds): Settings {
+  const given = bounded(options) as ConnectOptions
+  const all = Object.keys(kinds) as Transport[]
+  const { WebSocket = here.WebSocket, transports = all, channels = [] } = given
+  const usable = transports.filter((each) => kinds[each] && (each !== 'ws' || WebSocket))
   if (!usable[0])
     throw new TypeError("Option 'transports': none can be used; Node 20 needs option 'WebSocket'")
   const address = new URL(url, here.location?.href)
@@ -88,7 +72,8 @@ export function settle(url: string | URL, options: ConnectOptions): Settings {
     fetch: (...args) => fetch(...args),
     storage: storageHere(),
     ...given,
-    ...checked(given.backoff ?? {}, BACKOFF),
+    ...bounded(given.backoff ?? {}),
+    kinds,
     WebSocket,
     transports: [...new Set(usable)],
     channels: [...new Set(channels[0] ? channels : ['default'])],

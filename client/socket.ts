@@ -4,7 +4,7 @@ import type { GapReason, SocketLike } from './types.ts'
 /** Close codes after which the same would be refused again. 1006 and 4008 lose nothing: the cursor is the place. */
 const FINAL = [1003, 1007, 1008, 1009]
 
-interface Frame extends Envelope {
+export interface Frame extends Envelope {
   readonly type?: string
   readonly reason: GapReason
   readonly ref?: number
@@ -12,18 +12,8 @@ interface Frame extends Envelope {
   readonly message?: string
 }
 
-interface Waiting {
-  resolve(answer: Frame): void
-  reject(error: Error): void
-}
-
 export class SocketLink extends Link {
   #ws: SocketLike | undefined
-  #ref = 0
-  /** Frames that have no answer yet. */
-  readonly #waiting = new Map<number, Waiting>()
-  /** Channels whose replay goes on: their messages move no place. */
-  readonly #joining = new Set<string>()
   /** The last refusal that was no answer to a frame of ours. */
   #refusal: Frame | undefined
 
@@ -46,7 +36,7 @@ export class SocketLink extends Link {
     }
     // What is no socket of a browser's, as that of a tab that shares another's, knows by itself what is final.
     ws.onclose = ({ code, reason, final }: { code: number; reason: string; final?: boolean }) => {
-      this.#drop()
+      this.drop()
       const said = this.#refusal
       this.fail({
         message: said?.message || reason || `the socket closed with ${code}`,
@@ -68,27 +58,12 @@ export class SocketLink extends Link {
   }
 
   #hear(frame: Frame): void {
-    const { type, ref, cursor, channel, code, message, reason } = frame
-    const waiting = this.#waiting.get(ref!)
-    if (waiting && type !== 'gap') {
-      this.#waiting.delete(ref!)
-      if (type === 'error') {
-        // What is full for now, or away, has room later.
-        const final = !/_(KEYS_FULL|UNAVAILABLE|CLOSED|READERS|FRAMES|PUBLISHES|INTERNAL)$/.test(`${code}`)
-        waiting.reject(Object.assign(new Error(message), { code, final }))
-      } else waiting.resolve(frame)
-      if (type === 'subscribed') {
-        this.#joining.delete(channel)
-        this.hearer.place(this, cursor)
-      }
-      if (this.closed && !this.#waiting.size) this.#ws!.close()
-    } else if (type === 'error') this.#refusal = frame
+    const { type, cursor } = frame
+    if (this.answers(frame)) return
+    if (type === 'error') this.#refusal = frame
     else if (type === 'pong') {
       this.hearer.place(this, cursor)
       if (!this.closed) this.hearer.settled(this)
-    } else if (this.#joining.has(channel)) {
-      if (!type) this.message(frame, true)
-      else if (type === 'gap') this.hearer.gap(this, reason, cursor, channel)
     } else {
       this.take(type, frame)
       // What does not answer now is deaf, though it has said that it is ready.
@@ -102,7 +77,7 @@ export class SocketLink extends Link {
   #ping(within: number): void {
     const ws = this.#ws!
     const { bufferedAmount } = ws
-    ws.send('{"type":"ping"}')
+    this.send('{"type":"ping"}')
     this.after(within, () => {
       // A slow line still takes what was written before.
       if (ws.bufferedAmount < bufferedAmount) this.#ping(within)
@@ -119,36 +94,26 @@ export class SocketLink extends Link {
     return this.#ws?.bufferedAmount ?? 0
   }
 
-  /** @param members of a frame, as JSON @returns its answer */
-  request(members: string): Promise<Frame> {
-    const ref = ++this.#ref
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(ref, { resolve, reject })
-      this.#ws!.send(`{"ref":${ref},${members}}`)
-    })
+  protected send(text: string): void {
+    this.#ws!.send(text)
   }
 
-  /** Reads a channel, too. Resolves when its replay has been told. */
-  async join(channel: string, cursor: string | undefined): Promise<void> {
-    this.#joining.add(channel)
-    try {
-      await this.request(`"type":"subscribe",${JSON.stringify({ channel, cursor }).slice(1, -1)}`)
-    } finally {
-      this.#joining.delete(channel)
-    }
+  /** Whether a frame is an answer to one that was sent, or belongs to it. */
+  protected answers(_frame: Frame): boolean {
+    return false
   }
 
-  #drop(): void {
-    for (const { reject } of this.#waiting.values())
-      reject(new Error('no answer came: it may be published, or not'))
-    this.#waiting.clear()
+  protected drop(): void {
     this.#ws?.close()
   }
 
-  /** Answers to what was published are waited for. */
-  override close(failed?: boolean): void {
+  /** Hears no more; what it has sent may still be answered. */
+  protected leave(): void {
     super.close()
-    if (failed || !this.#waiting.size) this.#drop()
-    else setTimeout(() => this.#drop(), this.settings.probe)
+  }
+
+  override close(_failed?: boolean): void {
+    this.leave()
+    this.drop()
   }
 }

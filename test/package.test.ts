@@ -41,6 +41,7 @@ t.test('the package holds what is run, and no more', async (t) => {
     'dist/index.js',
     'dist/index.d.ts',
     'dist/client/index.js',
+    'dist/client/core/index.js',
     'dist/client/shared/index.js',
     'dist/client/react/index.d.ts',
     'dist/cli.js',
@@ -84,6 +85,8 @@ t.test('an app in strict TypeScript, with every declaration checked', async (t) 
 
 t.test("the client's entries, in strict TypeScript", async (t) => {
   await run(join(folder, 'node_modules', '.bin', 'tsc'), ['-p', 'tsconfig.page.json'], folder)
+  const core = "import { read } from 'fastify-tidings/core'; console.log(typeof read)"
+  t.equal(await run(process.execPath, ['--input-type=module', '-e', core], folder), 'function\n')
   const shared = "import { connectShared } from 'fastify-tidings/shared'; console.log(typeof connectShared)"
   t.equal(await run(process.execPath, ['--input-type=module', '-e', shared], folder), 'function\n')
   // React is the user's: without it the entry is not there, with it it is.

@@ -1,5 +1,4 @@
-import { connect } from '../index.ts'
-import { settle } from '../settings.ts'
+import { checked, connect } from '../index.ts'
 import type { ConnectOptions, Feed, Transport } from '../types.ts'
 import { ChannelSocket } from './channel-socket.ts'
 import { canShare } from './here.ts'
@@ -36,7 +35,7 @@ export function connectShared<T = unknown>(
   if (!canShare()) {
     return connect<T>(url, options)
   }
-  const settings = settle(url, options)
+  const settings = checked(url, options)
   const { signal, onGap, ack, buffer, ...shared } = options
   const member = new Member(settings.url, shared)
   let socket: ChannelSocket | undefined
