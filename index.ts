@@ -69,7 +69,7 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
     async (scope) => {
       scope.addHook('onSend', commonHeaders(service.readers))
       scope.addHook('onSend', service.unread.hook)
-      answerUpgradesPlainly(scope)
+      answerUpgradesPlainly(scope, settings.slowConsumer.timeout)
       if (settings.publish) publish(scope, service)
       if (transports.has('poll')) poll(scope, service)
       if (transports.has('longpoll')) longpoll(scope, service)

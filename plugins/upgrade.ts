@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import findMyWay, { type HTTPMethod, type Instance as Router } from 'find-my-way'
 import { responseOn, rewriterOf, stopResuming, tellDrained } from '../wire/internals.ts'
+import { Stalls } from '../wire/stalls.ts'
 import { guardErrors, guardSocket, offerUpgrade, unguardSocket } from '../wire/upgraded.ts'
 
 /** What happens to an upgrade: `socket` routes may take it, `plain` ones answer as if it had not been asked for. */
@@ -11,6 +12,9 @@ type Kind = 'socket' | 'plain'
 
 /** Milliseconds that other listeners have for the first thing that they do with a socket. */
 const PATIENCE = 2_000
+
+/** As of `slowConsumer.timeout`. */
+const TIMEOUT = 30_000
 
 const desks = new WeakMap<object, UpgradeDesk>()
 
@@ -24,18 +28,21 @@ export class UpgradeDesk {
   readonly #app: FastifyInstance
   readonly #server: Server
   readonly #routes: Router<never>
+  readonly #stalls: Stalls
   readonly #rewrite: (request: IncomingMessage) => string
 
-  static of(app: FastifyInstance): UpgradeDesk {
+  /** @param timeout milliseconds in which a client is to take something of the answers before its upgrade */
+  static of(app: FastifyInstance, timeout = TIMEOUT): UpgradeDesk {
     let desk = desks.get(app.server)
     if (desk === undefined) {
-      desk = new UpgradeDesk(app)
+      desk = new UpgradeDesk(app, timeout)
       desks.set(app.server, desk)
     }
     return desk
   }
 
-  private constructor(app: FastifyInstance) {
+  private constructor(app: FastifyInstance, timeout: number) {
+    this.#stalls = new Stalls(timeout)
     this.#app = app
     this.#server = app.server as Server
     this.#routes = findMyWay(routing(app)) as Router<never>
@@ -59,7 +66,7 @@ export class UpgradeDesk {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, tellOthers: () => void): void {
     guardSocket(socket)
-    whenAnswered(socket, () => {
+    whenAnswered(socket, this.#stalls, () => {
       const found = this.#routes.find(request.method as HTTPMethod, this.#rewrite(request))
       const kind = found?.store as Kind | undefined
       if (kind === 'socket' && asksForWebSocket(request)) this.#route(request, socket, head)
@@ -135,7 +142,7 @@ function marks(socket: Duplex): string {
  * Node hands an upgrade over as soon as it has read it: in a pipeline earlier requests may still be unanswered, and
  * their answers come first (RFC 9112 section 9.3.2). Node no longer looks after them: until they are there, we do.
  */
-function whenAnswered(socket: Duplex, then: () => void): void {
+function whenAnswered(socket: Duplex, stalls: Stalls, then: () => void): void {
   if (responseOn(socket) === undefined) {
     then()
     return
@@ -144,6 +151,9 @@ function whenAnswered(socket: Duplex, then: () => void): void {
   const onDrain = () => tellDrained(socket)
   const onClose = () => responseOn(socket)?.req.destroy()
   socket.on('drain', onDrain).on('close', onClose)
+  // They may be anybody's, and nobody else looks after this connection.
+  const before = { stream: socket, put: 0, over: false, tooSlow: () => socket.destroy() }
+  stalls.add(before)
   const next = () => {
     const response = responseOn(socket)
     if (response !== undefined) {
@@ -151,6 +161,7 @@ function whenAnswered(socket: Duplex, then: () => void): void {
       response.once('finish', next)
       return
     }
+    stalls.delete(before)
     socket.off('drain', onDrain).off('close', onClose)
     if (socket.writable) then()
   }

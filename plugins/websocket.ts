@@ -92,9 +92,12 @@ function isSocket(route: object): boolean {
   return 'wsHandler' in route
 }
 
-/** Has the routes of this scope that are no sockets answer upgrades as if they had not been asked for. */
-export function answerUpgradesPlainly(app: FastifyInstance): void {
-  const desk = UpgradeDesk.of(app)
+/**
+ * Has the routes of this scope that are no sockets answer upgrades as if they had not been asked for.
+ * @param timeout milliseconds in which a client is to take something of the answers before its upgrade
+ */
+export function answerUpgradesPlainly(app: FastifyInstance, timeout: number): void {
+  const desk = UpgradeDesk.of(app, timeout)
   app.addHook('onRoute', (route) => {
     if (!isSocket(route)) desk.add(route.method as HTTPMethod | HTTPMethod[], route.url, 'plain')
   })

@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process'
+import { connect as connectSession } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
@@ -17,7 +18,9 @@ import { certificate } from './tls.ts'
 const SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
 /** Connections for each owner; in CI milliseconds decide. */
 const COUNT = 250
-const CI_TIME = 10_000
+const CI_TIME = 5_000
+/** Milliseconds after which an owner's run hangs. */
+const HANGS = 45_000
 const AT_ONCE = 8
 
 const OWNERS_FIXTURE = fileURLToPath(new URL('./fixtures/owners.ts', import.meta.url))
@@ -137,6 +140,31 @@ async function visit(
   await closed
 }
 
+/** A client of HTTP/2: requests beside each other, some given up, and then it leaves. */
+async function visitStreams(port: number, random: Generator): Promise<void> {
+  const raw = connect(port, '127.0.0.1')
+  const socket = connectTls({ socket: raw, rejectUnauthorized: false, ALPNProtocols: ['h2'] })
+  for (const each of [raw, socket]) each.on('error', () => {})
+  const session = connectSession('https://localhost', {
+    createConnection: () => socket,
+    settings: { initialWindowSize: random.any([0, 100, 65_535]) },
+  })
+  session.on('error', () => {})
+  for (let requests = random.below(6); requests > 0 && !session.destroyed; requests--) {
+    const stream = session.request({ ':path': random.any([...PATHS, ...SOCKETS]) })
+    stream.on('error', () => {})
+    if (random.below(2) === 0) stream.resume()
+    for (let turns = random.below(6); turns > 0; turns--) await turn()
+    if (random.below(4) === 0) stream.close()
+  }
+  if (random.below(2) === 0) for (let turns = random.below(60); turns > 0; turns--) await turn()
+  const gone = new Promise<void>((resolve) => session.once('close', () => resolve()))
+  if (random.any(LEAVES) === 'reset') raw.resetAndDestroy()
+  session.destroy()
+  socket.destroy()
+  await gone
+}
+
 /** The server in a process of its own, and what it says of itself. */
 async function start(t: Test, owner: Owner, seed: number) {
   const secure = owner === 'tls' || owner === 'http2'
@@ -190,36 +218,48 @@ for (const [index, owner] of OWNERS.entries()) {
     )
     const began = performance.now()
     let visits = 0
+    let visiting = 0
+    let left: Left | undefined
+    const hangs = new Promise<never>((_, reject) => {
+      const timer = setTimeout(() => {
+        const open = JSON.stringify(left, null, 2)
+        reject(
+          new Error(`it hangs: FUZZ_SEED=${SEED}, ${visiting} of ${visits} clients are there, open: ${open}`),
+        )
+      }, HANGS)
+      t.teardown(() => clearTimeout(timer))
+    })
+    const orNever = <T>(what: Promise<T>): Promise<T> => Promise.race([server.ended, hangs, what])
     const more = () => (process.env.CI ? performance.now() - began < CI_TIME : visits < COUNT)
     const client = async () => {
       while (more()) {
-        const sweep = visits++ % 2 === 0
-        const bytes = sweep ? swept : random.bytes()
-        await visit(
-          server.secure,
-          server.port,
-          random,
-          bytes,
-          sweep ? (visits >> 1) % swept.length : random.below(bytes.length + 1),
-        )
+        visits++
+        visiting++
+        if (owner === 'http2' && random.below(2) === 0) await visitStreams(server.port, random)
+        else if (visits % 2 === 0) {
+          const bytes = random.bytes()
+          await visit(server.secure, server.port, random, bytes, random.below(bytes.length + 1))
+        } else await visit(server.secure, server.port, random, swept, (visits >> 1) % swept.length)
+        visiting--
       }
     }
-    await Promise.race([server.ended, Promise.all(Array.from({ length: AT_ONCE }, client))])
+    await orNever(Promise.all(Array.from({ length: AT_ONCE }, client)))
 
-    let left: Left
-    do left = await server.left()
+    do left = await orNever(server.left())
     while (left.watching + left.open + left.connections > 0)
     t.strictSame(left.faults, [])
     const url = `${server.secure ? 'wss' : 'ws'}://${host}`
     // `authorize` refuses some.
     for (;;) {
       const next = new SocketClient(`${url}/ws`, [], { rejectUnauthorized: false })
-      const opened = await next.opened.then(
-        () => true,
-        () => false,
+      const opened = await orNever(
+        next.opened.then(
+          () => true,
+          () => false,
+        ),
       )
       if (!opened) continue
-      t.match(await next.json(), { type: 'ready' }, `after ${visits} clients the next is served`)
+      t.match(await orNever(next.json()), { type: 'ready' }, `after ${visits} clients the next is served`)
       next.ws.terminate()
       break
     }

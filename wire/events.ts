@@ -45,7 +45,7 @@ export class EventStream extends Outlet implements Sink, Held, Spoke, Guest {
     ask: Ask,
     headers: OutgoingHttpHeaders,
   ) {
-    const { bus, settings, readers, guard, heartbeat } = service
+    const { bus, unread, readers, guard, heartbeat } = service
     const { log } = bus
     const asked = ask.start ?? 'now'
     // The place asked for, also at a hole: the gap follows with its own.
@@ -59,7 +59,7 @@ export class EventStream extends Outlet implements Sink, Held, Spoke, Guest {
     response.write(hello)
     request.raw.socket.setTimeout(0)
     const socket = ownSocket(response)
-    super(socket ?? plainStream(response), settings.slowConsumer)
+    super(socket ?? plainStream(response), unread)
     this.#service = service
     this.#connection = Connection.of(request.raw)
     this.#response = response
@@ -72,40 +72,41 @@ export class EventStream extends Outlet implements Sink, Held, Spoke, Guest {
     response.on('close', () => this.#release())
     readers.hold(this, request, guard.grantOf(request).permit)
     heartbeat.sse.add(this)
+    this.watch()
     this.#reader.resume()
   }
 
   batch(batch: Batch): void {
     this.#service.meter?.delivered('sse', batch.entries.length)
-    this.put(batch.as(this.#form))
+    this.send(batch.as(this.#form))
   }
 
   gap({ reason, seq }: Gap): void {
     const cursor = this.#service.bus.log.cursor(seq)
     // The id behind the data, as in a message: a hole that was cut off there would never be told.
-    this.#send(`event: gap\ndata: {"reason":"${reason}","cursor":"${cursor}"}\nid: ${cursor}\n\n`)
+    this.#tell(`event: gap\ndata: {"reason":"${reason}","cursor":"${cursor}"}\nid: ${cursor}\n\n`)
   }
 
-  #send(text: string): void {
-    this.put(this.#chunks ? chunk(text) : text)
+  #tell(text: string): void {
+    this.send(this.#chunks ? chunk(text) : text)
   }
 
-  drained(): void {
+  protected override drained(): void {
     this.#reader.resume()
   }
 
   beat(): void {
-    if (!this.full) this.put(this.#chunks ? HEARTBEAT_CHUNK : HEARTBEAT)
+    if (!this.full) this.send(this.#chunks ? HEARTBEAT_CHUNK : HEARTBEAT)
   }
 
-  tooSlow(): void {
+  protected override slow(): void {
     this.#release()
     this.#response.destroy()
   }
 
   goAway(): void {
     // It counts at its line: with an empty one behind it, careless parsers would take it for a message.
-    this.#send(`retry: ${retryCut()}\n`)
+    this.#tell(`retry: ${retryCut()}\n`)
     this.revoke()
   }
 

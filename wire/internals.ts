@@ -34,13 +34,14 @@ function handleOf(stream: Writable): Handle | null | undefined {
  * How many bytes the kernel has taken of what was written to a stream: a figure that stands still while the other
  * side takes nothing. `bytesWritten` counts a write as a whole, before the kernel has taken all of it; a slow but
  * living reader would look dead for as long as one large write takes. The fallback is what is left of the queue.
+ * @param put bytes that were written to it in all, for the fallback
  */
-export function takenBytes(stream: Writable): number {
+export function takenBytes(stream: Writable, put = 0): number {
   const handle = handleOf(stream)
   if (typeof handle?.bytesWritten === 'number' && typeof handle.writeQueueSize === 'number') {
     return handle.bytesWritten - handle.writeQueueSize
   }
-  return -stream.writableLength
+  return put - stream.writableLength
 }
 
 /** Bytes that were written to a stream, or past it, and that the kernel has not taken. */

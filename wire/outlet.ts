@@ -1,18 +1,14 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Writable } from 'node:stream'
-import { type Plain, plainHandle, takenBytes, writePast } from './internals.ts'
-
-/** When a reader that does not keep up is ended: unsent bytes, and milliseconds without a byte taken. */
-export interface Slow {
-  readonly bytes: number
-  readonly timeout: number
-}
+import { type Plain, plainHandle, waitingBytes, writePast } from './internals.ts'
+import type { Sent } from './stalls.ts'
+import type { Unread } from './unread.ts'
 
 /**
  * The way out to one client: it says when to wait, and watches for a client that takes nothing. What it is given comes
  * from the turns of publishers; what runs code of the user's, as an end does, runs in the context of its own request.
  */
-export abstract class Outlet extends AsyncResource {
+export abstract class Outlet extends AsyncResource implements Sent {
   /**
    * What is written to past the stream; null where that can't be. Undefined while something of ours may wait in the
    * stream: when libuv has sent several writes at once, it tells of the first before the stream has sent what waits
@@ -21,22 +17,25 @@ export abstract class Outlet extends AsyncResource {
   #handle: Plain | null | undefined
   /** Listens while it is full: an idle reader has no listener of its own. */
   #onDrain: (() => void) | undefined
-  protected readonly stream: Writable
-  readonly #slow: Slow
-  #timer: NodeJS.Timeout | undefined
+  /** @internal */
+  readonly stream: Writable
+  readonly #unread: Unread
+  /** Bytes that went through the stream. */
+  put = 0
+  #shut = false
   /** Unsent bytes when the stream became full: one batch, which one message may make larger than the bound. */
   #base = 0
 
-  constructor(stream: Writable, slow: Slow) {
+  constructor(stream: Writable, unread: Unread) {
     super('TIDINGS_OUTLET')
     this.stream = stream
-    this.#slow = slow
+    this.#unread = unread
   }
 
   /** There is room again. */
   protected abstract drained(): void
   /** Its unsent bytes passed the bound, or the socket took none for too long. */
-  protected abstract tooSlow(): void
+  protected abstract slow(): void
 
   /** Whether what is written now would only wait in memory. */
   get full(): boolean {
@@ -44,7 +43,7 @@ export abstract class Outlet extends AsyncResource {
   }
 
   /** Sends bytes as they are. */
-  protected put(bytes: Buffer | string): void {
+  protected send(bytes: Buffer | string): void {
     if (this.#handle != null && this.#onDrain === undefined && typeof bytes !== 'string') {
       const went = writePast(this.#handle, bytes, this)
       if (went === 'taken') return
@@ -54,47 +53,44 @@ export abstract class Outlet extends AsyncResource {
       }
     }
     const room = this.stream.write(bytes)
+    this.put += bytes.length
     if (this.#handle !== null) {
       this.#handle = this.stream.writableLength > 0 ? undefined : (plainHandle(this.stream) ?? null)
     }
     if (!room || this.full) this.#filled()
+    // Little may wait, and for good.
+    else if (this.stream.writableLength > 0) this.#unread.stalls.add(this)
   }
 
   /** To be called after a write that went past this outlet. */
   protected watch(): void {
     if (this.stream.writableNeedDrain) this.#filled()
+    else if (this.stream.writableLength > 0) this.#unread.stalls.add(this)
   }
 
   #filled(): void {
+    this.#unread.stalls.add(this)
     if (this.#onDrain === undefined) {
       this.#onDrain = () => this.written()
       this.stream.on('drain', this.#onDrain)
       this.#base = this.stream.writableLength
-      this.#timer = this.#arm(takenBytes(this.stream))
-    } else if (this.stream.writableLength > this.#base + this.#slow.bytes) {
-      this.#settle()
-      this.runInAsyncScope(this.tooSlow, this)
-    }
+    } else if (this.stream.writableLength > this.#base + this.#unread.slow.bytes) this.tooSlow()
   }
 
-  #arm(taken: number): NodeJS.Timeout {
-    return setTimeout(() => {
-      const now = takenBytes(this.stream)
-      this.#timer = undefined
-      if (now === taken) this.runInAsyncScope(this.tooSlow, this)
-      else this.#timer = this.#arm(now)
-    }, this.#slow.timeout).unref()
+  /** @internal In the context of its own request, whoever finds out. */
+  tooSlow(): void {
+    if (!this.#shut) this.runInAsyncScope(this.slow, this)
   }
 
-  #settle(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+  /** @internal Whether nothing waits. */
+  get over(): boolean {
+    return this.#shut || waitingBytes(this.stream) === 0
   }
 
   /** What was written to the stream, or past it, has been taken. */
   written(): void {
     if (this.#onDrain === undefined || this.stream.writableNeedDrain) return
-    this.shut()
+    this.#settle()
     this.drained()
   }
 
@@ -103,11 +99,16 @@ export abstract class Outlet extends AsyncResource {
     this.runInAsyncScope(() => this.stream.destroy())
   }
 
-  /** Stops watching. The stream itself is the caller's. */
-  protected shut(): void {
+  #settle(): void {
     if (this.#onDrain === undefined) return
-    this.#settle()
     this.stream.off('drain', this.#onDrain)
     this.#onDrain = undefined
+  }
+
+  /** Stops watching. The stream itself is the caller's. */
+  protected shut(): void {
+    this.#shut = true
+    this.#unread.stalls.delete(this)
+    this.#settle()
   }
 }

@@ -31,7 +31,7 @@ export abstract class Peer extends Outlet implements Held, Spoke {
   #silent = 0
 
   constructor(service: Service, request: FastifyRequest, ws: WebSocket) {
-    super(streamOf(request.raw, ws), service.settings.slowConsumer)
+    super(streamOf(request.raw, ws), service.unread)
     this.service = service
     const { framesPerSecond } = service.settings.limits
     if (framesPerSecond !== Infinity) this.#pace = new Pace(framesPerSecond)
@@ -82,7 +82,7 @@ export abstract class Peer extends Outlet implements Held, Spoke {
 
   /** Sends frames that are made already. */
   protected write(frames: Buffer): void {
-    if (this.open) this.put(frames)
+    if (this.open) this.send(frames)
   }
 
   beat(): void {
@@ -96,7 +96,7 @@ export abstract class Peer extends Outlet implements Held, Spoke {
     else this.ws.ping()
   }
 
-  tooSlow(): void {
+  protected override slow(): void {
     this.close(4008, 'slow consumer', GRACE.tooSlow)
   }
 

@@ -3,48 +3,64 @@ import type { ServerResponse } from 'node:http'
 import type { Writable } from 'node:stream'
 import type { onSendHookHandler, preHandlerHookHandler } from 'fastify'
 import type { Bus } from '../bus/bus.ts'
-import { plainStream, reserve, takenBytes, waitingBytes } from './internals.ts'
-import { socketOf } from './meter.ts'
-import type { Slow } from './outlet.ts'
+import { plainStream, reserve } from './internals.ts'
+import { type Sent, type Slow, Stalls } from './stalls.ts'
 
 /** Bodies of answers that may wait for their clients, all together, in multiples of `slowConsumer.bytes`. */
 const BODIES = 64
 
-interface Answer {
-  readonly response: ServerResponse
-  readonly socket: Writable
+/** An answer that its client has not taken yet. */
+class Answer implements Sent {
+  readonly #response: ServerResponse
+  /** That of the connection; over HTTP/2 its own. */
+  readonly stream: Writable
   /** Many may share one. */
   readonly body: Buffer | string | undefined
-  taken: number
-  /** When the socket was last seen to take something. */
-  since: number
+  put = 0
+
+  constructor(response: ServerResponse, body: Buffer | string | undefined) {
+    this.#response = response
+    this.body = body
+    if ('stream' in response) {
+      // Fastify writes it in pieces, each when the one before has gone: as much waits all the time.
+      this.stream = plainStream(response)
+      this.stream.on('drain', () => this.put++)
+    } else this.stream = response.req.socket
+  }
+
+  get over(): boolean {
+    return this.#response.writableFinished || this.#response.destroyed
+  }
+
+  tooSlow(): void {
+    plainStream(this.#response).destroy()
+    this.#response.destroy()
+  }
 }
 
 /**
- * The answers that their clients have not taken yet. One whose socket takes no byte for as long as a reader may is
- * destroyed, as a stream is; and where all bodies together take too much memory, those that have waited longest go.
- * What was cut off is lost to nobody: the client asks again with its cursor. Over HTTP/2 the socket is the session's.
+ * What clients have not taken yet: of an answer, a stream, or a socket. One whose client takes no byte for as long as
+ * it may is ended; and where the bodies of all answers together take too much memory, those that have waited longest
+ * go. What was cut off is lost to nobody: the client asks again with its cursor.
  */
 export class Unread {
-  readonly #slow: Slow
-  /** Request, response and body of what was sent in this turn, three places each. */
+  readonly slow: Slow
+  /** The streams and sockets. */
+  readonly stalls: Stalls
+  /** Response and body of what was sent in this turn, two places each. */
   #sent: unknown[] = []
   #look: NodeJS.Immediate | undefined
-  readonly #waiting = new Set<Answer>()
-  #timer: NodeJS.Timeout | undefined
+  readonly #answers: Stalls
 
   constructor(slow: Slow) {
-    this.#slow = slow
-  }
-
-  /** How many wait. */
-  get size(): number {
-    return this.#waiting.size
+    this.slow = slow
+    this.stalls = new Stalls(slow.timeout)
+    this.#answers = new Stalls(slow.timeout)
   }
 
   /** The hook of every route. Most answers are taken at once: they are looked at together, at the end of the turn. */
-  readonly hook: onSendHookHandler = (request, reply, payload, done) => {
-    this.#sent.push(request.raw, reply.raw, payload)
+  readonly hook: onSendHookHandler = (_request, reply, payload, done) => {
+    this.#sent.push(reply.raw, payload)
     this.#look ??= setImmediate(() => this.#lookAtSent())
     done()
   }
@@ -53,57 +69,34 @@ export class Unread {
     this.#look = undefined
     const sent = this.#sent
     this.#sent = []
-    const since = performance.now()
-    for (let i = 0; i < sent.length; i += 3) {
-      const response = sent[i + 1] as ServerResponse
+    for (let i = 0; i < sent.length; i += 2) {
+      const response = sent[i] as ServerResponse
       if (response.writableFinished || response.destroyed) continue
-      const socket = socketOf(sent[i] as Parameters<typeof socketOf>[0])
-      const body = Buffer.isBuffer(sent[i + 2]) || typeof sent[i + 2] === 'string' ? sent[i + 2] : undefined
-      this.#waiting.add({ response, socket, body: body as Answer['body'], taken: takenBytes(socket), since })
+      const body = Buffer.isBuffer(sent[i + 1]) || typeof sent[i + 1] === 'string' ? sent[i + 1] : undefined
+      this.#answers.add(new Answer(response, body as Answer['body']))
     }
-    if (this.#waiting.size === 0) return
-    this.#bound()
-    this.#timer ??= setInterval(() => this.#sweep(), Math.max(this.#slow.timeout / 4, 1)).unref()
-  }
-
-  #sweep(): void {
-    const now = performance.now()
-    for (const answer of this.#waiting) {
-      const { response, socket } = answer
-      const taken = takenBytes(socket)
-      if (response.writableFinished || response.destroyed || socket.destroyed) this.#waiting.delete(answer)
-      // One that waits for an earlier answer, or for a hook of the user's, is not its client's fault.
-      else if (taken !== answer.taken || waitingBytes(socket) === 0) {
-        answer.taken = taken
-        answer.since = now
-      } else if (now - answer.since >= this.#slow.timeout) this.#destroy(answer)
-    }
-    if (this.#waiting.size > 0) return
-    clearInterval(this.#timer)
-    this.#timer = undefined
+    if (this.#answers.size > 0) this.#bound()
   }
 
   #bound(): void {
-    const most = BODIES * this.#slow.bytes
+    const most = BODIES * this.slow.bytes
     let bytes = 0
     const counted = new Set<unknown>()
     // The last first: what is left when the bound is reached has waited longer.
-    for (const answer of [...this.#waiting].reverse()) {
-      if (answer.response.writableFinished || answer.body === undefined || counted.has(answer.body)) continue
+    for (const answer of (this.#answers.all() as Answer[]).reverse()) {
+      if (answer.over || answer.body === undefined || counted.has(answer.body)) continue
       counted.add(answer.body)
       bytes += answer.body.length
-      if (bytes > most) this.#destroy(answer)
+      if (bytes > most) {
+        this.#answers.delete(answer)
+        answer.tooSlow()
+      }
     }
   }
 
-  #destroy(answer: Answer): void {
-    this.#waiting.delete(answer)
-    plainStream(answer.response).destroy()
-    answer.response.destroy()
-  }
-
   close(): void {
-    clearInterval(this.#timer)
+    this.stalls.close()
+    this.#answers.close()
     clearImmediate(this.#look)
   }
 }

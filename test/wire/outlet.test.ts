@@ -1,6 +1,8 @@
 import { connect, createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { Outlet, type Slow } from '../../wire/outlet.ts'
+import { Outlet } from '../../wire/outlet.ts'
+import type { Slow } from '../../wire/stalls.ts'
+import { Unread } from '../../wire/unread.ts'
 
 /** Both ends of a connection over TCP. The client reads nothing until it is told to. */
 async function connection(t: Test): Promise<{ server: Socket; client: Socket }> {
@@ -26,12 +28,14 @@ function outlet(t: Test, stream: Socket, slow: Partial<Slow>, onDrained = () => 
     said.push(what)
     look()
   }
+  const unread = new Unread({ bytes: 1024 * 1024, timeout: 60_000, ...slow })
+  t.teardown(() => unread.close())
   const out = new (class extends Outlet {
     constructor() {
-      super(stream, { bytes: 1024 * 1024, timeout: 60_000, ...slow })
+      super(stream, unread)
     }
-    override put(bytes: Buffer | string) {
-      super.put(bytes)
+    override send(bytes: Buffer | string) {
+      super.send(bytes)
     }
     override watch() {
       super.watch()
@@ -43,7 +47,7 @@ function outlet(t: Test, stream: Socket, slow: Partial<Slow>, onDrained = () => 
       onDrained()
       say('drained')
     }
-    override tooSlow() {
+    override slow() {
       say('too slow')
     }
   })()
@@ -67,14 +71,14 @@ const MUCH = Buffer.alloc(24 * 1024 * 1024)
 t.test('a client that reads drains it', async (t) => {
   const { server, client } = await connection(t)
   const { out, said, until } = outlet(t, server, {})
-  out.put('a little')
+  out.send('a little')
   t.equal(out.full, false)
-  out.put(MUCH)
+  out.send(MUCH)
   t.equal(out.full, true)
   client.resume()
   await until('drained')
   t.equal(out.full, false)
-  out.put(Buffer.from('more'))
+  out.send(Buffer.from('more'))
   t.equal(out.full, false)
   t.strictSame(said, ['drained'])
 })
@@ -82,18 +86,18 @@ t.test('a client that reads drains it', async (t) => {
 t.test('one write is not too much, whatever it weighs; what is written on top is bounded', async (t) => {
   const { server } = await connection(t)
   const { out, said } = outlet(t, server, { bytes: 1000 })
-  out.put(MUCH)
-  out.put(Buffer.alloc(1000))
+  out.send(MUCH)
+  out.send(Buffer.alloc(1000))
   t.strictSame(said, [])
-  out.put('x')
+  out.send('x')
   t.strictSame(said, ['too slow'])
 })
 
 t.test('it is full until all that waits has gone, past the stream and in it', async (t) => {
   const { server, client } = await connection(t)
   const { out, said, until } = outlet(t, server, {})
-  out.put(MUCH)
-  out.put(Buffer.alloc(512 * 1024))
+  out.send(MUCH)
+  out.send(Buffer.alloc(512 * 1024))
   client.resume()
   await until('drained')
   t.equal(server.writableLength, 0)
@@ -103,15 +107,15 @@ t.test('it is full until all that waits has gone, past the stream and in it', as
 // libuv may send all of it at once, and tells of the first write before the stream has sent what waits behind the second.
 t.test('in order: past the stream, in it, and what is written as soon as there is room', async (t) => {
   const { server, client } = await connection(t)
-  const { out, until } = outlet(t, server, {}, () => out.put(Buffer.from('5')))
-  out.put(Buffer.from('0'))
-  out.put(Buffer.from('1'))
+  const { out, until } = outlet(t, server, {}, () => out.send(Buffer.from('5')))
+  out.send(Buffer.from('0'))
+  out.send(Buffer.from('1'))
   const much = Buffer.alloc(MUCH.length, '2')
-  out.put(much)
+  out.send(much)
   t.equal(server.writableLength, 0, 'past the stream')
   t.ok(out.full)
-  out.put(Buffer.from('3'))
-  out.put(Buffer.from('4'))
+  out.send(Buffer.from('3'))
+  out.send(Buffer.from('4'))
   let got = ''
   client.on('data', (bytes) => {
     got += bytes
@@ -139,7 +143,7 @@ t.test('a write that went past it', async (t) => {
 t.test('a client that takes nothing', async (t) => {
   const { server } = await connection(t)
   const { out, said, until } = outlet(t, server, { timeout: 50 })
-  out.put(MUCH)
+  out.send(MUCH)
   await until('too slow')
   t.strictSame(said, ['too slow'])
 })
@@ -149,7 +153,7 @@ t.test('a slow but living reader is not ended, also in the middle of one large w
   const timeout = 200
   const { out, said, until } = outlet(t, server, { timeout })
   const began = performance.now()
-  out.put(MUCH)
+  out.send(MUCH)
   const reading = setInterval(() => {
     client.resume()
     client.once('data', () => client.pause())
@@ -164,7 +168,7 @@ t.test('closed, it says nothing more', async (t) => {
   const { server, client } = await connection(t)
   const { out, said } = outlet(t, server, { timeout: 20 })
   const listeners = server.listenerCount('drain')
-  out.put(MUCH)
+  out.send(MUCH)
   t.equal(server.listenerCount('drain'), listeners + 1)
   out.shut()
   t.equal(server.listenerCount('drain'), listeners)
