@@ -9,12 +9,18 @@ import { takeUpgrade, unguardSocket } from '../wire/upgraded.ts'
 import { UpgradeDesk } from './upgrade.ts'
 
 /**
+ * Pieces of a frame, and of a message, that ws keeps until it is whole. A piece of one byte takes 200 bytes, and it may
+ * keep the 64 KiB alive that it was read with.
+ */
+const PIECES: object = { maxBufferedChunks: 4096, maxFragments: 128 }
+
+/**
  * What @fastify/websocket is to be registered with where an app registers it by itself.
  * @param payloadLimit the plugin's option of that name, in bytes. @default 65536
  */
 export function websocketOptions(payloadLimit: number = 64 * 1024): WebsocketPluginOptions {
   return {
-    options: { handleProtocols, maxPayload: maxFrame(payloadLimit), perMessageDeflate: false },
+    options: { handleProtocols, maxPayload: maxFrame(payloadLimit), perMessageDeflate: false, ...PIECES },
     // ws closes with the code that the fault calls for, 1002, 1007 or 1009; the plugin's own handler would cut it off.
     errorHandler(error, _socket, request) {
       logFailure(error, request.log)

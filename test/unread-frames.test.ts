@@ -1,10 +1,11 @@
+import type { Socket } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import t from 'tap'
 import { FrameQueue } from '../wire/queue.ts'
 import { build, until } from './helper.ts'
-import { openRawSocket } from './raw-socket.ts'
+import { maskedFrame, OPCODE, openRawSocket } from './raw-socket.ts'
 
 t.test('large frames behind a replay that is not read: the socket is not read either', async (t) => {
   const { app, port } = await build(t, { echo: true, slowConsumer: { bytes: 2 ** 30, timeout: 600_000 } })
@@ -103,4 +104,31 @@ t.test('tiny frames that came in one go take no more memory than they have bytes
   const each = (heapUsed - before.heapUsed + arrayBuffers - before.arrayBuffers) / (20 * chunk.length)
   t.ok(each < 20, `${each} bytes a frame`)
   t.equal(queues[0]!.size, chunk.length)
+})
+
+t.test('a message in very many pieces is refused', async (t) => {
+  const { app, port } = await build(t, { publish: true })
+  const sockets: Socket[] = []
+  app.server.on('connection', (socket) => sockets.push(socket))
+  const fragments = await openRawSocket(t, port, '/ws')
+  await fragments.json()
+  fragments.socket.write(maskedFrame(OPCODE.text, '"', false))
+  fragments.socket.write(Buffer.concat(Array(200).fill(maskedFrame(OPCODE.more, 'x', false))))
+  const refused = await fragments.next()
+  t.match(refused, { opcode: OPCODE.close })
+  t.equal(refused.payload.readUInt16BE(), 1008)
+
+  const bytes = await openRawSocket(t, port, '/ws')
+  await bytes.json()
+  bytes.socket.setNoDelay(true)
+  const frame = maskedFrame(OPCODE.text, 'x'.repeat(60_000))
+  const server = sockets[1]!
+  let sent = 0
+  while (bytes.rest.length === 0 && sent < 10_000 && !bytes.socket.destroyed) {
+    const before = server.bytesRead
+    bytes.socket.write(frame.subarray(sent, ++sent))
+    await until(() => server.bytesRead > before || server.destroyed)
+  }
+  t.ok(sent < 5000, `${sent} bytes, each for itself`)
+  t.equal((await bytes.next()).payload.readUInt16BE(), 1008)
 })

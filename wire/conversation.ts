@@ -66,9 +66,10 @@ export class Conversation {
 
   /** A frame came in. */
   take(data: Buffer, binary: boolean): void {
-    if (this.#refused) return
+    // What comes behind a close counts as long as there is room for it.
+    if (this.#refused || (this.#waiting.full && !this.#stream.open)) return
     this.#waiting.push(data, binary)
-    if (this.#waiting.full) this.#ws.pause()
+    if (this.#waiting.full && this.#stream.open) this.#ws.pause()
     if (!this.#busy) void this.#work()
   }
 

@@ -112,6 +112,8 @@ export abstract class Peer extends Outlet implements Held, Spoke {
   close(code: number, reason: string, grace?: number): void {
     this.#end()
     this.ws.close(code, reason)
+    // Its answer would not be read.
+    if (this.ws.isPaused) this.ws.resume()
     if (grace === undefined) return
     const timer = setTimeout(() => this.ws.terminate(), grace)
     this.ws.once('close', () => clearTimeout(timer))
