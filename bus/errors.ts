@@ -5,6 +5,11 @@ import createError from '@fastify/error'
  * message go into an error frame. A message names the parameter and the mend.
  */
 export const ERR_OPTION = createError<[string, string]>('TIDINGS_ERR_OPTION', "Option '%s' %s", 500)
+export const ERR_FASTIFY = createError<[]>(
+  'TIDINGS_ERR_FASTIFY',
+  "This version of Fastify does not show its option 'rewriteUrl', which sockets need: take one that fastify-tidings knows",
+  500,
+)
 export const ERR_CLOSED = createError<[]>('TIDINGS_ERR_CLOSED', 'The bus is closed', 503)
 
 export const ERR_CHANNEL = createError<[string]>('TIDINGS_ERR_CHANNEL', "Parameter 'channel' %s", 400)

@@ -4,7 +4,11 @@ import { bytesPayload, jsonPayload, type Payload, textPayload, utf8 } from '../b
 
 const JSON_TYPE = /^application\/(?:json|[^/;\s]+\+json)$/
 const TEXT_TYPE = /^(?:text\/[^/;\s]+|application\/x-www-form-urlencoded)$/
-const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)"?/i
+/**
+ * One parameter, with what stands before it: a value is a token or a quoted string, which may hold what looks like
+ * another parameter (RFC 9110 section 5.6.6).
+ */
+const PARAMETER = /;[ \t]*([^\s;="]*)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^;"]*))?/g
 /** US-ASCII is a part of UTF-8. */
 const UTF8_NAMES: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii'])
 
@@ -17,9 +21,16 @@ export function bodyPayload(type: string | undefined, body: Buffer): Payload {
   const media = type.split(';', 1)[0]!.trim().toLowerCase()
   if (JSON_TYPE.test(media)) return jsonPayload(utf8(body))
   if (!TEXT_TYPE.test(media)) return bytesPayload(body)
-  const charset = CHARSET.exec(type)?.[1]?.toLowerCase() ?? 'utf-8'
-  if (!UTF8_NAMES.has(charset)) throw new ERR_CHARSET()
+  if (!UTF8_NAMES.has(charsetOf(type) ?? 'utf-8')) throw new ERR_CHARSET()
   return textPayload(utf8(body))
+}
+
+function charsetOf(type: string): string | undefined {
+  for (const [, name, value = ''] of type.matchAll(PARAMETER)) {
+    if (name!.toLowerCase() !== 'charset') continue
+    const bare = value[0] === '"' ? value.slice(1, -1).replace(/\\(.)/g, '$1') : value
+    return bare.trim().toLowerCase()
+  }
 }
 
 /**
@@ -30,7 +41,12 @@ export function checkEncoding(headers: IncomingHttpHeaders): void {
   const transfer = headers['transfer-encoding']
   if (transfer !== undefined && transfer.trim().toLowerCase() !== 'chunked') throw new ERR_TRANSFER()
   const encoding = headers['content-encoding']
-  if (encoding !== undefined && encoding.trim().toLowerCase() !== 'identity') throw new ERR_ENCODING()
+  // An empty list names none.
+  const codings = encoding
+    ?.toLowerCase()
+    .split(',')
+    .map((coding) => coding.trim())
+  if (codings?.some((coding) => coding !== '' && coding !== 'identity')) throw new ERR_ENCODING()
 }
 
 /** @throws TIDINGS_ERR_TOO_LARGE */

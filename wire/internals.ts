@@ -4,6 +4,7 @@ import { Socket } from 'node:net'
 import type { Duplex, Writable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import type { WebSocket } from 'ws'
+import { ERR_FASTIFY } from '../bus/errors.ts'
 
 /*
  * All that leans on the insides of node:http and node:net, each with a guard that falls back to the public API, and
@@ -161,16 +162,22 @@ export function tellDrained(socket: Duplex): void {
 
 type Rewriter = (this: FastifyInstance, request: IncomingMessage) => string
 
-/** The URL by which an app's router knows a request: `rewriteUrl` may change it. */
+/**
+ * The URL by which an app's router knows a request: `rewriteUrl` may change it.
+ * @throws TIDINGS_ERR_FASTIFY where it can't be found out: sockets would be looked for at another place than routes
+ */
 export function rewriterOf(app: FastifyInstance): (request: IncomingMessage) => string {
   // A scope inherits from its app, which alone has them.
-  for (let at: object = app; at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+  for (let at: object | null = app; at !== null; at = Object.getPrototypeOf(at)) {
     const key = Object.getOwnPropertySymbols(at).find(({ description }) => description === 'fastify.options')
-    const options = key && (at as Record<symbol, { rewriteUrl?: Rewriter }>)[key]
-    const rewrite = options?.rewriteUrl
-    if (rewrite !== undefined) return (request) => rewrite.call(at as FastifyInstance, request)
+    const options = key && (at as Record<symbol, { rewriteUrl?: Rewriter } | undefined>)[key]
+    if (options === undefined) continue
+    const { rewriteUrl } = options
+    return rewriteUrl === undefined || rewriteUrl === null
+      ? ({ url }) => url!
+      : (request) => rewriteUrl.call(at as FastifyInstance, request)
   }
-  return ({ url }) => url!
+  throw new ERR_FASTIFY()
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   plainHandle,
   plainStream,
   receivedBytes,
+  rewriterOf,
   takenBytes,
   waitingBytes,
   writePast,
@@ -288,4 +289,12 @@ t.test('what is no TCP socket is not written past', (t) => {
   t.equal(plainHandle(new PassThrough()), undefined)
   t.equal(plainHandle(new Socket()), undefined)
   t.end()
+})
+
+t.test('a Fastify that does not show its options is refused at the start', async (t) => {
+  for (const app of [{}, Object.create(null), { [Symbol('fastify.options')]: undefined }]) {
+    t.throws(() => rewriterOf(app), { code: 'TIDINGS_ERR_FASTIFY', message: /rewriteUrl/ })
+  }
+  const plain = { [Symbol('fastify.options')]: {} }
+  t.equal(rewriterOf(plain as never)({ url: '/a' } as never), '/a')
 })
