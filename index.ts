@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { setUpBus, type Tidings } from './plugins/bus.ts'
+import { storeNothing } from './plugins/no-store.ts'
 import { page } from './plugins/page.ts'
 import { answerUpgradesPlainly, setUpSockets } from './plugins/websocket.ts'
 import { echo } from './routes/echo.ts'
@@ -49,14 +50,16 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
   const service: Service = {
     bus,
     settings,
-    guard: new Guard(settings.authorize, limits.publish),
+    guard: new Guard(settings.authorize, settings.maxReaders, limits.publish),
     readers: new Readers(settings.maxReaders, new Clients(limits.readersPerClient, limits.client)),
     unread: new Unread(settings.slowConsumer),
     heartbeat: { sse: new Wheel(settings.heartbeat.sse), ws: new Wheel(settings.heartbeat.ws) },
     meter: settings.stats ? new Meter() : undefined,
   }
   setUpBus(app, bus, settings.decorator)
+  storeNothing(app)
   app.addHook('preClose', (done) => {
+    service.guard.close()
     service.readers.close(() => bus.log.views.flush())
     done()
   })

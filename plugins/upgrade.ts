@@ -13,6 +13,8 @@ type Kind = 'socket' | 'plain'
 /** Milliseconds that other listeners have for the first thing that they do with a socket. */
 const PATIENCE = 2_000
 
+const METHODS: readonly HTTPMethod[] = ['GET', 'POST']
+
 /** As of `slowConsumer.timeout`. */
 const TIMEOUT = 30_000
 
@@ -67,13 +69,33 @@ export class UpgradeDesk {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, tellOthers: () => void): void {
     guardSocket(socket)
     whenAnswered(socket, this.#stalls, () => {
-      const found = this.#routes.find(request.method as HTTPMethod, this.#rewrite(request))
-      const kind = found?.store as Kind | undefined
+      const kind = this.#kindOf(request)
       if (kind === 'socket' && asksForWebSocket(request)) this.#route(request, socket, head)
       else if (kind !== undefined || this.#server.listenerCount('upgrade') === 1)
         this.#answerPlainly(request, socket, head)
       else this.#leave(request, socket, head, tellOthers)
     })
+  }
+
+  #kindOf(request: IncomingMessage): Kind | undefined {
+    const url = this.#rewrite(request)
+    const method = request.method as HTTPMethod
+    const found = this.#routes.find(method, url)
+    if (found === null) return undefined
+    // A route of ours with parameters stands behind one of the app's that has none, as in the app's own router.
+    const path = url.split(/[?#]/, 1)[0]!
+    const another = Object.keys(found.params).length > 0 && this.#app.hasRoute({ method, url: path })
+    return another ? undefined : (found.store as Kind)
+  }
+
+  /** Whether one of our routes stands at this URL, for whatever method. */
+  has(url: string): boolean {
+    return METHODS.some((method) => this.#routes.find(method, url) !== null)
+  }
+
+  /** The URL by which the app's router knows a request that has not been routed yet. */
+  urlOf(request: IncomingMessage): string {
+    return this.#rewrite(request)
   }
 
   /** To its route, with the hooks of the app before it. */

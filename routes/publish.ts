@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { checkKey } from '../bus/keys.ts'
 import { parseChannel } from '../wire/ask.ts'
 import { bodyPayload, checkEncoding, checkSize } from '../wire/body.ts'
+import { faultOf } from '../wire/guard.ts'
 import { queryOf } from '../wire/query.ts'
 import { asIs, compilers, publishSchema } from '../wire/schemas.ts'
 import type { Service } from '../wire/service.ts'
@@ -37,12 +38,11 @@ export function publish(app: FastifyInstance, { bus, settings, guard }: Service)
         (request.body as Buffer) ?? Buffer.alloc(0),
       )
       checkSize(payload, settings.payloadLimit)
-      const { seq, time, repeated } = await bus.publish(
-        channel,
-        payload,
-        key as string | undefined,
-        guard.grantOf(request).publisher,
-      )
+      const { seq, time, repeated } = await bus
+        .publish(channel, payload, key as string | undefined, guard.grantOf(request).publisher)
+        .catch((error) => {
+          throw faultOf(error)
+        })
       reply
         .code(repeated ? 200 : 201)
         .type('application/json; charset=utf-8')

@@ -180,3 +180,41 @@ t.test('idempotency keys belong to a publisher', async (t) => {
   )
   await t.rejects(app.tidings.publish('a', 1, { publisher: '' }), { code: 'TIDINGS_ERR_PUBLISHER' })
 })
+
+t.test("a name of a client that fails is 500, and its text is no client's business", async (t) => {
+  const lines: string[] = []
+  const logger = { level: 'error', stream: { write: (line: string) => lines.push(line) } }
+  for (const fail of [
+    () => {
+      throw new Error('secret')
+    },
+    async () => {
+      throw new Error('secret')
+    },
+  ]) {
+    let calls = 0
+    const { url } = await build(
+      t,
+      {
+        publish: true,
+        limits: {
+          readersPerClient: 5,
+          // The second time: where it is asked again behind the head of a stream, nobody is left to be told.
+          client: () => (calls++ % 2 === 0 ? 'a' : (fail as () => never)()),
+        },
+      },
+      { server: { logger } as never },
+    )
+    const stream = await openStream(t, `${url}/sse`)
+    t.match(await stream.next(), { event: 'ready' }, 'it is asked once')
+    for (const path of ['/sse', '/longpoll?cursor=now']) {
+      calls = 1
+      const { status, text } = await ask(url + path)
+      t.equal(status, 500, path)
+      t.notMatch(text, /secret/)
+    }
+    calls = 1
+    await t.rejects(new SocketClient(`${url}/ws`).opened, { message: /500/ })
+  }
+  t.equal(lines.length, 6, 'each is logged')
+})

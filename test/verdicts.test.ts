@@ -77,7 +77,9 @@ t.test('a fault of the program is 500, and logged', async (t) => {
       throw fault
     })
     for (const path of PATHS) {
-      t.equal((await ask(url + path, { method: methodOf(path) })).status, 500, `${fault}: ${path}`)
+      const answer = await ask(url + path, { method: methodOf(path) })
+      t.equal(answer.status, 500, `${fault}: ${path}`)
+      t.notMatch(answer.text, /not a function/, "its text is no client's business")
     }
     t.equal(lines.filter(({ level, err }) => level === 50 && err).length, PATHS.length)
     if (fault instanceof Error) t.match(lines[0].err.stack, /x is not a function/)

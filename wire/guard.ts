@@ -1,7 +1,8 @@
-import type { FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
+import type { FastifyError, FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
 import { ERR_FORBIDDEN, ERR_INTERNAL, ERR_PUBLISHES } from '../bus/errors.ts'
 import { isPublisher } from '../bus/keys.ts'
 import type { Authorize, Limits, Permission, Question } from './options.ts'
+import { Pending } from './pending.ts'
 import type { Permit } from './permits.ts'
 import { retryAfter } from './retry.ts'
 
@@ -19,16 +20,35 @@ const allow = async () => ALWAYS
 /** Asks for one client. @throws TIDINGS_ERR_FORBIDDEN, TIDINGS_ERR_PUBLISHES, and what `authorize` throws */
 export type Asker = (question: Question) => Promise<Grant>
 
+function isPromise<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {
+  return typeof (answer as PromiseLike<T> | undefined)?.then === 'function'
+}
+
+/**
+ * What to answer where code of the app's has thrown: what says that the client is at fault, as it stands; for anything
+ * else an error of ours, behind which the app's error handler and the log see the cause. The text of a fault of the
+ * program is no client's business.
+ */
+export function faultOf(thrown: unknown): Error {
+  const own = thrown instanceof Error && String((thrown as FastifyError).code).startsWith('TIDINGS_')
+  return own ? thrown : (refusalOf(thrown) ?? Object.assign(new ERR_INTERNAL(), { cause: thrown }))
+}
+
 /** Asks `authorize`, where there is one, and keeps what it said of a request for the handler behind. */
 export class Guard {
   readonly #authorize: Authorize | undefined
   readonly #mayPublish: Limits['publish']
   readonly #grants = new WeakMap<FastifyRequest, Grant>()
+  readonly #pending: Pending
   /** Whether it was said that `authorize` returned what means nothing: once is enough. */
   #hinted = false
 
-  /** @param mayPublish counts publishes, over HTTP and in frames */
-  constructor(authorize: Authorize | undefined, mayPublish?: Limits['publish']) {
+  /**
+   * @param most questions that may wait for their answers
+   * @param mayPublish counts publishes, over HTTP and in frames
+   */
+  constructor(authorize: Authorize | undefined, most: number, mayPublish?: Limits['publish']) {
+    this.#pending = new Pending(most)
     this.#authorize = authorize
     this.#mayPublish = mayPublish
   }
@@ -49,18 +69,23 @@ export class Guard {
     throw new ERR_FORBIDDEN()
   }
 
-  /** @throws as it stands what has a status of 4xx, or none: the app answers it; ours for anything else */
+  /** @throws see `faultOf` */
   async #call<T>(
-    ask: ((request: FastifyRequest, question: Question) => T) | undefined,
+    ask: ((request: FastifyRequest, question: Question) => T | Promise<T>) | undefined,
     request: FastifyRequest,
     question: Question,
-  ): Promise<Awaited<T> | undefined> {
+  ): Promise<T | undefined> {
     try {
-      return await ask?.(request, question)
+      const answer = ask?.(request, question)
+      return await (isPromise(answer) ? this.#pending.wait(answer, request, question.action) : answer)
     } catch (thrown) {
-      if (thrown instanceof Error && statusOf(thrown) === undefined) throw thrown
-      throw refusalOf(thrown) ?? Object.assign(new ERR_INTERNAL(), { cause: thrown })
+      throw faultOf(thrown)
     }
+  }
+
+  /** Answers all that is still asked: the server is going away. */
+  close(): void {
+    this.#pending.close()
   }
 
   #hint({ log }: FastifyRequest, verdict: unknown, { action }: Question): void {

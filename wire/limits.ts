@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { show } from '../bus/check.ts'
 import { ERR_OPTION } from '../bus/errors.ts'
+import { faultOf } from './guard.ts'
 
 /** Characters up to which a client's name is kept as it is: an address may be what a header says. */
 const SHORT = 64
@@ -11,6 +12,8 @@ export class Clients {
   readonly #limit: number
   readonly #nameOf: (request: FastifyRequest) => string
   readonly #counts = new Map<string, number>()
+  /** Asked for once: a second time it may throw, where a stream has begun. */
+  readonly #names = new WeakMap<FastifyRequest, string>()
 
   /**
    * @param limit readers of one client; Infinity counts none
@@ -44,7 +47,25 @@ export class Clients {
   }
 
   #name(request: FastifyRequest): string {
-    const name: unknown = this.#nameOf(request)
+    const known = this.#names.get(request)
+    if (known !== undefined) return known
+    const name = this.#checked(this.#call(request))
+    this.#names.set(request, name)
+    return name
+  }
+
+  /** @throws see `faultOf` */
+  #call(request: FastifyRequest): unknown {
+    try {
+      return this.#nameOf(request)
+    } catch (thrown) {
+      throw faultOf(thrown)
+    }
+  }
+
+  #checked(name: unknown): string {
+    // A rejection that nobody hears would end the process.
+    if (name instanceof Promise) name.catch(() => {})
     if (typeof name !== 'string') {
       throw new ERR_OPTION('limits.client', `must return a string; it returned ${show(name)}`)
     }

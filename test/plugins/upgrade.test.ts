@@ -257,3 +257,63 @@ t.test('over TLS, over HTTP/1.1 of an HTTP/2 server, too', async (t) => {
     t.match(text, /HTTP\/1\.1 101 /)
   }
 })
+
+t.test('a static route of the app stands before ours with parameters', async (t) => {
+  const app = Fastify() as FastifyInstance
+  t.teardown(() => app.close())
+  const taken: string[] = []
+  app.server.on('upgrade', (request: { url: string }, socket: { end(text: string): void }) => {
+    if (request.url !== '/x/ws') return
+    taken.push(request.url)
+    socket.end('HTTP/1.1 101 Theirs\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+  })
+  app.get('/x/ws', async () => 'theirs')
+  await app.register(tidings, { prefix: '/:tenant' })
+  const { url, port } = await listen(app)
+  const theirs = await openRaw(t, port)
+  theirs.socket.write(handshake('/x/ws?a=b#c'.slice(0, 5)))
+  t.match(await theirs.until('101'), /101 Theirs/)
+  t.strictSame(taken, ['/x/ws'])
+  const ours = await openSocket(t, `${url}/y/ws`)
+  t.match(await ours.json(), { type: 'ready' })
+  ours.ws.terminate()
+})
+
+t.test('every answer at our paths is not to be stored, whoever gives it', async (t) => {
+  const { url, port } = await build(
+    t,
+    { prefix: '/feed' },
+    {
+      before: (app) => {
+        app.post('/feed/poll', async (_request, reply) => reply.code(405).send({}))
+        app.put('/feed/sse', async () => {
+          throw new Error('theirs')
+        })
+        app.get('/other', async (_request, reply) => reply.code(404).send({}))
+      },
+    },
+  )
+  for (const [method, path, status] of [
+    ['POST', '/feed/poll', 405],
+    ['PUT', '/feed/sse', 500],
+    ['DELETE', '/feed/poll', 404],
+    ['HEAD', '/feed/longpoll', 404],
+    ['GET', '/feed/ws', 426],
+  ] as const) {
+    const answer = await ask(url + path, { method })
+    t.equal(answer.status, status, `${method} ${path}`)
+    t.equal(answer.headers['cache-control'], 'no-store', `${method} ${path}`)
+  }
+  t.equal((await ask(`${url}/other`)).headers['cache-control'], undefined)
+  t.equal((await ask(`${url}/nowhere`)).headers['cache-control'], undefined)
+  for (const [path, expected] of [
+    ['/feed/poll', true],
+    ['/other', false],
+  ] as const) {
+    const raw = await openRaw(t, port)
+    raw.socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\nConnection: close\r\n\r\n`)
+    const text = await raw.until('never')
+    t.match(text, /^HTTP\/1\.1 417 /)
+    t.equal(/^cache-control: no-store/im.test(text), expected, path)
+  }
+})
