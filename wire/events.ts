@@ -7,6 +7,7 @@ import { Reader, type Sink } from '../bus/reader.ts'
 import { NOWHERE } from '../bus/roster.ts'
 import type { Ask } from './ask.ts'
 import { Connection, type Guest } from './client-gone.ts'
+import { forgetLong } from './forget.ts'
 import { ownSocket, plainStream } from './internals.ts'
 import { Outlet } from './outlet.ts'
 import type { Held } from './readers.ts'
@@ -71,6 +72,7 @@ export class EventStream extends Outlet implements Sink, Held, Spoke, Guest {
     // The app may end the stream by itself.
     response.on('close', () => this.#release())
     readers.hold(this, request, guard.grantOf(request).permit)
+    forgetLong(request)
     heartbeat.sse.add(this)
     this.watch()
     this.#reader.resume()

@@ -3,6 +3,7 @@ import { ERR_FORBIDDEN } from '../bus/errors.ts'
 import { NOWHERE } from '../bus/roster.ts'
 import type { Member, View } from '../bus/view.ts'
 import { Connection, type Guest } from './client-gone.ts'
+import { forgetLong } from './forget.ts'
 import type { Poll } from './poll.ts'
 import type { Held } from './readers.ts'
 import { retryAfter } from './retry.ts'
@@ -60,6 +61,7 @@ class HeldPoll extends AsyncResource implements Member, Held, Guest {
     poll.reply.raw.on('close', this.#closed)
     service.readers.hold(this, poll.request, service.guard.grantOf(poll.request).permit)
     poll.view.join(this)
+    forgetLong(poll.request)
   }
 
   get effort(): number {
