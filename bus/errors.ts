@@ -2,12 +2,12 @@ import createError from '@fastify/error'
 
 /**
  * Every error that the package raises, in one table: code, message, HTTP status. On a WebSocket the same code and
- * message go into an error frame. A message names the parameter and the mend.
+ * message go into an error frame. A message names the parameter and what to do.
  */
 export const ERR_OPTION = createError<[string, string]>('TIDINGS_ERR_OPTION', "Option '%s' %s", 500)
 export const ERR_FASTIFY = createError<[]>(
   'TIDINGS_ERR_FASTIFY',
-  "This version of Fastify does not show its option 'rewriteUrl', which sockets need: take one that fastify-tidings knows",
+  "This version of Fastify does not show its option 'rewriteUrl', which sockets need: use a supported version",
   500,
 )
 export const ERR_CLOSED = createError<[]>('TIDINGS_ERR_CLOSED', 'The bus is closed', 503)
@@ -15,23 +15,23 @@ export const ERR_CLOSED = createError<[]>('TIDINGS_ERR_CLOSED', 'The bus is clos
 export const ERR_CHANNEL = createError<[string]>('TIDINGS_ERR_CHANNEL', "Parameter 'channel' %s", 400)
 export const ERR_CURSOR = createError<[]>(
   'TIDINGS_ERR_CURSOR',
-  "Parameter 'cursor' goes once, and must be a cursor as the server gave it, 'earliest' or 'now'",
+  "Parameter 'cursor' must be given once: a cursor from the server, 'earliest' or 'now'",
   400,
 )
 export const ERR_LIMIT = createError<[number]>(
   'TIDINGS_ERR_LIMIT',
-  "Parameter 'limit' goes once, and must be a whole number from 1 to %d",
+  "Parameter 'limit' must be given once: an integer from 1 to %d",
   400,
 )
 export const ERR_WAIT = createError<[]>(
   'TIDINGS_ERR_WAIT',
-  "Parameter 'wait' goes once, and must be a whole number of seconds, 0 or more",
+  "Parameter 'wait' must be given once: an integer of seconds, 0 or more",
   400,
 )
 export const ERR_FORMAT = createError<[string]>('TIDINGS_ERR_FORMAT', "Parameter 'format' %s", 400)
 export const ERR_KEY = createError<[]>(
   'TIDINGS_ERR_KEY',
-  "'Idempotency-Key' (in a frame: 'key') must be a string of 1 to 128 characters",
+  "'Idempotency-Key' ('key' in a frame) must be a string of 1 to 128 characters",
   400,
 )
 export const ERR_PUBLISHER = createError<[]>(
@@ -41,38 +41,38 @@ export const ERR_PUBLISHER = createError<[]>(
 )
 export const ERR_KEY_REUSED = createError<[]>(
   'TIDINGS_ERR_KEY_REUSED',
-  "'Idempotency-Key' (in a frame: 'key') was used for another payload in this channel: take a new key",
+  "'Idempotency-Key' ('key' in a frame) was used for another payload in this channel: use a new key",
   422,
 )
 export const ERR_KEYS_FULL = createError<[]>(
   'TIDINGS_ERR_KEYS_FULL',
-  'Too many idempotency keys are remembered: try again later, or publish without one',
+  'The server remembers too many idempotency keys: try again later, or publish without a key',
   503,
 )
 
 export const ERR_JSON = createError<[]>(
   'TIDINGS_ERR_JSON',
-  'The body is not JSON: mend it, or send it as text/plain',
+  'The body is not JSON: correct it, or send it as text/plain',
   400,
 )
 export const ERR_UTF8 = createError<[]>(
   'TIDINGS_ERR_UTF8',
-  'The body is not UTF-8: mend it, or send it as application/octet-stream',
+  'The body is not UTF-8: correct it, or send it as application/octet-stream',
   400,
 )
 export const ERR_CHARSET = createError<[]>(
   'TIDINGS_ERR_CHARSET',
-  "The charset in 'Content-Type' is not known here: send UTF-8",
+  "The charset in 'Content-Type' is not supported: send UTF-8",
   415,
 )
 export const ERR_ENCODING = createError<[]>(
   'TIDINGS_ERR_ENCODING',
-  "'Content-Encoding' is not known here: send the body as it is (identity)",
+  "This 'Content-Encoding' is not supported: send the body without one",
   415,
 )
 export const ERR_TRANSFER = createError<[]>(
   'TIDINGS_ERR_TRANSFER',
-  "'Transfer-Encoding' other than chunked is not known here: send the body as it is",
+  "'Transfer-Encoding' must be chunked or absent",
   501,
 )
 export const ERR_DATA = createError<[string]>('TIDINGS_ERR_DATA', '%s', 400)
@@ -84,7 +84,7 @@ export const ERR_TOO_LARGE = createError<[number, number]>(
 
 export const ERR_ORIGIN = createError<[]>(
   'TIDINGS_ERR_ORIGIN',
-  "This 'Origin' is not allowed here: name it in option 'origins'",
+  "This 'Origin' is not allowed: add it to the option 'origins'",
   403,
 )
 export const ERR_FORBIDDEN = createError<[]>('TIDINGS_ERR_FORBIDDEN', 'Not permitted', 403)
@@ -95,12 +95,12 @@ export const ERR_NO_PUBLISH = createError<[]>(
 )
 export const ERR_READERS = createError<[]>(
   'TIDINGS_ERR_READERS',
-  'Too many readers are held open: try again later',
+  'The server holds too many readers: try again later',
   503,
 )
 export const ERR_CLIENT_READERS = createError<[]>(
   'TIDINGS_ERR_CLIENT_READERS',
-  'This client holds too many readers open: end one, or try again later',
+  'This client holds too many readers: close one, or try again later',
   429,
 )
 export const ERR_FRAMES = createError<[]>(
@@ -121,7 +121,7 @@ export const ERR_HOST = createError<[string]>(
 
 export const ERR_UPGRADE = createError<[]>(
   'TIDINGS_ERR_UPGRADE',
-  'This is a WebSocket endpoint: ask with Connection: Upgrade and Upgrade: websocket',
+  'This is a WebSocket endpoint: send Connection: Upgrade and Upgrade: websocket',
   426,
 )
 export const ERR_WS_VERSION = createError<[]>(
@@ -139,7 +139,7 @@ export const ERR_INTERNAL = createError<[]>('TIDINGS_ERR_INTERNAL', 'The server 
 export const ERR_FRAME = createError<[string]>('TIDINGS_ERR_FRAME', '%s', 400)
 export const ERR_SUBSCRIBED = createError<[string]>(
   'TIDINGS_ERR_SUBSCRIBED',
-  "'%s' is subscribed already",
+  "'%s' is already subscribed",
   409,
 )
 export const ERR_NOT_SUBSCRIBED = createError<[string]>(
@@ -153,7 +153,7 @@ export type GapReason = 'trimmed' | 'epoch' | 'ahead'
 
 const GapBase = createError<[string, string]>(
   'TIDINGS_ERR_GAP',
-  'The log no longer has all that came after this cursor (%s): go on from %s',
+  'The log no longer has every message after this cursor (%s): continue from %s',
   410,
 )
 

@@ -50,6 +50,12 @@ t.test('the package holds what is run, and no more', async (t) => {
     'dist/benchmarks/page/plots.js',
     'dist/benchmarks/results.schema.json',
     'LICENSE',
+    'CHANGELOG.md',
+    'SECURITY.md',
+    'client/README.md',
+    'docs/protocol.md',
+    'docs/transports/ws.md',
+    'docs/openapi.json',
   ]) {
     t.ok(files.includes(file), file)
   }

@@ -68,7 +68,7 @@ export function parseSocketAsk(query: Query): Ask {
 export function parseChannel(query: Query): string {
   const { channel } = query
   if (channel === undefined) return DEFAULT_CHANNEL
-  if (typeof channel === 'object') throw new ERR_CHANNEL('goes once with a publish')
+  if (typeof channel === 'object') throw new ERR_CHANNEL('must be given once in a publish')
   return checkChannel(channel)
 }
 

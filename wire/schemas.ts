@@ -29,7 +29,7 @@ const error = {
 
 /** The reason and the cursor stand in the schema, so that a thrown error keeps them. */
 const gap = {
-  description: 'The log no longer has all that came after the cursor',
+  description: 'The log no longer has every message after the cursor',
   type: 'object',
   additionalProperties: true,
   properties: {

@@ -111,7 +111,7 @@ t.test('a slow loop is paused: the log is its buffer', async (t) => {
   await turn()
   await t.rejects(
     messages.next(),
-    Object.assign(new Error(), { reason: 'trimmed', cursor: log.cursor(8), message: /go on from/ }),
+    Object.assign(new Error(), { reason: 'trimmed', cursor: log.cursor(8), message: /continue from/ }),
   )
 })
 

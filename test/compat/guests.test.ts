@@ -61,7 +61,7 @@ async function works(t: Test, { app, url }: Built): Promise<void> {
       statusCode: 410,
       code: 'TIDINGS_ERR_GAP',
       error: 'Gone',
-      message: `The log no longer has all that came after this cursor (epoch): go on from ${goOn}`,
+      message: `The log no longer has every message after this cursor (epoch): continue from ${goOn}`,
       reason: 'epoch',
       cursor: goOn,
     })

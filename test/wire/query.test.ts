@@ -80,7 +80,7 @@ for (const [name, parser] of PARSERS) {
       t.match(answer.json, { statusCode: 400, message: new RegExp(`'${parameter}'`) }, `${query}`)
     }
     const twice = await ask(`${url}/longpoll?cursor=${cursor}&wait=0&wait=0`)
-    t.match(twice.json, { statusCode: 400, message: /'wait' goes once/ })
+    t.match(twice.json, { statusCode: 400, message: /'wait' must be given once/ })
 
     for (const [query, data] of [
       ['', ['of default']],
