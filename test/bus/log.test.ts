@@ -251,12 +251,12 @@ class Model {
   get bytes(): number {
     let bytes = this.kept.reduce((sum, { weight }) => sum + weight, 0)
     for (const name of this.#floors.keys())
-      bytes += this.#channel(name) + (this.#empty.includes(name) ? 40 : 0)
+      bytes += this.#channel(name) + (this.#empty.includes(name) ? 8 : 0)
     return bytes
   }
 
   #channel(name: string): number {
-    return 210 + 24 + 8 * (this.#places.get(name) ?? 1)
+    return 226 + 24 + 8 * (this.#places.get(name) ?? 1)
   }
 
   of(...channels: string[]): Entry[] {
@@ -275,7 +275,7 @@ class Model {
     if (places > 1 && length <= places / 4) this.#places.set(channel, places / 2)
     if (length > 0) return
     this.#empty.push(channel)
-    const over = () => this.#empty.reduce((sum, name) => sum + this.#channel(name) + 40, 0)
+    const over = () => this.#empty.reduce((sum, name) => sum + this.#channel(name) + 8, 0)
     while (this.#empty.length > this.#retention.channels || over() > this.#retention.bytes / 4) this.#forget()
   }
 
@@ -416,4 +416,13 @@ t.test('close hands out what waits, also from within a delivery', async (t) => {
   t.strictSame(heard, [1, 2])
   log.close()
   t.strictSame(heard, [1, 2])
+})
+
+t.test('a replay up to a place leaves what was read for others', async (t) => {
+  const log = makeLog(t)
+  for (let i = 0; i < 20; i++) say(log, 'a', `${i}`)
+  const channels = ['a']
+  const batch = log.read(channels, 0, ALL)
+  for (let until = 1; until <= 20; until++) log.read(['a'], 0, { ...ALL, until })
+  t.equal(log.read(channels, 0, ALL), batch)
 })
