@@ -11,7 +11,7 @@ Usage: fastify-tidings [serve] [options]
   --host ADDRESS      the address to listen on (HOST; 127.0.0.1)
   --port PORT         the port to listen on; 0 takes a free one (PORT; 3000)
   --allow-host NAME   a further name by which the app may be asked for; repeatable
-  --help              this text
+  -h, --help          this text
 
 LOG_LEVEL sets the log's level: trace, debug, info, warn, error, fatal, silent (info).
 
@@ -68,7 +68,7 @@ function parse(args: string[]) {
       host: { type: 'string' },
       port: { type: 'string' },
       'allow-host': { type: 'string', multiple: true },
-      help: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
     },
   })
 }

@@ -31,7 +31,7 @@ Usage: fastify-tidings advise [options]
   --price-per-gb P      of what leaves the server (0.09)
   --price-per-core P    of a busy core and month (25)
   --results FILE        of bench --json: what a delivery costs on your machine
-  --help                this text
+  -h, --help            this text
 `
 
 /**
@@ -61,7 +61,7 @@ export async function advise(
         'price-per-gb': text,
         'price-per-core': text,
         results: text,
-        help: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
       },
     }),
   ).values

@@ -1,4 +1,7 @@
 import { open, writeFile } from 'node:fs/promises'
+import { changesText, compareCommand } from './compare.ts'
+import { doctorCommand } from './doctor.ts'
+import { explanation } from './explain.ts'
 import { headlineText } from './headline.ts'
 import { pageOf } from './html.ts'
 import { resultsOf } from './json.ts'
@@ -6,6 +9,7 @@ import { BENCH_HELP, readBench, UsageError } from './options.ts'
 import { uplotFiles } from './peers.ts'
 import { report } from './report.ts'
 import { passed, type RunOptions, run } from './run.ts'
+import { turnsOf } from './turns.ts'
 
 interface Output extends Omit<RunOptions, 'signal' | 'progress'> {
   readonly print: (text: string) => unknown
@@ -26,9 +30,15 @@ export async function bench(
     ...more
   }: Partial<Output> = {},
 ): Promise<number> {
+  if (args[0] === 'compare') return compareCommand(args.slice(1), print)
+  if (args[0] === 'doctor') return doctorCommand(args.slice(1), print)
   const options = readBench(args)
   if (options === 'help') {
     print(BENCH_HELP)
+    return 0
+  }
+  if (options.explain) {
+    print(explanation())
     return 0
   }
   // Before a run that takes minutes.
@@ -44,11 +54,13 @@ export async function bench(
     print(options.verbose ? report(outcome) : headlineText(outcome))
     if (!options.verbose) print('All figures: --verbose, --html FILE or --json FILE.\n')
     if (options.json !== undefined) {
-      await writeFile(options.json, `${JSON.stringify(resultsOf(outcome, new Date()), null, 1)}\n`)
+      await writeFile(options.json, `${JSON.stringify(resultsOf(outcome), null, 1)}\n`)
     }
     if (options.html !== undefined) await writeFile(options.html, await pageOf(outcome))
     if (outcome.partial) return 130
-    return passed(outcome) ? 0 : 1
+    const changes = turnsOf(outcome)
+    if (changes.length > 0) print(`This checkout over ${options.against}:\n${changesText(changes)}`)
+    return passed(outcome) && changes.every(({ verdict }) => verdict !== 'worse') ? 0 : 1
   } finally {
     process.off('SIGINT', stop)
     process.off('SIGTERM', stop)

@@ -25,18 +25,22 @@ const FULL: Bounds = { lag: 1, loadCore: 0.7, steal: STEAL, waited: 0.005, waite
 /** A quick run is there to be looked at, on whatever machine: but what can't be looked at, it says. */
 const QUICK: Bounds = { lag: 20, loadCore: 0.95, steal: 0.2, waited: 0.1, waitedShare: 1 }
 const LAG_SHARE = 0.1
-const ACCEPTED = 0.99
-/** How far the server's own CPU may be outside of what another reader has found. They agree to a part in 1,000. */
-const CPU = 0.02
-/** Milliseconds by which clocks of one machine may be apart: they are one. */
-const CLOCK = 0.1
+/** What the run's own accounting is held to. */
+export const BOUNDS = {
+  /** How far the server's own CPU may be outside of what another reader has found. They agree to a part in 1,000. */
+  cpu: 0.02,
+  /** Milliseconds by which clocks of one machine may be apart: they are one. */
+  clock: 0.1,
+  /** The share of the planned publishes that must be accepted in time. */
+  accepted: 0.99,
+} as const
 
 export function failuresOf(measured: Measured): Failure[] {
   const { section, variant, block, missed, duplicates, reordered, faults, quality, latency } = measured
   const bounds = quality.lenient ? QUICK : FULL
   const failures: Failure[] = []
   const fail = (kind: Failure['kind'], text: string) =>
-    failures.push({ kind, section, text: `${section}: ${variant}, block ${block + 1}: ${text}` })
+    failures.push({ kind, section, text: `${section}: ${variant}, round ${block + 1}: ${text}` })
 
   if (missed > 0) fail('wrong', `${missed} messages were missed`)
   if (duplicates > 0) fail('wrong', `${duplicates} messages came twice`)
@@ -44,13 +48,13 @@ export function failuresOf(measured: Measured): Failure[] {
   for (const fault of faults) fail('wrong', fault)
   if (quality.early > 0) fail('wrong', `${quality.early} messages were published before their time`)
   if (quality.negative > 0) fail('wrong', `${quality.negative} deliveries came before their message was sent`)
-  if (quality.clockOff > CLOCK) {
-    fail('wrong', `a clock was off by ${quality.clockOff.toFixed(2)} ms; ${CLOCK} ms is the most`)
+  if (quality.clockOff > BOUNDS.clock) {
+    fail('wrong', `a clock was off by ${quality.clockOff.toFixed(2)} ms; ${BOUNDS.clock} ms is the most`)
   }
-  if (Math.abs(quality.cpuTold - 1) > CPU) {
+  if (Math.abs(quality.cpuTold - 1) > BOUNDS.cpu) {
     fail(
       'wrong',
-      `the server told ${percent(quality.cpuTold)} of the CPU that /proc has of it; within ${percent(CPU)} is asked for`,
+      `the server told ${percent(quality.cpuTold)} of the CPU that /proc has of it; within ${percent(BOUNDS.cpu)} is asked for`,
     )
   }
   const most = Math.max(bounds.lag, LAG_SHARE * (latency?.p50 ?? 0))
@@ -85,11 +89,11 @@ export function failuresOf(measured: Measured): Failure[] {
       `the server waited for its core for ${percent(quality.serverWaited!)} of the time; ${percent(waited)} is the most`,
     )
   }
-  if (quality.acceptedShare < ACCEPTED) {
+  if (quality.acceptedShare < BOUNDS.accepted) {
     // Where the machine has kept somebody from his work, it is not the app that takes nothing.
     fail(
       failures.some(({ kind }) => kind === 'outside') ? 'outside' : 'wrong',
-      `only ${percent(quality.acceptedShare)} of the planned publishes were accepted in the window; ${percent(ACCEPTED)} are asked for`,
+      `only ${percent(quality.acceptedShare)} of the planned publishes were accepted in the window; ${percent(BOUNDS.accepted)} are asked for`,
     )
   }
   return failures

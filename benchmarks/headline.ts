@@ -1,30 +1,45 @@
 import { machine } from './machine.ts'
-import { AGAIN, PUBLISH_ONLY } from './plan.ts'
+import { AGAIN, isOurs, PUBLISH_ONLY } from './plan.ts'
 import { judged, type Outcome, passed } from './run.ts'
 import type { Estimate } from './statistics.ts'
 import { type Ranked, rankingOf, summariesOf } from './summary.ts'
 import { show, table } from './table.ts'
+import { thresholdsOf } from './thresholds.ts'
 import type { Judgement } from './verdict.ts'
+
+/** Rounds that a comparison needs, and failures that are shown at once. */
+const LEAST_ROUNDS = 6
+const SHOWN = 5
 
 /** What a run says first: whether it can be believed, a row a transport, and a sentence a comparison. */
 export function headlineText(outcome: Outcome): string {
-  const { settings, partial } = outcome
+  const { settings, partial, date, failures } = outcome
   const { cpu, cores, node } = machine()
   const { subscribers, channels, rate, payload, profile, rtt } = settings.workload
   const parts = [
-    `${cores} cores of ${cpu}, Node ${node}; ${subscribers} subscribers, ${channels === 'shared' ? 'one channel' : 'a channel each'}, ` +
+    `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC, ${cores} cores of ${cpu}, Node ${node}\n${subscribers} subscribers, ${channels === 'shared' ? 'one channel' : 'a channel each'}, ` +
       `${rate} messages/s a channel, ${payload} bytes, headers: ${profile}, ${rtt > 0 ? `round trip + ${rtt} ms, ` : ''}seed ${settings.seed}\n`,
   ]
+  parts.push(verdictText(outcome))
   if (partial)
     parts.push('PARTIAL: interrupted. What follows is of the blocks that were complete, and no full run.\n')
   parts.push(...transportTable(outcome))
   const sentences = rankingOf(outcome).flatMap(sentenceOf)
   if (sentences.length > 0) parts.push(`${sentences.join('\n')}\n`)
-  parts.push(`${judged(outcome).map(lineOf).join('\n')}\n`)
-  const cold = settings.heat < 50_000 && settings.url === undefined
+  else if (settings.rounds < LEAST_ROUNDS)
+    parts.push(`Comparisons need ${LEAST_ROUNDS} rounds or more: these are ${settings.rounds}.\n`)
+  const held = thresholdsOf(outcome).map(
+    ({ holds, text }) => `${holds === null ? '?' : holds ? '✓' : '✗'} ${text}`,
+  )
+  parts.push(`${[...held, '', ...judged(outcome).map(lineOf)].join('\n')}\n`)
+  const wrong = failures.filter(({ kind }) => kind === 'wrong')
+  if (wrong.length > 0) {
+    const more = wrong.length > SHOWN ? [`and ${wrong.length - SHOWN} more: --verbose`] : []
+    parts.push(`${[...wrong.slice(0, SHOWN).map(({ text }) => text), ...more].join('\n')}\n`)
+  }
+  const cold = settings.heat < 50_000 && isOurs(settings)
   if (cold)
     parts.push(`The servers had ${settings.heat} requests or deliveries behind them, and were not hot.\n`)
-  parts.push(verdictText(outcome))
   return parts.join('\n')
 }
 

@@ -1,3 +1,4 @@
+import { cpuOf } from './machine.ts'
 import type { Variant, Workload } from './plan.ts'
 import type { Child } from './processes/child.ts'
 import type { LoadApi } from './processes/load.ts'
@@ -39,22 +40,29 @@ export interface HeatPlan {
   readonly generation: number
   readonly target: Target
   readonly server: Child<ServerApi> | undefined
+  /** The process that does its work, where it is known. */
+  readonly pid?: number | undefined
+  /** Of a server that is none of ours. */
+  readonly adapter?: string | undefined
   readonly load: Child<LoadApi>
   /** The least that it has behind it in the end. */
   readonly units: number
 }
 
 export async function heat(plan: HeatPlan): Promise<Heating> {
-  const { variant, workload, generation, target, server, load, units } = plan
+  const { variant, workload, generation, target, server, pid, adapter, load, units } = plan
   const { kind } = variant
   const { subscribers, payload } = workload
-  const aside = kind === undefined || kind === 'poll' ? 0 : Math.ceil(subscribers / DELIVERIES)
-  await load.call('drive', { target, kind, subscribers, payload, aside })
+  // An adapter has one channel, which is read.
+  const aside =
+    kind === undefined || kind === 'poll' || adapter !== undefined ? 0 : Math.ceil(subscribers / DELIVERIES)
+  await load.call('drive', { target, kind, adapter, subscribers, payload, aside })
   const points: { units: number; cpu: number | null }[] = []
   let total = 0
   let seconds = 0
   try {
-    const cpuNow = async () => (await server?.call('usage', undefined))?.cpu
+    const cpuNow = async () =>
+      server === undefined ? pid && cpuOf(pid) : (await server.call('usage', undefined)).cpu
     // Opening is no unit.
     await load.call('driven', 1)
     let before = await cpuNow()

@@ -7,11 +7,11 @@ import { rankingOf, summariesOf } from './summary.ts'
 export const FORMAT = 4
 
 /** The outcome for programs, as `results.schema.json` beside this file describes it. */
-export function resultsOf(outcome: Outcome, date: Date) {
+export function resultsOf(outcome: Outcome) {
   const { settings, rounds, failures, repeated, residuals, partial } = outcome
   return {
     format: FORMAT,
-    date: date.toISOString(),
+    date: outcome.date.toISOString(),
     machine: machine(),
     versions: versions(),
     passed: passed(outcome),
@@ -27,6 +27,8 @@ export function resultsOf(outcome: Outcome, date: Date) {
       seed: settings.seed,
       quick: settings.quick,
       url: settings.url?.href ?? null,
+      target: settings.target ?? null,
+      against: settings.against ?? null,
     },
     judgements: judged(outcome),
     sections: sectionsOf(outcome),

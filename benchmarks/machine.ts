@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism, cpus, release, setPriority, totalmem } from 'node:os'
+import { delimiter, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 
 /** What the machine tells, where it does: on Linux. Elsewhere these figures are left out. */
@@ -50,6 +51,11 @@ function tool(name: string, args: readonly string[]): Promise<string | undefined
       resolve(error === null ? stdout : undefined),
     )
   })
+}
+
+/** Whether a tool is on the path. */
+export function hasTool(name: string): boolean {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)))
 }
 
 /** Puts a process on cores of its own. @returns whether that could be done */
@@ -153,6 +159,37 @@ export function slabBytes(file = '/proc/slabinfo'): number | undefined {
 export function openFiles(file = '/proc/self/limits'): number {
   const most = /^Max open files +(\d+)/m.exec(read(file))?.[1]
   return most === undefined ? Number.POSITIVE_INFINITY : Number(most)
+}
+
+/** The process of this machine that listens where a URL points. Undefined: on another machine, or another user's. */
+export function pidOf({ hostname, port }: URL, root = '/proc'): number | undefined {
+  if (!/^(localhost|127\.\d+\.\d+\.\d+|\[::1?\])$/.test(hostname)) return undefined
+  const wanted = Number(port || 80)
+    .toString(16)
+    .toUpperCase()
+    .padStart(4, '0')
+  const LISTENS = /^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F:]+ 0A (?:\S+ +){5}(\d+)/gm
+  const lines = [...`${read(`${root}/net/tcp`)}\n${read(`${root}/net/tcp6`)}`.matchAll(LISTENS)]
+  const sockets = lines.filter(([, own]) => own === wanted).map(([, , inode]) => `socket:[${inode}]`)
+  if (sockets.length === 0) return undefined
+  const listens = (pid: string) => {
+    try {
+      return readdirSync(`${root}/${pid}/fd`).some((fd) => {
+        try {
+          return sockets.includes(readlinkSync(`${root}/${pid}/fd/${fd}`))
+        } catch {
+          return false
+        }
+      })
+    } catch {
+      return false
+    }
+  }
+  const found = readdirSync(root)
+    .filter((name) => /^\d+$/.test(name))
+    .filter(listens)
+  // Several share the socket of a cluster: which of them does the work is not known.
+  return found.length === 1 ? Number(found[0]) : undefined
 }
 
 /**

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { SHIPPED } from './adapters/names.ts'
 import { LEAST_PAYLOAD } from './payload.ts'
 import { pollVariant, type Settings, type Variant, variantOf } from './plan.ts'
 import { PROFILES, type Profile } from './profiles.ts'
@@ -11,6 +12,8 @@ export class UsageError extends Error {
 export const BENCH_HELP = `fastify-tidings bench: what each transport costs
 
 Usage: fastify-tidings bench [options]
+       fastify-tidings bench doctor [options]     whether this machine can, and how long it takes
+       fastify-tidings bench compare A.json B.json
 
   --quick                poll at 1 s, longpoll, sse, ws; in about a minute, no ranking
   --transports LIST      of poll, longpoll, sse, ws, with commas between (all)
@@ -29,7 +32,12 @@ Usage: fastify-tidings bench [options]
   --header-profile NAME  minimal, fetch or browser: what clients send beside Host (minimal)
   --rtt MS               a round trip's delay, by a proxy between clients and server (0)
   --seed N               (1)
+  --target MODULE        a server that an adapter starts: a file of yours, or one of
+                         ${SHIPPED.join(', ')}
+  --against CHECKOUT     another checkout of this package, built, by turns with this one; ends
+                         with 1 where this one is worse
   --url URL              an app of yours that runs, http alone; it must let clients publish
+  --explain              what each column of the tables is
   --verbose              all figures, not just a row a transport
   --json FILE            the figures, for programs
   --html FILE            one page with plots
@@ -38,6 +46,7 @@ Usage: fastify-tidings bench [options]
 
 export interface BenchOptions extends Settings {
   readonly verbose: boolean
+  readonly explain: boolean
   readonly json: string | undefined
   readonly html: string | undefined
 }
@@ -66,9 +75,12 @@ function parse(args: string[]) {
       rtt: text,
       seed: text,
       url: text,
+      target: text,
+      against: text,
       json: text,
       html: text,
       verbose: { type: 'boolean' },
+      explain: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
   }).values
@@ -90,6 +102,8 @@ export function readBench(args: string[]): BenchOptions | 'help' {
     kind === 'poll' ? [...new Set(polls)].map(pollVariant) : [variantOf(kind)],
   )
   const whole = true
+  const others = ['url', 'target', 'against'].filter((name) => Object.hasOwn(values, name))
+  if (others.length > 1) throw new UsageError(`--${others.join(' and --')} exclude each other`)
   return {
     quick,
     variants,
@@ -110,7 +124,10 @@ export function readBench(args: string[]): BenchOptions | 'help' {
     minutes: number('minutes', values.minutes ?? '19', { least: 1, most: 1440 }),
     seed: number('seed', values.seed ?? '1', { least: 0, most: 2 ** 32 - 1, whole }),
     url: values.url === undefined ? undefined : urlOf(values.url),
+    target: values.target,
+    against: values.against,
     verbose: values.verbose ?? false,
+    explain: values.explain ?? false,
     json: values.json,
     html: values.html,
   }

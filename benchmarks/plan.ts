@@ -14,6 +14,8 @@ export interface Variant {
   readonly interval: number
   /** Whether the interval begins at the answer. */
   readonly pause: boolean
+  /** The checkout whose plugin serves it; undefined: this one's. */
+  readonly checkout?: string | undefined
 }
 
 export interface Workload {
@@ -68,12 +70,22 @@ export interface Settings {
   readonly minutes: number
   readonly seed: number
   readonly quick: boolean
-  /** The app under test, where it is not one of our own. */
+  /** The app under test, where it is not one of our own: one that runs, or one that an adapter starts. */
   readonly url: URL | undefined
+  readonly target: string | undefined
+  /** Another checkout of this package, which is measured by turns with this one. */
+  readonly against: string | undefined
+}
+
+/** Whether it is the app of this package that is measured, of which all is known. */
+export function isOurs({ url, target }: Pick<Settings, 'url' | 'target'>): boolean {
+  return url === undefined && target === undefined
 }
 
 /** The same thing measured twice in a block: what a difference has to be above. */
-export const AGAIN = 'ws again'
+export const AGAIN = 'ws, repeated'
+/** What another checkout's variants have behind their names. */
+export const OTHER = ', other'
 export const PUBLISH_ONLY = 'publish only'
 
 /** Round trip of the section with the proxy, in milliseconds, its rounds, their seconds, and the most subscribers. */
@@ -95,13 +107,20 @@ export function variantOf(kind: Kind | undefined, name: string = kind ?? PUBLISH
   return { name, kind, interval: 0, pause: false }
 }
 
+/** The same of another checkout. */
+export function otherOf(variant: Variant, checkout: string): Variant {
+  return { ...variant, name: variant.name + OTHER, checkout }
+}
+
 export function planOf(settings: Settings): Section[] {
-  const { workload, variants, rounds, duration, quick, url } = settings
+  const { workload, variants, rounds, duration, quick, against } = settings
   const controls = quick
     ? []
     : [
-        ...(url === undefined ? [variantOf(undefined)] : []),
-        ...(variants.some(({ kind }) => kind === 'ws') ? [variantOf('ws', AGAIN)] : []),
+        ...(isOurs(settings) ? [variantOf(undefined)] : []),
+        ...(against === undefined && variants.some(({ kind }) => kind === 'ws')
+          ? [variantOf('ws', AGAIN)]
+          : []),
       ]
   const of = (
     name: string,
@@ -110,8 +129,10 @@ export function planOf(settings: Settings): Section[] {
     load: Workload,
     length: { readonly rounds: number; readonly duration: number; readonly first?: number },
   ) => section({ name, title, variants: own, workload: load, ...length }, settings)
-  const headline = of('headline', 'Headline', [...variants, ...controls], workload, { rounds, duration })
-  if (url !== undefined || quick) return [headline]
+  const others = against === undefined ? [] : variants.map((variant) => otherOf(variant, against))
+  const all = [...variants, ...others, ...controls]
+  const headline = of('headline', 'Headline', all, workload, { rounds, duration })
+  if (!isOurs(settings) || quick || against !== undefined) return [headline]
 
   const still = { ...workload, rate: 0 }
   const quiet = (part: readonly Variant[], count: number, first = 0) =>
@@ -121,15 +142,15 @@ export function planOf(settings: Settings): Section[] {
       first,
     })
   const held = variants.filter(({ kind }) => kind !== 'poll')
-  const all = quiet(variants, 1)
+  const once = quiet(variants, 1)
   const rest = Math.min(rounds, IDLE.rounds) - 1
-  const idle = { ...all, blocks: [...all.blocks, ...quiet(held, rest, 1).blocks] }
+  const idle = { ...once, blocks: [...once.blocks, ...quiet(held, rest, 1).blocks] }
   const near = variants.filter(({ kind, interval }) => kind !== 'poll' || interval <= 1)
   const rates = RATES.parts.map((part) => {
     const rate = Number((workload.rate * part).toPrecision(3))
     return of(
       `rate ${rate}`,
-      `Crossover: ${rate} messages/s`,
+      `At ${rate} messages/s`,
       [...near, variantOf(undefined)],
       { ...workload, rate },
       { ...RATES, duration: Math.min(duration, RATES.duration) },

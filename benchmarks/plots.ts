@@ -6,7 +6,7 @@ import { randomOf } from '../model/random.ts'
 import { simulateLongPoll } from '../model/simulation.ts'
 import { coefficientsOf } from './advice.ts'
 import { CURVE } from './latency.ts'
-import type { Variant, Workload } from './plan.ts'
+import { isOurs, type Variant, type Workload } from './plan.ts'
 import type { Measured } from './record.ts'
 import {
   awakeOf,
@@ -78,7 +78,7 @@ function latencyPlot(outcome: Outcome): Plot {
       (_, i) => medianEstimate(rounds.map(({ latency }) => latency!.curve[i]!)).value,
     )
     const publishing = publishingOf(outcome.sections, outcome.rounds, workload)
-    const model = settings.url === undefined ? quantileOf(variant, workload, rounds, publishing) : undefined
+    const model = isOurs(settings) ? quantileOf(variant, workload, rounds, publishing) : undefined
     return [
       { ...own, label: variant.name, dash: false, x: x.slice(0, count), y },
       ...(model === undefined
@@ -104,7 +104,7 @@ function quantileOf(
   publishing: Publishing,
 ): (p: number) => number {
   const mean = (figure: (round: Measured) => number) => meanOf(rounds.map(figure))
-  const oneWay = mean(({ trips }) => (trips.echo ?? trips.http) / 2)
+  const oneWay = mean(({ trips }) => (trips!.echo ?? trips!.http) / 2)
   const { rate, wait, channels, subscribers } = workload
   const readers = channels === 'shared' ? subscribers : 1
   const times = rounds.map((round) => timesOf(round, publishing))
@@ -117,7 +117,7 @@ function quantileOf(
     const polling = {
       rate,
       oneWay,
-      gap: mean(({ trips }) => trips.http),
+      gap: mean(({ trips }) => trips!.http),
       wait,
       readers,
       request,

@@ -28,22 +28,27 @@ async function measured(args: string[], options: BenchOptions): Promise<void> {
     process.stderr.write('Interrupted: nothing was written\n')
     process.exit(130)
   }
-  await write({ ...resultsOf(outcome, new Date()), args })
+  await write({ ...resultsOf(outcome), args })
 }
 
 /** What the file's run was. */
-function outcomeOf({ args, rounds, failures, repeated, heatings, hot, memory, ceiling }: Published): Outcome {
+function outcomeOf(published: Published): Outcome {
+  const { args, rounds, failures, repeated, heatings, hot, memory, ceiling } = published
   const settings = readBench([...args]) as BenchOptions
   const sections = planOf(settings)
   const residuals = residualsIn(sections, rounds)
   const extras = { heatings, hot, memory, ceiling }
-  return { settings, sections, rounds, failures, repeated, residuals, ...extras, partial: false }
+  const date = new Date(published.date)
+  return { date, settings, sections, rounds, failures, repeated, residuals, ...extras, partial: false }
 }
 
 const write = (results: Published) =>
   writeFile(`${FOLDER}/results.json`, `${JSON.stringify(results, null, 1)}\n`)
 const read = async () => JSON.parse(await readFile(`${FOLDER}/results.json`, 'utf8')) as Published
-const args = process.argv.slice(2)
+const given = process.argv.slice(2)
+const named = given.some((arg) => /^--(again|header-profile)\b/.test(arg))
+// The map beside the table has the headers of a browser: so has the table, unless it is told otherwise.
+const args = named ? given : ['--header-profile', 'browser', ...given]
 if (args[0] !== '--again') {
   const options = readBench(args)
   if (options === 'help' || options.quick || options.url !== undefined) {
@@ -57,8 +62,8 @@ if (args[0] !== '--again') {
 }
 const before = await read()
 const outcome = outcomeOf(before)
-const { date, machine, versions } = before
-const results = { ...resultsOf(outcome, new Date(date)), machine, versions, args: before.args }
+const { machine, versions } = before
+const results = { ...resultsOf(outcome), machine, versions, args: before.args }
 await write(results)
 await writeFile(`${FOLDER}/RESULTS.md`, resultsText(results, report(outcome)))
 await writeFile(`${FOLDER}/results.html`, await pageOf(outcome))

@@ -60,7 +60,8 @@ export interface Measured {
   readonly load: Process
   /** Mean of the cycles of polls and of their squares, in seconds. */
   readonly cycle: { readonly mean: number; readonly square: number } | null
-  readonly trips: Trips
+  /** Null: of a server that an adapter has started. */
+  readonly trips: Trips | null
   /** How long the server took; null for an app that is not ours. */
   readonly work: Work | null
   readonly quality: Quality

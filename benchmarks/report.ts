@@ -73,14 +73,14 @@ function sectionTables(summaries: readonly Summary[]): string[] {
           'p99',
           'p99.9',
           'max',
-          'publish p50',
-          'accepted p50',
+          'publish request p50',
+          'p50 from acceptance',
           'publishes',
         ],
         read.map(({ variant, latency, publish, accepted, atFloor, publishes }) => [
           variant,
           within(latency!.mean),
-          atFloor ? `${show(latency!.p50.value)} at the floor` : within(latency!.p50),
+          atFloor ? `at most ${show(latency!.p50.value)}` : within(latency!.p50),
           within(latency!.p90),
           within(latency!.p99),
           within(latency!.p999),
@@ -119,13 +119,13 @@ function sectionTables(summaries: readonly Summary[]): string[] {
       [
         'Server',
         'CPU µs a delivery',
-        'idle µs a subscriber, s',
-        'marginal µs',
+        'CPU µs an idle subscriber and second',
+        'CPU µs a further delivery',
         'CPU ms/s',
-        'loop %',
-        'delay p99 ms',
-        'load loop %',
-        'waits %',
+        'event loop %',
+        'event loop delay p99 ms',
+        'client event loop %',
+        'client waiting for CPU %',
       ],
       summaries.map(({ variant, cpu, serverUtilisation, serverDelayP99, loadUtilisation, loadWaited }) => [
         variant,
@@ -147,7 +147,7 @@ function rankingTable(outcome: Outcome): string[] {
   const ranking = rankingOf(outcome)
   if (ranking.length === 0) return []
   return [
-    'Against ws, the median of the blocks; "ws again" is the noise floor\n',
+    'Against ws, the median of the rounds; "ws, repeated" is the same again, and shows the noise\n',
     table(
       ['Figure', 'variant', 'ratio', '95 % interval', 'verdict'],
       ranking.map(({ figure, variant, comparison: { ratio, verdict } }) => [
@@ -165,7 +165,7 @@ function residualTable({ residuals }: Outcome): string[] {
   return [
     'The model, from the run’s own rate, round trips and CPU\n',
     table(
-      ['Section', 'variant', 'figure', 'measured', 'model', 'bound', 'holds'],
+      ['Section', 'variant', 'figure', 'measured', 'model', 'bound', 'agrees'],
       residuals.map(({ section, variant, figure, measured, model, bound, holds }) => [
         section,
         variant,

@@ -130,7 +130,8 @@ export function timesOf({ work, requests, deliveries, publishes }: Measured, pub
  * from the server's clock. None of them is fitted from the latency under test.
  */
 export const predict: Model = (variant, workload, measured, publishing) => {
-  const { trips, deliveries, cycle } = measured
+  const { deliveries, cycle } = measured
+  const trips = measured.trips!
   const { subscribers, wait, session, channels } = workload
   if (deliveries === 0 || variant.kind === undefined) return null
   const echo = trips.echo ?? trips.http

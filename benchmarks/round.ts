@@ -21,7 +21,7 @@ export interface Raw {
   /** By channel and number; undefined for an app that is not ours. */
   readonly accepted: readonly Float64Array[] | undefined
   readonly received: Received
-  readonly trips: Trips
+  readonly trips: Trips | null
   /** At the window's ends. */
   readonly server: readonly [Pick<Usage, 'at' | 'cpu'>, Pick<Usage, 'at' | 'cpu'>] | undefined
   readonly serverUsage: readonly [Usage, Usage] | undefined
@@ -70,6 +70,10 @@ export interface Cast {
   readonly load: Child<LoadApi>
   readonly publisher: Child<PublisherApi>
   readonly proxy: Child<ProxyApi> | undefined
+  /** The process that does its work, where it is known. */
+  readonly pid: number | undefined
+  /** Of a server that is none of ours. */
+  readonly adapter: string | undefined
   /** Where the app listens. */
   readonly target: Target
   readonly inject: Inject
@@ -80,7 +84,7 @@ export interface Cast {
 /** @throws where a process can't do its part */
 export async function runRound(plan: RoundPlan, cast: Cast): Promise<Raw> {
   const { workload, variant, duration } = plan
-  const { server, load, publisher, proxy, target, inject, alone } = cast
+  const { server, pid, adapter, load, publisher, proxy, target, inject, alone } = cast
   const warmup = warmupOf(plan)
   await server?.call('start', undefined)
   if (inject.cpuTold !== undefined) await server?.call('tell', inject.cpuTold)
@@ -99,11 +103,13 @@ export async function runRound(plan: RoundPlan, cast: Cast): Promise<Raw> {
 
   const schedule = scheduleOf(plan)
   const { names, of } = channelsOf(workload)
-  const trips = await load.call('trips', far ?? target)
+  // What asks for nothing, and what echoes, no adapter says.
+  const trips = adapter === undefined ? await load.call('trips', far ?? target) : null
   const readers = variant.kind === undefined ? [] : of
   await load.call('open', {
     target: far ?? target,
     kind: variant.kind ?? 'poll',
+    adapter,
     profile: workload.profile,
     interval: variant.interval,
     pause: variant.pause,
@@ -122,11 +128,12 @@ export async function runRound(plan: RoundPlan, cast: Cast): Promise<Raw> {
   const window = { from: start + warmup * 1e6, to: start + (warmup + duration) * 1e6 }
   const port = await publisher.call('start', {
     target,
+    adapter,
     channels: names,
     times: schedule,
     start,
     payload: workload.payload,
-    keyed: server === undefined,
+    keyed: server === undefined && adapter === undefined,
     starve: inject.starve ?? 0,
   })
   let clockOff = 0
@@ -161,7 +168,7 @@ export async function runRound(plan: RoundPlan, cast: Cast): Promise<Raw> {
       ),
       usageOf(publisher),
       proxy && usageOf(proxy),
-      server === undefined ? statsOf(target) : undefined,
+      server === undefined ? toldBy(target, adapter, pid) : undefined,
     ])
     return { own, mark, published, delayed, cpu: own?.usage ?? told }
   }
@@ -221,6 +228,18 @@ export function targetOf(url: URL): Target {
     port: Number(url.port || 80),
     path: url.pathname.replace(/\/$/, ''),
   }
+}
+
+/** The CPU of an app that is none of ours: as it tells it, else as /proc has it of a process on this machine. */
+async function toldBy(
+  target: Target,
+  adapter: string | undefined,
+  pid: number | undefined,
+): Promise<{ at: number; cpu: number } | undefined> {
+  const told = adapter === undefined ? await statsOf(target) : undefined
+  if (told !== undefined || pid === undefined) return told
+  const cpu = cpuOf(pid)
+  return cpu === undefined ? undefined : { at: now(), cpu }
 }
 
 /** The CPU that an app tells of itself. */

@@ -1,3 +1,5 @@
+import { adapterOf } from './adapters/adapter.ts'
+import { entryOf } from './checkout.ts'
 import { now } from './clock.ts'
 import { type Extras, measureExtras } from './extras.ts'
 import { type Failure, failuresOf, isDisturbed, isLossy, STEAL } from './gates.ts'
@@ -5,7 +7,7 @@ import type { Heating } from './heat.ts'
 import { openFiles, stealNow } from './machine.ts'
 import { UsageError } from './options.ts'
 import { autocannon, histograms } from './peers.ts'
-import { planOf, type RoundPlan, type Section, type Settings, secondsOf, serversOf } from './plan.ts'
+import { isOurs, planOf, type RoundPlan, type Section, type Settings, secondsOf, serversOf } from './plan.ts'
 import { probe } from './probe.ts'
 import { type Measured, measure } from './record.ts'
 import { type Model, predict, publishingOf, type Residual, residualsOf } from './residual.ts'
@@ -16,6 +18,8 @@ import { believable, type Judgement, judgementsOf } from './verdict.ts'
 /** Runs what is planned, and keeps what can be believed. */
 
 export interface Outcome extends Extras {
+  /** When it was begun. */
+  readonly date: Date
   readonly settings: Settings
   readonly sections: readonly Section[]
   readonly rounds: readonly Measured[]
@@ -56,7 +60,7 @@ export interface Limits {
   readonly alone: boolean
 }
 
-const LIMITS: Limits = {
+export const LIMITS: Limits = {
   repeats: 6,
   idle: [0, 3000],
   passes: 6,
@@ -70,6 +74,24 @@ const MEMORY = 60
 const HEAT = 4
 const HOT = 30
 
+/** @param limits of a full run @returns roughly what these rounds take, and what comes behind them, in seconds */
+function secondsFor(settings: Settings, plans: Block, limits: Limits | undefined): number {
+  const after = limits === undefined ? 0 : MEMORY + HOT + 3 * limits.ceiling
+  const heating = settings.heat > 0 ? HEAT : 0
+  return plans.reduce((sum, plan) => sum + secondsOf(plan), after + heating * serversOf(plans))
+}
+
+/** Whether all sections and what is measured beside them are run. */
+function isFull(settings: Settings): boolean {
+  return !settings.quick && isOurs(settings) && settings.against === undefined
+}
+
+/** Roughly what a run takes, in seconds, with nothing repeated. */
+export function needOf(settings: Settings, sections: readonly Section[]): number {
+  const plans = sections.flatMap(({ blocks }) => blocks.flat())
+  return secondsFor(settings, plans, isFull(settings) ? LIMITS : undefined)
+}
+
 /** @throws MissingPeer, UsageError */
 export async function run(settings: Settings, options: RunOptions): Promise<Outcome> {
   const {
@@ -79,14 +101,16 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
     inject,
     limits = LIMITS,
   } = options
-  const full = !settings.quick && settings.url === undefined
+  const date = new Date()
+  const full = isFull(settings)
   const histogram = await histograms()
   // Not found to be missing after a quarter of an hour.
   if (full) await autocannon()
   const { workload } = settings
   mayOpen(Math.max(workload.subscribers, ...(full ? limits.idle : [])) * (workload.rtt > 0 ? 2 : 1))
   if (settings.url !== undefined) await probe(settings.url)
-  const sections = planOf(settings)
+  if (settings.against !== undefined) entryOf(settings.against)
+  const sections = planOf(settings.target === undefined ? settings : await adapted(settings, settings.target))
   const stage = new Stage({ ...settings, inject, alone: full && limits.alone })
   const stop = () => stage.end()
   signal.addEventListener('abort', stop)
@@ -95,13 +119,10 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
   try {
     const titles = new Map(
       sections.flatMap(({ title, blocks }) =>
-        blocks.map((block, index) => [block, `${title}, block ${index + 1} of ${blocks.length}`] as const),
+        blocks.map((block, index) => [block, `${title}, round ${index + 1} of ${blocks.length}`] as const),
       ),
     )
-    const after = full ? MEMORY + HOT + 3 * limits.ceiling : 0
-    const heating = settings.heat > 0 ? HEAT : 0
-    const secondsTo = (plans: Block) =>
-      plans.reduce((sum, plan) => sum + secondsOf(plan), after + heating * serversOf(plans))
+    const secondsTo = (plans: Block) => secondsFor(settings, plans, full ? limits : undefined)
     const all = [...titles.keys()]
     const end = now() + Math.max(60 * settings.minutes, 1.1 * secondsTo(all.flat())) * 1e6
     const inTime = (plans: Block) => !signal.aborted && now() + secondsTo(plans) * 1e6 < end
@@ -130,6 +151,7 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
   const kept = sections.flatMap(({ blocks }) => blocks.flatMap((block) => found.get(block) ?? []))
   const rounds = kept.flatMap((one) => one.rounds)
   return {
+    date,
     settings,
     sections,
     rounds,
@@ -137,9 +159,23 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
     repeated: kept.reduce((sum, one) => sum + one.repeated, 0),
     heatings: stage.heatings,
     ...extras,
-    residuals: settings.url === undefined ? residualsIn(sections, rounds, model) : [],
+    residuals: isOurs(settings) ? residualsIn(sections, rounds, model) : [],
     partial: signal.aborted,
   }
+}
+
+/** The settings, with those transports that an adapter has. @throws UsageError */
+async function adapted(settings: Settings, target: string): Promise<Settings> {
+  const { readers } = await adapterOf(target)
+  const variants = settings.variants.filter(({ kind }) => readers[kind!] !== undefined)
+  if (variants.length === 0) {
+    throw new UsageError(
+      `--target '${target}' has none of these --transports: it has ${Object.keys(readers).join(', ')}`,
+    )
+  }
+  if (settings.workload.channels === 'each')
+    throw new UsageError('--target has one channel: --channels shared')
+  return { ...settings, variants }
 }
 
 /** Files that a process has open beside its connections, roughly. */

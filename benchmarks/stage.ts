@@ -1,11 +1,13 @@
+import { entryOf } from './checkout.ts'
 import { type Heating, heat } from './heat.ts'
-import { pin, slabBytes } from './machine.ts'
+import { pidOf, pin, slabBytes } from './machine.ts'
 import type { RoundPlan, Variant, Workload } from './plan.ts'
-import { type Api, Child } from './processes/child.ts'
+import { type Api, Child, type Name } from './processes/child.ts'
 import type { LoadApi } from './processes/load.ts'
 import type { ProxyApi } from './processes/proxy.ts'
 import type { PublisherApi } from './processes/publisher.ts'
 import type { ServerApi } from './processes/server.ts'
+import type { TargetApi } from './processes/target.ts'
 import type { Kind, Target } from './readers/reader.ts'
 import { type Inject, type Raw, runRound, targetOf } from './round.ts'
 
@@ -16,6 +18,7 @@ interface Stoppable {
 export interface StageOptions {
   /** The app under test, where it is none of our own. */
   readonly url?: URL | undefined
+  readonly target?: string | undefined
   readonly inject?: Inject | undefined
   /** Whether the machine does nothing else. */
   readonly alone?: boolean
@@ -26,7 +29,10 @@ export interface StageOptions {
 /** A server, hot. */
 interface Hot {
   readonly generation: number
+  /** Ours; what serves otherwise is `other`, whose work the process `pid` does. */
   readonly server: Child<ServerApi> | undefined
+  readonly other: Child<TargetApi> | undefined
+  readonly pid: number | undefined
   readonly target: Target
 }
 
@@ -48,7 +54,7 @@ export class Stage {
     this.#publisher = this.#child<PublisherApi>('publisher')
   }
 
-  #child<A extends Api>(name: 'server' | 'load' | 'publisher' | 'proxy'): Child<A> {
+  #child<A extends Api>(name: Name): Child<A> {
     if (this.#ended) throw new Error('Interrupted')
     const child = new Child<A>(name)
     this.#children.add(child)
@@ -68,11 +74,19 @@ export class Stage {
   }
 
   /** A server that nobody has used. */
-  async #server(): Promise<{ server: Child<ServerApi>; target: Target }> {
+  async #server(checkout?: string): Promise<{ server: Child<ServerApi>; target: Target; pid: number }> {
     const server = this.#child<ServerApi>('server')
-    const port = await server.call('start', undefined)
+    const port = await server.call('start', checkout === undefined ? undefined : entryOf(checkout))
     await pin(server.pid, 'server')
-    return { server, target: { host: '127.0.0.1', port, path: '' } }
+    return { server, target: { host: '127.0.0.1', port, path: '' }, pid: server.pid }
+  }
+
+  /** A server that an adapter starts. */
+  async #adapted(adapter: string): Promise<{ other: Child<TargetApi>; target: Target; pid: number }> {
+    const other = this.#child<TargetApi>('target')
+    const { port, pid } = await other.call('start', adapter)
+    await pin(pid, 'server')
+    return { other, target: { host: '127.0.0.1', port, path: '' }, pid }
   }
 
   /** Runs something against a server of its own. */
@@ -109,19 +123,24 @@ export class Stage {
 
   /** Heats the server of a variant, or finds the one that is hot. One before it is ended. */
   async #heated(variant: Variant, workload: Workload, generation: number): Promise<Hot> {
-    const { url, heat: units = 0 } = this.#options
+    const { url, target: adapter, heat: units = 0 } = this.#options
     const known = this.#hot.get(variant.name)
     if (known?.generation === generation) return known
     await this.#stop(known?.server)
-    const { server, target } =
-      url === undefined ? await this.#server() : { server: undefined, target: targetOf(url) }
-    const hot = { generation, server, target }
+    await known?.other?.call('end', undefined)
+    await this.#stop(known?.other)
+    const none = { server: undefined, other: undefined }
+    const found =
+      url !== undefined
+        ? { ...none, target: targetOf(url), pid: pidOf(url) }
+        : adapter !== undefined
+          ? { ...none, ...(await this.#adapted(adapter)) }
+          : { ...none, ...(await this.#server(variant.checkout)) }
+    const hot = { generation, ...found }
     this.#hot.set(variant.name, hot)
     await pin(this.#load.pid, 'load')
     if (units > 0) {
-      this.heatings.push(
-        await heat({ variant, workload, generation, target, server, load: this.#load, units }),
-      )
+      this.heatings.push(await heat({ ...hot, variant, workload, adapter, load: this.#load, units }))
     }
     return hot
   }
@@ -134,6 +153,7 @@ export class Stage {
     const hot = await this.#heated(plan.variant, plan.workload, plan.server)
     return runRound(plan, {
       ...hot,
+      adapter: this.#options.target,
       load: this.#load,
       publisher: this.#publisher,
       proxy,

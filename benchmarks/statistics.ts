@@ -64,7 +64,8 @@ export function compare(first: readonly number[], second: readonly number[]): Co
   return { ratio, verdict: verdictOf(ratio) }
 }
 
-function verdictOf({ low, high }: Estimate): Verdict {
+/** What an interval says of a ratio. */
+export function verdictOf({ low, high }: Estimate): Verdict {
   if (low === null || high === null) return 'not distinguished'
   if (low >= 1 - TIE && high <= 1 + TIE) return 'tie'
   if (high < 1) return 'lower'

@@ -1,6 +1,6 @@
 import { atFloor, quietOf } from './gates.ts'
 import type { Latency } from './latency.ts'
-import { AGAIN, PUBLISH_ONLY, type Section } from './plan.ts'
+import { AGAIN, OTHER, PUBLISH_ONLY, type Section } from './plan.ts'
 import type { Measured } from './record.ts'
 import type { Outcome } from './run.ts'
 import { Sketch } from './sketch.ts'
@@ -74,7 +74,8 @@ export function summariesOf({ sections, rounds: all, settings }: Outcome): Summa
 /** In the order in which they are shown, whatever the order in which they ran. */
 function namesOf({ blocks }: Section): string[] {
   const names = blocks[0]!.map(({ variant }) => variant.name)
-  const place = (name: string) => {
+  const place = (own: string) => {
+    const name = own.replace(OTHER, '')
     if (name.startsWith('poll')) return /\d ms/.test(name) ? 0 : 1
     return ['longpoll', 'sse', 'ws', AGAIN, PUBLISH_ONLY].indexOf(name) + 2
   }

@@ -25,6 +25,10 @@ async function freePort(): Promise<number> {
   return port
 }
 
+/** One who comes is given the last message that there is: so he knows that he has his place. */
+const lastOf = (kind: string) =>
+  `    location = /last/${kind} { nchan_subscriber ${kind}; nchan_channel_id $arg_channel; nchan_subscriber_first_message -1; }`
+
 const configOf = (folder: string, port: number) => `
 load_module ${MODULE};
 daemon off;
@@ -44,17 +48,18 @@ http {
   scgi_temp_path ${folder}/scgi;
   server {
     listen 127.0.0.1:${port} backlog=4096;
-    location = /publish { nchan_publisher; nchan_channel_id $arg_channel; nchan_message_buffer_length 10; }
+    location = /publish { nchan_publisher; nchan_channel_id $arg_channel; nchan_message_buffer_length 1000; }
     location = /longpoll {
       nchan_subscriber longpoll;
       nchan_channel_id $arg_channel;
       nchan_subscriber_first_message newest;
     }
+${['longpoll', 'eventsource', 'websocket'].map(lastOf).join('\n')}
   }
 }
 `
 
-export async function nchan(): Promise<Side> {
+export async function nchan(): Promise<Side & { readonly pid: number; close(): void }> {
   const folder = mkdtempSync(join(tmpdir(), 'nchan-'))
   const port = await freePort()
   writeFileSync(join(folder, 'nginx.conf'), configOf(folder, port))
@@ -85,6 +90,7 @@ export async function nchan(): Promise<Side> {
       const options = { port, host: '127.0.0.1', agent, method: 'POST', path: `/publish?channel=${channel}` }
       request(options, (response) => response.resume()).end(data)
     },
+    pid: child.pid!,
     cpu: () => cpuOf(child.pid!) ?? Number.NaN,
     close,
   }

@@ -21,6 +21,9 @@ interface Answer {
 /** Names of files beside this one, with the ending that this one has: `.ts` in the sources, `.js` when compiled. */
 const SELF = fileURLToPath(import.meta.url)
 
+/** Processes of a run. */
+export type Name = 'server' | 'target' | 'load' | 'publisher' | 'proxy'
+
 /** A process of our own, which is asked and answers. It ends with this one. */
 export class Child<A extends Api> {
   readonly #process: ChildProcess
@@ -28,7 +31,7 @@ export class Child<A extends Api> {
   readonly #exited: Promise<unknown>
   #next = 0
 
-  constructor(name: 'server' | 'load' | 'publisher' | 'proxy') {
+  constructor(name: Name) {
     this.#process = fork(SELF.replace(/child(?=\.\w+$)/, name), [], {
       serialization: 'advanced',
       // So that it can throw away what is not held any more before its memory is looked at.

@@ -1,11 +1,11 @@
 import { connect, type Socket } from 'node:net'
+import { type Adapter, requestText } from '../adapters/adapter.ts'
 import { now } from '../clock.ts'
 import { payloadOf } from '../payload.ts'
+import { publishing } from '../publishing.ts'
 import { Answers, isLast } from '../readers/answers.ts'
-import { pollReader } from '../readers/poll.ts'
+import { readerOf } from '../readers/open.ts'
 import type { Common, Kind, Reader, Target } from '../readers/reader.ts'
-import { sseReader } from '../readers/sse.ts'
-import { wsReader } from '../readers/ws.ts'
 
 /** A load that goes as fast as the server does: a closed loop, to heat it and to find what it costs when it is hot. */
 
@@ -13,6 +13,8 @@ export interface DrivePlan {
   readonly target: Target
   /** Undefined: nobody reads, and a unit is a publish. Of polls it is a request, of the others a delivery. */
   readonly kind: Kind | undefined
+  /** A server that is none of ours, by its adapter. */
+  readonly adapter?: string | undefined
   readonly subscribers: number
   readonly payload: number
   /** Publishes to a channel that nobody reads, with each that is read: the route of the publisher is to be hot, too. */
@@ -30,6 +32,7 @@ const NOW_AND_THEN = 20
 
 export class Drive {
   readonly #plan: DrivePlan
+  readonly #adapter: Adapter | undefined
   readonly #readers: Reader[] = []
   readonly #common: Common
   readonly #open: Promise<void>
@@ -44,8 +47,9 @@ export class Drive {
   #fail: (error: Error) => void = () => {}
   #stopped = false
 
-  constructor(plan: DrivePlan) {
+  constructor(plan: DrivePlan, adapter?: Adapter) {
     this.#plan = plan
+    this.#adapter = adapter
     const { target, kind, subscribers } = plan
     this.#common = {
       target,
@@ -71,10 +75,7 @@ export class Drive {
   /** Opens the readers, as many at a time as may wait to be accepted. */
   async #read(kind: Kind | undefined, subscribers: number): Promise<void> {
     for (let i = 0; kind !== undefined && i < subscribers; i++) {
-      const own = [this.#common, i, CHANNEL] as const
-      if (kind === 'sse') this.#readers.push(sseReader(...own))
-      else if (kind === 'ws') this.#readers.push(wsReader(...own))
-      else this.#readers.push(pollReader(kind, ...own, 0))
+      this.#readers.push(readerOf(kind, this.#adapter, this.#common, i, CHANNEL, 0))
       if (i % OPEN_AT_ONCE === 0) await this.#readers[i]!.ready
     }
     await Promise.all(this.#readers.map(({ ready }) => ready))
@@ -130,9 +131,9 @@ export class Drive {
 
   #publish(channel: string): void {
     const { target, payload } = this.#plan
-    const text =
-      `POST ${target.path}/publish?channel=${channel} HTTP/1.1\r\nHost: ${target.host}:${target.port}\r\n` +
-      `Content-Type: text/plain\r\nContent-Length: ${payload}\r\n\r\n${payloadOf(this.#published++ % 1e8, payload)}`
+    const body = payloadOf(this.#published++ % 1e8, payload)
+    const exchange = this.#adapter?.publish(body) ?? publishing(target, channel, body)
+    const text = requestText(exchange, `${target.host}:${target.port}`)
     this.#outstanding.push(text)
     if (this.#socket.writable) this.#socket.write(text)
     else this.#connect()
@@ -150,7 +151,7 @@ export class Drive {
       fresh = false
       this.#outstanding.shift()
       this.#answered++
-      if (status !== 201) this.#fail(new Error(`/publish answered ${status}`))
+      if (status < 200 || status > 299) this.#fail(new Error(`/publish answered ${status}`))
       if (isLast(head)) this.#connect()
       this.#answer()
     })

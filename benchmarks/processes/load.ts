@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net'
 import { type Random, randomOf, shuffled } from '../../model/random.ts'
+import { adapterOf } from '../adapters/adapter.ts'
 import { putBack } from '../clock.ts'
 import type { Profile } from '../profiles.ts'
-import { pollReader } from '../readers/poll.ts'
+import { readerOf } from '../readers/open.ts'
 import {
   type Common,
   type Kind,
@@ -12,9 +13,7 @@ import {
   type Tally,
   type Target,
 } from '../readers/reader.ts'
-import { sseReader } from '../readers/sse.ts'
 import { measureTrips } from '../readers/trip.ts'
-import { wsReader } from '../readers/ws.ts'
 import { answer } from './child.ts'
 import { Drive, type DrivePlan } from './drive.ts'
 import { type Usage, usageMeter } from './usage.ts'
@@ -24,6 +23,8 @@ import { type Usage, usageMeter } from './usage.ts'
 export interface LoadPlan {
   readonly target: Target
   readonly kind: Kind
+  /** A server that is none of ours, by its adapter. */
+  readonly adapter?: string | undefined
   readonly profile: Profile
   readonly interval: number
   readonly pause: boolean
@@ -92,6 +93,7 @@ const api = {
 
   /** Opens all subscribers. @returns once each has its place */
   async open(plan: LoadPlan): Promise<void> {
+    const adapter = plan.adapter === undefined ? undefined : await adapterOf(plan.adapter)
     putBack((plan.slow ?? 0) * 1e3)
     counted = 1 - (plan.uncounted ?? 0)
     tally = nothing()
@@ -134,9 +136,7 @@ const api = {
     const phases = phasesOf(plan.channels.length, randomOf(plan.seed))
     readers = []
     for (const [reader, channel] of plan.channels.entries()) {
-      if (plan.kind === 'sse') readers.push(sseReader(common, reader, channel))
-      else if (plan.kind === 'ws') readers.push(wsReader(common, reader, channel))
-      else readers.push(pollReader(plan.kind, common, reader, channel, phases[reader]!))
+      readers.push(readerOf(plan.kind, adapter, common, reader, channel, phases[reader]!))
       if (readers.length % AT_ONCE === 0 || readers.length === plan.channels.length) {
         await Promise.race([broken, Promise.all(readers.slice(-AT_ONCE).map(({ ready }) => ready))])
       }
@@ -162,8 +162,8 @@ const api = {
   left: () => left,
 
   /** Begins a load that goes as fast as the server does. */
-  drive(plan: DrivePlan): void {
-    drive = new Drive(plan)
+  async drive(plan: DrivePlan): Promise<void> {
+    drive = new Drive(plan, plan.adapter === undefined ? undefined : await adapterOf(plan.adapter))
   },
 
   driven: (units: number) => drive!.run(units),

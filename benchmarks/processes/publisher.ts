@@ -1,6 +1,8 @@
 import { connect, type Socket } from 'node:net'
+import { type Adapter, adapterOf, requestText } from '../adapters/adapter.ts'
 import { now } from '../clock.ts'
 import { payloadOf } from '../payload.ts'
+import { publishing } from '../publishing.ts'
 import { Answers, isLast } from '../readers/answers.ts'
 import type { Target } from '../readers/reader.ts'
 import { Alarm } from './alarm.ts'
@@ -16,6 +18,8 @@ interface Planned {
 
 export interface PublisherPlan {
   readonly target: Target
+  /** A server that is none of ours, by its adapter. */
+  readonly adapter?: string | undefined
   readonly channels: readonly string[]
   /** For each channel the planned times, in microseconds after the start. */
   readonly times: readonly Float64Array[]
@@ -50,7 +54,7 @@ let over = Promise.resolve()
 const api = {
   /** Connects, and publishes at the planned times. @returns its own port, once connected */
   async start(plan: PublisherPlan): Promise<number> {
-    const { target, channels, times } = plan
+    const { target, times } = plan
     const planned: Planned[] = times
       .flatMap((list, channel) =>
         Array.from(list, (time, index) => ({ at: plan.start + time, channel, index })),
@@ -58,14 +62,10 @@ const api = {
       .sort((a, b) => a.at - b.at)
     const empty = () => times.map((list) => new Float64Array(list.length).fill(Number.NaN))
     state = { sent: empty(), answered: empty() }
-    const heads = channels.map(
-      (channel) =>
-        `POST ${target.path}/publish?channel=${channel} HTTP/1.1\r\nHost: ${target.host}:${target.port}\r\n` +
-        `Content-Type: text/plain\r\nContent-Length: ${plan.payload}\r\n`,
-    )
+    const adapter = plan.adapter === undefined ? undefined : await adapterOf(plan.adapter)
     line = connect({ host: target.host, port: target.port, noDelay: true })
     await new Promise((resolve, reject) => line.once('connect', resolve).once('error', reject))
-    over = publish(plan, planned, heads)
+    over = publish(plan, planned, adapter)
     return line.localPort!
   },
 
@@ -79,7 +79,13 @@ const api = {
   },
 }
 
-function publish(plan: PublisherPlan, planned: readonly Planned[], heads: readonly string[]): Promise<void> {
+function publish(
+  plan: PublisherPlan,
+  planned: readonly Planned[],
+  adapter: Adapter | undefined,
+): Promise<void> {
+  const { target, channels } = plan
+  const authority = `${target.host}:${target.port}`
   const { sent, answered } = state
   return new Promise((resolve) => {
     const early = Math.min(EARLY, ((planned.at(-1)?.at ?? 0) - (planned[0]?.at ?? 0)) / planned.length / 20)
@@ -93,8 +99,13 @@ function publish(plan: PublisherPlan, planned: readonly Planned[], heads: readon
       resolve()
     }
     const textOf = ({ channel, index }: Planned) => {
+      const body = payloadOf(index, plan.payload)
       const key = plan.keyed ? `Idempotency-Key: ${plan.start}-${channel}-${index}\r\n` : ''
-      return `${heads[channel]}${key}\r\n${payloadOf(index, plan.payload)}`
+      return requestText(
+        adapter?.publish(body) ?? publishing(target, channels[channel]!, body),
+        authority,
+        key,
+      )
     }
 
     const use = (socket: Socket) => {
@@ -104,7 +115,7 @@ function publish(plan: PublisherPlan, planned: readonly Planned[], heads: readon
         if (socket !== line) return
         fresh = false
         const { channel, index } = planned[done++]!
-        if (status === 201 || status === 200) answered[channel]![index] = now()
+        if (status >= 200 && status < 300) answered[channel]![index] = now()
         if (done === planned.length) finish()
         else if (isLast(head)) reopen()
       })

@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import { type Bus, memoryBus, tidings } from '../../index.ts'
+import type { Bus } from '../../index.ts'
 import { now } from '../clock.ts'
 import { indexOf } from '../payload.ts'
 import { answer } from './child.ts'
@@ -9,6 +9,8 @@ import { usageMeter } from './usage.ts'
 
 const accepted = new Map<string, number[]>()
 const work = { messages: 0, turn: 0, rows: 0, ahead: 0, writes: 0, handed: 0 }
+/** This plugin, with the ending that this file has. */
+const OWN = import.meta.url.replace(/benchmarks\/processes\/server(?=\.\w+$)/, 'index')
 let app: FastifyInstance | undefined
 let meter: ReturnType<typeof usageMeter> | undefined
 
@@ -82,9 +84,10 @@ interface Row {
 }
 
 const api = {
-  /** Listens, so that a round need not wait for it. */
-  async ready(): Promise<void> {
+  /** Listens, so that a round need not wait for it. @param entry the plugin's module, where it is another checkout's */
+  async ready(entry: string | undefined): Promise<void> {
     if (app !== undefined) return
+    const { memoryBus, tidings } = (await import(entry ?? OWN)) as typeof import('../../index.ts')
     const bus = memoryBus()
     app = Fastify()
     watch(bus)
@@ -93,8 +96,8 @@ const api = {
   },
 
   /** It is being measured from now on: what it took before is forgotten. @returns the port */
-  async start(): Promise<number> {
-    await api.ready()
+  async start(entry?: string): Promise<number> {
+    await api.ready(entry)
     accepted.clear()
     meter ??= usageMeter()
     return (app!.server.address() as { port: number }).port

@@ -6,19 +6,46 @@ const ID = '\nid: '
 /** The heartbeat has no empty line behind it: it stands in front of the event that comes next. */
 const BEATS = /^(?::\n)*/
 
+/** Decodes HTTP/1.1's chunked coding (RFC 9112 section 7.1). */
+export class Chunks {
+  readonly #take: (text: string) => void
+  #raw = ''
+
+  constructor(take: (text: string) => void) {
+    this.#take = take
+  }
+
+  take(part: string): void {
+    this.#raw += part
+    let text = ''
+    for (;;) {
+      const end = this.#raw.indexOf(BREAK)
+      const size = Number.parseInt(this.#raw.slice(0, Math.max(0, end)), 16)
+      if (end === -1 || this.#raw.length < end + 4 + size) break
+      text += this.#raw.slice(end + 2, end + 2 + size)
+      this.#raw = this.#raw.slice(end + 4 + size)
+    }
+    if (text !== '') this.#take(text)
+  }
+}
+
 /** Reads one stream of server-sent events, in HTTP/1.1's chunked coding. */
 export function sseReader(common: Common, reader: number, channel: string): Reader {
   const { promise: ready, open } = gate()
-  /** What came and is not decoded, and what is decoded and no whole event yet. */
+  /** What came before the head's end, and what is decoded and no whole event yet. */
   let raw = ''
   let text = ''
+  const chunks = new Chunks((more) => {
+    text += more
+  })
   let headed = false
   let received = 0
 
   const line = new Line(common, {
     data: (part, at) => {
-      raw += part.toString('latin1')
-      if (!headed) {
+      if (headed) chunks.take(part.toString('latin1'))
+      else {
+        raw += part.toString('latin1')
         const end = raw.indexOf(BREAK + BREAK)
         if (end === -1) return
         const head = raw.slice(0, end)
@@ -26,9 +53,8 @@ export function sseReader(common: Common, reader: number, channel: string): Read
           throw new Error(`/sse answered ${head.split(BREAK, 1)[0]}, or no chunks`)
         }
         headed = true
-        raw = raw.slice(end + 4)
+        chunks.take(raw.slice(end + 4))
       }
-      decode()
       const end = text.lastIndexOf('\n\n')
       if (end === -1) return
       for (const event of text.slice(0, end).split('\n\n')) take(event, at)
@@ -36,17 +62,6 @@ export function sseReader(common: Common, reader: number, channel: string): Read
     },
     answers: common.prompt ?? false,
   })
-
-  const decode = () => {
-    for (;;) {
-      const end = raw.indexOf(BREAK)
-      if (end === -1) return
-      const size = Number.parseInt(raw.slice(0, end), 16)
-      if (raw.length < end + 4 + size) return
-      text += raw.slice(end + 2, end + 2 + size)
-      raw = raw.slice(end + 4 + size)
-    }
-  }
 
   const take = (block: string, at: number) => {
     const event = block.replace(BEATS, '')

@@ -45,7 +45,7 @@ t.test('to its end: tables, the figures as the schema says, the page', async (t)
   const results = JSON.parse(await readFile(file('x.json'), 'utf8'))
   t.equal(code, results.passed ? 0 : 1)
   t.match(out, /Latency, ms/)
-  t.match(lines, [/^Headline, block 1 of 1: sse; \d s left$/])
+  t.match(lines, [/^Headline, round 1 of 1: sse; \d s left$/])
   t.match(await readFile(file('x.html'), 'utf8'), /^<!doctype html>/)
   t.same(misfits(results), [])
   t.not(misfits({ ...results, rounds: [{}] }).length, 0, 'it would be told')
@@ -57,18 +57,18 @@ t.test('a run that nothing stands against ends with 0', async (t) => {
   // Nothing is published in so short a time: nothing can come late.
   const { code, out } = await run([...SMALL, '--url', url, '--transports', 'ws', '--rate', '0.01'])
   t.equal(code, 0, out)
-  t.match(out, /✓ Headline: 1 of 1 rounds quiet.*All that was judged holds.*All figures: --verbose/s)
+  t.match(out, /All that was judged holds.*✓ Headline: 1 of 1 rounds quiet.*All figures: --verbose/s)
   t.notMatch(out, /Latency, ms/)
 })
 
 t.test('Ctrl-C: what is complete is printed, and that it is partial', async (t) => {
   const { url } = await build(t, { publish: true })
   const child = cli(t, ['bench', ...SMALL, '--url', url, '--transports', 'sse', '--rounds', '90'])
-  while (!child.stderr.includes('block 2 of 90')) await once(child.process.stderr!, 'data')
+  while (!child.stderr.includes('round 2 of 90')) await once(child.process.stderr!, 'data')
   child.process.kill('SIGINT')
   t.same(await child.ended, { code: 130, signal: null })
   t.match(child.stdout, /PARTIAL: interrupted.*A delivered message/s)
-  t.match(child.stderr, /^Headline, block 1 of 90: sse; 1 min \d+ s left$/m)
+  t.match(child.stderr, /^Headline, round 1 of 90: sse; 1 min \d+ s left$/m)
 })
 
 t.test('Ctrl-C before anything is complete', async (t) => {

@@ -56,9 +56,9 @@ t.test(
       '1 messages came out of order',
       'A message came that was not sent',
     ]) {
-      t.ok(out.includes(`FAILED: headline: sse, block 1: ${why}`), why)
+      t.ok(out.includes(`FAILED: headline: sse, round 1: ${why}`), why)
     }
-    t.match(out, /FAILED: headline: sse, block 1: a clock was off by \d+\.\d\d ms/)
+    t.match(out, /FAILED: headline: sse, round 1: a clock was off by \d+\.\d\d ms/)
   },
 )
 
@@ -68,16 +68,16 @@ t.test('a message that goes out before its time, or comes before it was sent', a
     t.match(await failing(t, ['--url', url, '--transports', 'sse'], { inject: { raw } }), why)
   await spoilt(
     (raw) => ({ ...raw, published: { ...raw.published, sent: raw.published.sent.map(earlier) } }),
-    /FAILED: headline: sse, block 1: \d+ messages were published before their time/,
+    /FAILED: headline: sse, round 1: \d+ messages were published before their time/,
   )
   await spoilt(
     (raw) => ({ ...raw, received: { ...raw.received, at: raw.received.at.map(earlier) } }),
-    /FAILED: headline: sse, block 1: \d+ deliveries came before their message was sent/,
+    /FAILED: headline: sse, round 1: \d+ deliveries came before their message was sent/,
   )
 })
 
 t.test('half of the CPU is not told, and 8 % of the bytes are not counted', async (t) => {
-  const cpu = /FAILED: headline: ws, block \d: the server told \d+\.\d % of the CPU that \/proc has of it/
+  const cpu = /FAILED: headline: ws, round \d: the server told \d+\.\d % of the CPU that \/proc has of it/
   await failingWith(t, cpuOf(process.pid) === undefined ? [BYTES] : [BYTES, cpu], {
     inject: { cpuTold: 0.5, uncounted: 0.08 },
   })
@@ -106,9 +106,22 @@ t.test('a machine that disturbs all of it: nothing could be judged, which is no 
   })
   t.match(out, /\? Headline: NOT JUDGED: ws: 0 of 1 rounds were quiet/)
   t.match(out, /FAILED: the machine was disturbed too much/)
-  t.match(out, /DISTURBED: headline: ws, block 1: the publisher lagged by \d+\.\d\d ms/)
-  t.match(out, /DISTURBED: headline: ws, block 1: the proxy lagged by 3600000\.00 ms/)
-  t.match(out, /DISTURBED: headline: ws, block 1: the host took 50\.0 %/)
+  t.match(out, /DISTURBED: headline: ws, round 1: the publisher lagged by \d+\.\d\d ms/)
+  t.match(out, /DISTURBED: headline: ws, round 1: the proxy lagged by 3600000\.00 ms/)
+  t.match(out, /DISTURBED: headline: ws, round 1: the host took 50\.0 %/)
+})
+
+t.test('a server that waits for its core', async (t) => {
+  const out = await failing(t, ['--transports', 'ws'], {
+    inject: {
+      raw: (raw) => {
+        const [from, to] = raw.serverUsage!
+        return { ...raw, serverUsage: [from, { ...to, waited: to.waited + HOUR }] }
+      },
+    },
+  })
+  t.match(out, /\? Headline: NOT JUDGED: ws: 0 of 1 rounds were quiet/)
+  t.match(out, /DISTURBED: headline: ws, round 1: the server waited for its core for \d+\.\d % of the time/)
 })
 
 t.test('a publisher that is starved', async (t) => {
@@ -116,7 +129,7 @@ t.test('a publisher that is starved', async (t) => {
   const out = await failing(t, ['--url', url, '--transports', 'ws', '--rate', '40'], {
     inject: { starve: 60 },
   })
-  t.match(out, /headline: ws, block 1: only [\d.]+ % of the planned publishes were accepted in the window/)
+  t.match(out, /headline: ws, round 1: only [\d.]+ % of the planned publishes were accepted in the window/)
 })
 
 t.test('a machine that is disturbed is looked at, and the round run again', async (t) => {
@@ -131,7 +144,7 @@ t.test('a machine that is disturbed is looked at, and the round run again', asyn
   })
   t.equal(repeated, 1)
   t.ok(failures.some(({ kind, text }) => kind === 'outside' && text.includes('the host took')))
-  t.equal(lines[0], 'Headline, block 1 of 1: sse; ')
+  t.equal(lines[0], 'Headline, round 1 of 1: sse; ')
   t.match(lines[1], /^Is the machine our own/)
-  t.equal(lines.at(-1), 'Headline, block 1 of 1: sse, repeated; ')
+  t.equal(lines.at(-1), 'Headline, round 1 of 1: sse, repeated; ')
 })

@@ -2,6 +2,7 @@ import { createServer } from 'node:net'
 import Fastify from 'fastify'
 import t from 'tap'
 import { FORMAT, resultsOf } from '../../benchmarks/json.ts'
+import { cpuOf } from '../../benchmarks/machine.ts'
 import { planOf } from '../../benchmarks/plan.ts'
 import { plotsOf } from '../../benchmarks/plots.ts'
 import { report } from '../../benchmarks/report.ts'
@@ -10,21 +11,22 @@ import { Child, UNCOVERED } from '../child.ts'
 import { build } from '../helper.ts'
 import { quickForks, runs, small, wrong } from './small.ts'
 
-t.test('an app of the user’s own, under a prefix; its CPU only where it tells', async (t) => {
+t.test('an app of the user’s own, under a prefix; its CPU as it tells it, or as /proc does', async (t) => {
   quickForks(t)
   for (const stats of [true, false]) {
     const { url } = await build(t, { prefix: '/live', publish: true, stats })
     const outcome = await runs(small('--url', `${url}/live`, '--transports', 'longpoll'))
     t.same(wrong(outcome), [])
-    t.ok(outcome.rounds.every(({ cpuPerSecond }) => (cpuPerSecond === null) !== stats))
+    const told = stats || cpuOf(process.pid) !== undefined
+    t.ok(outcome.rounds.every(({ cpuPerSecond }) => (cpuPerSecond === null) !== told))
     t.ok(
-      outcome.rounds.every(({ trips }) => trips.echo === undefined),
+      outcome.rounds.every(({ trips }) => trips!.echo === undefined),
       'it has no echo',
     )
     t.same(outcome.residuals, [])
     t.ok(report(outcome).includes('Latency, ms'))
     t.ok(plotsOf(outcome).some(({ id }) => id === 'latency'))
-    t.match(resultsOf(outcome, new Date(0)), {
+    t.match(resultsOf({ ...outcome, date: new Date(0) }), {
       format: FORMAT,
       date: '1970-01-01T00:00:00.000Z',
       settings: { url: `${url}/live` },
@@ -63,8 +65,8 @@ t.test('an app that closes kept connections is read on, over new ones', async (t
     }
     const outcome = await runs(small('--url', url, '--transports', 'poll,longpoll', '--poll-interval', '60'))
     t.same(wrong(outcome), [], JSON.stringify(server))
-    for (const { variant, connections, deliveries } of outcome.rounds) {
-      t.ok(deliveries > 0 && connections > 4, `${variant}: ${connections}`)
+    for (const { variant, connections } of outcome.rounds) {
+      t.ok(connections > 4, `${variant}: ${connections}`)
     }
   }
 })

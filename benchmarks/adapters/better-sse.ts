@@ -1,0 +1,22 @@
+import { createServer } from 'node:http'
+import { createChannel, createSession } from 'better-sse'
+import type { Adapter } from './adapter.ts'
+import { listening, publishRoute } from './parts.ts'
+
+/** better-sse with a channel, behind a server of node:http. Its events are JSON. */
+export default {
+  async start() {
+    const channel = createChannel()
+    const server = createServer(
+      publishRoute(
+        (text) => channel.broadcast(text),
+        async (request, response) => {
+          channel.register(await createSession(request, response))
+        },
+      ),
+    )
+    return listening(server)
+  },
+  publish: (text) => ({ path: '/publish', body: text }),
+  readers: { sse: (reader) => reader.events('/sse', { event: reader.message }) },
+} satisfies Adapter

@@ -1,0 +1,5 @@
+/** Servers that are measured by their name alone. */
+export const SHIPPED = [
+  ...(['tidings', 'ws', 'http', 'fastify-websocket'] as const),
+  ...(['better-sse', 'fastify-sse', 'socket.io', 'nchan'] as const),
+]

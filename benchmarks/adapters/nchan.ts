@@ -1,0 +1,51 @@
+import { nchan } from '../fanout/nchan.ts'
+import type { Adapter, Reading } from './adapter.ts'
+
+const CHANNEL = '?channel=bench'
+const TEXT = { 'Content-Type': 'text/plain' }
+
+/** nginx with nchan, as Debian's libnginx-mod-nchan has it: one worker. */
+export default {
+  async start() {
+    const { port, pid, close } = await nchan()
+    // Who comes is given the last message, which there must be.
+    await fetch(`http://127.0.0.1:${port}/publish${CHANNEL}`, {
+      method: 'POST',
+      body: 'first',
+      headers: TEXT,
+    })
+    return { port, pid, stop: close }
+  },
+  publish: (text) => ({ path: `/publish${CHANNEL}`, body: text, headers: TEXT }),
+  readers: {
+    longpoll: asking,
+    sse(reader) {
+      reader.events(`/last/eventsource${CHANNEL}`, { open() {}, event: afterFirst(reader) })
+    },
+    ws(reader) {
+      reader.socket(`/last/websocket${CHANNEL}`, { open() {}, message: afterFirst(reader) })
+    },
+  },
+} satisfies Adapter
+
+/** The first message is an old one, and says that the reader has its place. */
+function afterFirst(reader: Reading): (text: string) => void {
+  let first = true
+  return (text) => {
+    if (!first) reader.message(text)
+    else reader.ready()
+    first = false
+  }
+}
+
+/** nchan tells the place of a message by Last-Modified and Etag, and takes it back as a condition. */
+function asking(reader: Reading): void {
+  const take = afterFirst(reader)
+  const ask = (headers: Record<string, string>) =>
+    reader.request({ path: `/last/longpoll${CHANNEL}`, headers }, ({ status, body, header }) => {
+      if (status === 200) take(body)
+      const [since, tag] = [header('last-modified'), header('etag')]
+      ask(since === undefined ? headers : { 'If-Modified-Since': since, 'If-None-Match': tag ?? '0' })
+    })
+  ask({})
+}

@@ -1,0 +1,56 @@
+import Fastify from 'fastify'
+import { tidings } from '../../index.ts'
+import type { Adapter, Reading } from './adapter.ts'
+
+const CURSOR = /^\{"cursor":"([^"]*)"/
+
+/** This plugin, measured as any other server is. */
+export default {
+  async start() {
+    const app = Fastify()
+    await app.register(tidings, { publish: true })
+    await app.listen({ host: '127.0.0.1', port: 0 })
+    return { port: (app.server.address() as { port: number }).port, stop: () => app.close() }
+  },
+  publish: (text) => ({
+    path: '/publish?channel=bench',
+    body: text,
+    headers: { 'Content-Type': 'text/plain' },
+  }),
+  readers: {
+    poll: (reader) => asking(reader, '/poll?channel=bench', (then) => reader.pause(then)),
+    longpoll: (reader) => asking(reader, '/longpoll?channel=bench', (then) => then()),
+    sse: (reader) =>
+      reader.events('/sse?channel=bench&cursor=now', {
+        open() {},
+        event(data, name) {
+          if (name === 'ready') reader.ready()
+          else reader.message(data)
+        },
+      }),
+    ws: (reader) =>
+      reader.socket('/ws?channel=bench&cursor=now', {
+        protocol: 'tidings',
+        open() {},
+        message(text) {
+          if (text.startsWith('{"type":"ready"')) reader.ready()
+          else reader.message(text)
+        },
+      }),
+  },
+} satisfies Adapter
+
+/** Asks again and again from where the last answer ended. */
+function asking(reader: Reading, path: string, next: (then: () => void) => void): void {
+  const ask = (cursor: string) =>
+    reader.request(
+      { path: cursor === '' ? path : `${path}&cursor=${cursor}` },
+      ({ status, body, header }) => {
+        if (cursor === '') reader.ready()
+        else if (status === 200) reader.message(body)
+        const place = CURSOR.exec(body)?.[1] ?? header('tidings-cursor') ?? cursor
+        next(() => ask(place))
+      },
+    )
+  ask('')
+}

@@ -1,0 +1,173 @@
+import { readFile } from 'node:fs/promises'
+import { quietOf } from './gates.ts'
+import { FORMAT, type Results } from './json.ts'
+import { UsageError } from './options.ts'
+import { AGAIN, PUBLISH_ONLY } from './plan.ts'
+import type { Measured } from './record.ts'
+import { type Estimate, medianEstimate, TIE, verdictOf } from './statistics.ts'
+import { show, table } from './table.ts'
+
+/** What has changed from one run to another, and how far several runs of the same lie apart. */
+
+/** Figures of a round; less is better. Those of the machine depend on which one it was. */
+const FIGURES = {
+  'delay p50, ms': { of: ({ latency }: Measured) => latency?.p50 ?? null, machine: true },
+  'server CPU, µs': { of: ({ cpuPerDelivery }: Measured) => cpuPerDelivery, machine: true },
+  bytes: { of: ({ bytes }: Measured) => bytes?.both ?? null, machine: false },
+  requests: { of: ({ requests }: Measured) => requests, machine: false },
+} as const
+type Figure = keyof typeof FIGURES
+const NAMES = Object.keys(FIGURES) as Figure[]
+
+type Run = Pick<Results, 'rounds' | 'machine' | 'settings' | 'passed'>
+
+/** One figure of one transport, of each run. */
+interface Line {
+  readonly variant: string
+  readonly figure: Figure
+  readonly estimates: readonly Estimate[]
+}
+
+function linesOf(runs: readonly Run[]): Line[] {
+  const of = ({ rounds }: Run, variant: string) =>
+    quietOf(rounds.filter((round) => round.section === 'headline' && round.variant === variant))
+  const [first] = runs
+  return first!.settings.variants
+    .filter((variant) => variant !== AGAIN && variant !== PUBLISH_ONLY)
+    .flatMap((variant) =>
+      NAMES.flatMap((figure): Line[] => {
+        const estimates = runs.flatMap((run) => {
+          const values = of(run, variant)
+            .map(FIGURES[figure].of)
+            .filter((value) => value !== null)
+          return values.length === 0 ? [] : [medianEstimate(values)]
+        })
+        return estimates.length < runs.length ? [] : [{ variant, figure, estimates }]
+      }),
+    )
+}
+
+export interface Change {
+  readonly variant: string
+  readonly figure: string
+  readonly ratio: Estimate
+  /** Worse: the whole interval lies above one, and the change is more than a tie. */
+  readonly verdict: 'better' | 'worse' | 'tie' | 'not distinguished'
+}
+
+/** The second run over the first; the interval has what both of theirs leave open. */
+export function changesOf(before: Run, after: Run): Change[] {
+  const alike = sameMachine(before, after)
+  return linesOf([before, after])
+    .filter(({ figure }) => alike || !FIGURES[figure].machine)
+    .map(({ variant, figure, estimates }) => {
+      const [one, two] = estimates as [Estimate, Estimate]
+      const over = (a: number | null, b: number | null) =>
+        a === null || b === null || b === 0 ? null : a / b
+      const ratio = {
+        value: two.value / one.value,
+        low: over(two.low, one.high),
+        high: over(two.high, one.low),
+      }
+      return { variant, figure, ratio, verdict: judgedOf(ratio) }
+    })
+}
+
+/** What a ratio of new to old says. */
+export function judgedOf(ratio: Estimate): Change['verdict'] {
+  const verdict = verdictOf(ratio)
+  if (verdict === 'tie' || verdict === 'not distinguished') return verdict
+  if (Math.abs(ratio.value - 1) <= TIE) return 'tie'
+  return verdict === 'higher' ? 'worse' : 'better'
+}
+
+function sameMachine(one: Run, two: Run): boolean {
+  const of = ({ machine: { cpu, cores, node } }: Run) => `${cpu}, ${cores}, ${node}`
+  return of(one) === of(two)
+}
+
+const HELP = `fastify-tidings bench compare: what has changed from one run to another
+
+Usage: fastify-tidings bench compare BEFORE.json AFTER.json [MORE.json ...]
+
+The files are those of bench --json. With two it ends with 1 where a figure is worse by more than its interval and
+${TIE * 100} %; with more it shows how far the runs lie apart. Rounds of one run that go by turns tell more: bench --against.
+`
+
+/** The command `bench compare`. @returns 0; 1 where the second run is worse @throws UsageError */
+export async function compareCommand(args: string[], print: (text: string) => unknown): Promise<number> {
+  if (args.includes('--help') || args.includes('-h')) {
+    print(HELP)
+    return 0
+  }
+  if (args.length < 2 || args.some((arg) => arg.startsWith('-'))) {
+    throw new UsageError('bench compare takes two files of bench --json or more: see bench compare --help')
+  }
+  const runs = await Promise.all(args.map(readRun))
+  const key = ({ settings }: Run) => {
+    const { subscribers, channels, rate, payload, profile, rtt, heat, duration } = settings
+    return JSON.stringify({ subscribers, channels, rate, payload, profile, rtt, heat, duration })
+  }
+  if (new Set(runs.map(key)).size > 1) {
+    throw new UsageError(`These runs have other settings, and can't be compared: ${runs.map(key).join(' ')}`)
+  }
+  for (const [i, { passed }] of runs.entries()) {
+    if (!passed) print(`${args[i]} did not pass: its figures are not to be cited.\n`)
+  }
+  if (runs.length > 2) {
+    print(spreadText(args, runs))
+    return 0
+  }
+  const [before, after] = runs as [Run, Run]
+  if (!sameMachine(before, after)) print('Other machines: delay and CPU are not compared.\n')
+  const changes = changesOf(before, after)
+  print(changesText(changes))
+  return changes.some(({ verdict }) => verdict === 'worse') ? 1 : 0
+}
+
+export function changesText(changes: readonly Change[]): string {
+  const worse = changes.filter(({ verdict }) => verdict === 'worse').length
+  return `${table(
+    ['transport', 'figure', 'after / before', '95 % interval', 'verdict'],
+    changes.map(({ variant, figure, ratio, verdict }) => [
+      variant,
+      figure,
+      show(ratio.value),
+      `${show(ratio.low)} to ${show(ratio.high)}`,
+      verdict,
+    ]),
+  )}${worse === 0 ? '✓ nothing is worse' : `✗ ${worse} figures are worse`}\n`
+}
+
+/** Runs side by side, and the most over the least. */
+export function spreadText(names: readonly string[], runs: readonly Run[]): string {
+  return table(
+    ['transport', 'figure', ...names, 'most / least'],
+    linesOf(runs).map(({ variant, figure, estimates }) => {
+      const values = estimates.map(({ value }) => value)
+      return [
+        variant,
+        figure,
+        ...estimates.map(({ value, low, high }) =>
+          low === null ? show(value) : `${show(value)} [${show(low)}, ${show(high)}]`,
+        ),
+        show(Math.max(...values) / Math.min(...values)),
+      ]
+    }),
+  )
+}
+
+/** @throws UsageError where it is no such file */
+async function readRun(file: string): Promise<Run> {
+  let results: Partial<Results>
+  try {
+    results = JSON.parse(await readFile(file, 'utf8')) as Partial<Results>
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new UsageError(`'${file}' can't be read (${code ?? 'it is no JSON'})`)
+  }
+  if (results.format === FORMAT) return results as Run
+  throw new UsageError(
+    `'${file}' is not of bench --json of this version (format ${results.format}, not ${FORMAT})`,
+  )
+}

@@ -1,0 +1,83 @@
+import { BOUNDS, isDisturbed } from './gates.ts'
+import { isOurs } from './plan.ts'
+import type { Measured } from './record.ts'
+import type { Residual } from './residual.ts'
+import type { Outcome } from './run.ts'
+import { show } from './table.ts'
+
+/** What a run is held to, as a line each. */
+
+export interface Threshold {
+  /** Null: it could not be judged. */
+  readonly holds: boolean | null
+  /** What was found, and in brackets what is asked for. */
+  readonly text: string
+}
+
+export function thresholdsOf({ rounds, residuals, settings }: Outcome): Threshold[] {
+  if (rounds.length === 0) return []
+  const sum = (figure: (round: Measured) => number) =>
+    rounds.reduce((total, round) => total + figure(round), 0)
+  const most = (figure: (round: Measured) => number) => Math.max(...rounds.map(figure))
+  const lost = sum(
+    ({ missed, duplicates, reordered, faults }) => missed + duplicates + reordered + faults.length,
+  )
+  const early = sum(({ quality }) => quality.early + quality.negative)
+  const clock = most(({ quality }) => quality.clockOff)
+  const told = [-most(({ quality }) => -quality.cpuTold), most(({ quality }) => quality.cpuTold)] as const
+  const off = Math.max(1 - told[0], told[1] - 1)
+  const quiet = rounds.filter((round) => !isDisturbed(round)).length
+  const late = rounds.filter(
+    (round) => round.quality.acceptedShare < BOUNDS.accepted && !isDisturbed(round),
+  ).length
+  return [
+    {
+      holds: lost === 0,
+      text: `messages missed, doubled or out of order: ${lost} (none of ${sum(({ deliveries }) => deliveries).toLocaleString('en-US')})`,
+    },
+    { holds: early === 0, text: `messages before their time: ${early} (none)` },
+    { holds: late === 0, text: `rounds in which the server refused or delayed publishes: ${late} (none)` },
+    { holds: clock <= BOUNDS.clock, text: `clock error: ${show(clock)} ms (at most ${BOUNDS.clock} ms)` },
+    ...(isOurs(settings)
+      ? [
+          {
+            holds: off <= BOUNDS.cpu,
+            text: `server CPU, of what /proc counts: ${percent(told[0])} to ${percent(told[1])} (within ${percent(BOUNDS.cpu)})`,
+          },
+        ]
+      : []),
+    ...modelled(
+      'bytes and requests against the model',
+      '1.5 %',
+      residuals,
+      ({ figure }) => figure !== 'delay',
+    ),
+    ...modelled('delay against the model', '10 %', residuals, ({ figure }) => figure === 'delay'),
+    {
+      holds: quiet === rounds.length ? true : null,
+      text: `rounds that the machine left undisturbed: ${quiet} of ${rounds.length} (three quarters of each row)`,
+    },
+  ]
+}
+
+function modelled(
+  name: string,
+  bound: string,
+  residuals: readonly Residual[],
+  of: (residual: Residual) => boolean,
+): Threshold[] {
+  const own = residuals.filter(of)
+  if (own.length === 0) return []
+  const count = (state: boolean | null) => own.filter(({ holds }) => holds === state).length
+  const [good, bad, open] = [count(true), count(false), count(null)]
+  return [
+    {
+      holds: bad > 0 ? false : open > 0 ? null : true,
+      text: `${name}: ${good} of ${own.length} agree${open > 0 ? `, ${open} not judged` : ''} (within ${bound}, or three standard errors)`,
+    },
+  ]
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`
+}

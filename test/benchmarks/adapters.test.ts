@@ -1,0 +1,4 @@
+import { SHIPPED } from '../../benchmarks/adapters/names.ts'
+import { reads } from './adapter.ts'
+
+for (const name of SHIPPED.slice(0, 4)) reads(name)

@@ -1,0 +1,119 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { bench } from '../../benchmarks/bench.ts'
+import { changesOf, judgedOf } from '../../benchmarks/compare.ts'
+import { FORMAT, type Results } from '../../benchmarks/json.ts'
+import type { Measured } from '../../benchmarks/record.ts'
+import { turnsOf } from '../../benchmarks/turns.ts'
+import { ROOT } from '../child.ts'
+import { quickForks, runs, small, wrong } from './small.ts'
+
+const QUALITY = {
+  ...{ lenient: false, acceptedShare: 1, early: 0, lagP99: 0, proxyLagP99: 0, loadCore: 0, steal: 0 },
+  ...{ serverWaited: 0, serverRan: 0, cpuTold: 1, clockOff: 0, negative: 0 },
+}
+
+/** A run whose rounds cost so much. */
+function fileOf(cpus: readonly number[], more: Partial<Results> = {}, bytes = 300): Results {
+  const rounds = cpus.map(
+    (cpuPerDelivery, block) =>
+      ({
+        ...{ section: 'headline', variant: 'ws', block, missed: 0, duplicates: 0, reordered: 0, faults: [] },
+        ...{ latency: { p50: 1 }, cpuPerDelivery, requests: 0.001, bytes: { both: bytes }, quality: QUALITY },
+      }) as unknown as Measured,
+  )
+  return {
+    ...{ format: FORMAT, passed: true, rounds, settings: { variants: ['ws'], subscribers: 100 } },
+    machine: { cpu: 'a', cores: 2, node: 'v20' },
+    ...more,
+  } as unknown as Results
+}
+
+const SLOW = [20, 21, 22, 20, 21, 22, 21]
+const FAST = [10, 10, 11, 10, 11, 10, 10]
+
+async function compares(t: Test, ...files: unknown[]): Promise<{ code: number; out: string }> {
+  const folder = t.testdir()
+  const names = await Promise.all(
+    files.map(async (file, i) => {
+      const name = join(folder, `${i}.json`)
+      await writeFile(name, typeof file === 'string' ? file : JSON.stringify(file))
+      return name
+    }),
+  )
+  let out = ''
+  const code = await bench(['compare', ...names], {
+    print: (text) => {
+      out += text
+    },
+  })
+  return { code, out }
+}
+
+t.test('what is worse beyond the noise ends with 1', async (t) => {
+  const verdict = (before: Results, after: Results) =>
+    changesOf(before, after).find(({ figure }) => figure.includes('CPU'))?.verdict
+  t.equal(verdict(fileOf(FAST), fileOf(SLOW)), 'worse')
+  t.equal(verdict(fileOf(SLOW), fileOf(FAST)), 'better')
+  t.equal(verdict(fileOf(SLOW), fileOf(SLOW.map((cpu) => cpu + 0.5))), 'not distinguished')
+  t.equal(verdict(fileOf([10, 10]), fileOf([20, 20])), 'not distinguished', 'too few rounds to tell')
+  t.equal(judgedOf({ value: 1.03, low: 1.02, high: 1.06 }), 'tie', 'a twentieth is none')
+  t.match(await compares(t, fileOf(FAST), fileOf(SLOW)), {
+    code: 1,
+    out: /ws +│ server CPU, µs.*✗ 1 figures/s,
+  })
+  t.match(await compares(t, fileOf(SLOW), fileOf(FAST)), { code: 0, out: /✓ nothing is worse/ })
+  t.match(await compares(t, fileOf(FAST), fileOf(FAST, { passed: false })), { out: /did not pass/ })
+})
+
+t.test('of other machines only what does not depend on them', async (t) => {
+  const other = { machine: { cpu: 'b', cores: 2, node: 'v20' } } as unknown as Partial<Results>
+  t.match(await compares(t, fileOf(FAST), fileOf(SLOW, other)), { code: 0, out: /Other machines/ })
+  t.equal((await compares(t, fileOf(FAST), fileOf(SLOW, other, 400))).code, 1)
+})
+
+t.test('three runs stand side by side, with the spread between them', async (t) => {
+  const { code, out } = await compares(t, fileOf(FAST), fileOf(SLOW), fileOf(FAST))
+  t.equal(code, 0)
+  t.match(out, /most \/ least.*server CPU, µs.*2\.10/s)
+})
+
+t.test('what can not be compared is said in one line', async (t) => {
+  const refuses = (why: RegExp, ...files: unknown[]) =>
+    t.rejects(compares(t, ...files), { message: why, exitCode: 2 })
+  await refuses(/takes two files/, fileOf(FAST))
+  await refuses(/format 3, not/, fileOf(FAST), { format: 3 })
+  await refuses(/it is no JSON/, fileOf(FAST), '{')
+  const settings = { variants: ['ws'], subscribers: 5 } as unknown as Results['settings']
+  await refuses(/other settings/, fileOf(FAST), fileOf(FAST, { settings }))
+  await t.rejects(bench(['compare', '/nowhere', '/nowhere']), { message: /can't be read \(ENOENT\)/ })
+  let help = ''
+  t.equal(
+    await bench(['compare', '-h'], {
+      print: (text) => {
+        help += text
+      },
+    }),
+    0,
+  )
+  t.match(help, /BEFORE\.json/)
+})
+
+t.test('two checkouts by turns in one run', async (t) => {
+  quickForks(t)
+  const index = `export * from ${JSON.stringify(join(ROOT, 'index.ts'))}`
+  const other = t.testdir({ dist: { 'index.js': index }, 'package.json': '{"type":"module"}' })
+  const outcome = await runs(small('--against', other, '--transports', 'ws'))
+  t.same(wrong(outcome), [])
+  t.same(outcome.rounds.map(({ variant }) => variant).sort(), ['ws', 'ws, other'])
+  const doubled = outcome.rounds.map((round) =>
+    round.variant === 'ws' ? { ...round, bytes: { ...round.bytes!, both: 2 * round.bytes!.both } } : round,
+  )
+  const six = [0, 1, 2, 3, 4, 5].flatMap((block) => doubled.map((round) => ({ ...round, block })))
+  const bytes = turnsOf({ ...outcome, rounds: six }).find(({ figure }) => figure === 'bytes')
+  if (outcome.rounds.every(({ deliveries }) => deliveries > 0))
+    t.match(bytes, { variant: 'ws', verdict: 'worse' })
+  t.same(turnsOf({ ...outcome, settings: small() }), [], 'there was no other')
+  await t.rejects(runs(small('--against', '/nowhere')), { message: /run npm run build there/, exitCode: 2 })
+})

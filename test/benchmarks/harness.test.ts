@@ -1,0 +1,97 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { pin } from '../../benchmarks/machine.ts'
+import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
+import type { Measured } from '../../benchmarks/record.ts'
+import { medianEstimate, medianOf } from '../../benchmarks/statistics.ts'
+import { ROOT } from '../child.ts'
+import { type Found, harness } from './harness.ts'
+import { quickForks, runs, small, wrong } from './small.ts'
+
+/*
+ * The suite beside a harness that has nothing of it. Requests and bytes must be the same. CPU and delay depend on the
+ * machine: they are printed, and judged only by `BENCH_JUDGE=1`, on a machine that does nothing else.
+ */
+
+const judged = process.env.BENCH_JUDGE === '1'
+const KINDS = ['longpoll', 'sse', 'ws'] as const
+
+async function server(t: Test): Promise<{ port: number; pid: number }> {
+  quickForks(t)
+  const child = fork(join(ROOT, 'test/benchmarks/harness-server.ts'), { execArgv: ['--import', 'tsx'] })
+  t.teardown(() => child.disconnect())
+  const [port] = (await once(child, 'message')) as [number]
+  if (judged) await pin(child.pid!, 'server')
+  return { port, pid: child.pid! }
+}
+
+/** What a message weighs where each has a request of its own. */
+const alone = ({ bytes, requests, exchange }: { bytes: number; requests: number; exchange: number }) =>
+  bytes - (requests - 1) * exchange
+
+for (const kind of KINDS) {
+  t.test(`${kind}: requests and bytes are those of an independent harness`, async (t) => {
+    const { port, pid } = await server(t)
+    const load = { port, pid, kind, subscribers: 2, channel: 'bench-1', rate: 20, payload: 200 }
+    const found = await harness({ ...load, messages: 20 })
+    t.same(found.wrong, [])
+    t.equal(found.deliveries, 40)
+    const outcome = await runs(
+      small('--url', `http://127.0.0.1:${port}`, '--transports', kind, '--session', '10000000'),
+    )
+    t.same(wrong(outcome), [])
+    const { bytes, requests, latency, cpuPerDelivery, deliveries } = outcome.rounds[0] as Measured
+    const delay = (of: Found) => medianOf(of.delays).toFixed(2)
+    t.comment(
+      `${kind}: bytes ${found.bytes} and ${bytes?.both}, requests ${found.requests} and ${requests}, p50 ${delay(found)} and ${latency?.p50} ms, CPU ${found.cpu} and ${cpuPerDelivery} µs`,
+    )
+    // A machine that gives it no time: what came, came after the window.
+    if (deliveries === 0) return
+    if (kind === 'longpoll') {
+      const suite = { bytes: bytes!.both, requests: requests!, exchange: found.exchange }
+      t.ok(Math.abs(alone(suite) - alone(found)) < 3, `${alone(suite)} and ${alone(found)} bytes`)
+      t.ok(
+        requests! <= 1.5 && found.requests <= 1,
+        'a request a message, or less where messages share an answer',
+      )
+    } else {
+      t.equal(found.requests, 0)
+      t.ok(requests! < 1e-5)
+      t.ok(Math.abs(bytes!.both - found.bytes) < 0.01, `${bytes!.both} and ${found.bytes} bytes`)
+    }
+  })
+}
+
+t.test('CPU and delay lie within each other’s intervals', { skip: !judged && 'BENCH_JUDGE=1' }, async (t) => {
+  for (const kind of KINDS) {
+    const { port, pid } = await server(t)
+    const common = { port, pid, kind, subscribers: 100, channel: 'bench-1', payload: 200 }
+    // Hot, as the suite's is.
+    for (let i = 0; i < 5; i++) await harness({ ...common, rate: 400, messages: 120 })
+    const args = ['--url', `http://127.0.0.1:${port}`, '--transports', kind, '--rounds', '1', '--heat', '0']
+    const options = readBench(['--quick', '--duration', '4', ...args]) as BenchOptions
+    const cpus: [number, number][] = []
+    const delays: [number, number][] = []
+    // By turns, so that what the machine does falls on both.
+    for (let round = 0; round < 7; round++) {
+      const own = await harness({ ...common, rate: 30, messages: 120 })
+      const [suite] = (await runs({ ...options, seed: round })).rounds as [Measured]
+      cpus.push([own.cpu!, suite.cpuPerDelivery!])
+      delays.push([medianOf(own.delays), suite.latency!.p50])
+    }
+    for (const [name, pairs] of [
+      ['CPU, µs', cpus],
+      ['delay, ms', delays],
+    ] as const) {
+      const [own, suite] = [0, 1].map((side) => medianEstimate(pairs.map((pair) => pair[side]!))) as [
+        ReturnType<typeof medianEstimate>,
+        ReturnType<typeof medianEstimate>,
+      ]
+      const text = [own, suite].map(({ value, low, high }) => `${value} [${low}, ${high}]`).join(' and ')
+      t.comment(`${kind}: ${name}: ${text}`)
+      t.ok(own.low! <= suite.high! && suite.low! <= own.high!, `${kind}: ${name}: ${text}`)
+    }
+  }
+})
