@@ -1,9 +1,11 @@
 import * as model from '../model/advice.ts'
 import type * as cpu from '../model/cpu.ts'
+import type { Binding, Obstacle } from '../model/fit.ts'
+import { BROWSER_HEADERS, type Need, type Prices, type RequestHeaders, type Way } from '../model/need.ts'
 
 /** The advice of the model, in words, with the coefficients of a run: pure. */
 
-export type { Need } from '../model/advice.ts'
+export type { Need } from '../model/need.ts'
 
 /** With where they were measured. */
 export interface Coefficients extends cpu.Coefficients {
@@ -22,7 +24,7 @@ export interface Refusal {
   readonly why: string
 }
 
-const HEADERS: model.RequestHeaders = { poll: model.BROWSER_HEADERS, longpoll: model.BROWSER_HEADERS }
+const HEADERS: RequestHeaders = { poll: BROWSER_HEADERS, longpoll: BROWSER_HEADERS }
 
 /** What of a run's figures is needed. */
 interface Results {
@@ -52,20 +54,20 @@ export function isWhole({ held, polls }: Coefficients): boolean {
 
 /** What is cheapest for so many subscribers at this rate where messages may take so many seconds. */
 export function cheapestFor(
-  need: Pick<model.Need, 'rate' | 'payload' | 'latency' | 'rtt' | 'subscribers'>,
+  need: Pick<Need, 'rate' | 'payload' | 'latency' | 'rtt' | 'subscribers'>,
   coefficients: Coefficients | undefined,
-): model.Way | undefined {
+): Way | undefined {
   const one = { http: '2', tabs: 1, proxyIdle: Number.POSITIVE_INFINITY, ...need } as const
   return model.cheapest(one, HEADERS, coefficients, PRICES)
 }
 
 /** A month's; roughly those of a large cloud. */
-export const PRICES: model.Prices = { gigabyte: 0.09, core: 25 }
+export const PRICES: Prices = { gigabyte: 0.09, core: 25 }
 
 export function rank(
-  need: model.Need,
+  need: Need,
   coefficients?: Coefficients,
-  prices: model.Prices = PRICES,
+  prices: Prices = PRICES,
 ): { candidates: Candidate[]; refused: Refusal[] } {
   const { candidates, refused } = model.rank(need, HEADERS, coefficients, prices)
   return {
@@ -78,7 +80,7 @@ export function rank(
   }
 }
 
-function bindingText(binding: model.Binding): string {
+function bindingText(binding: Binding): string {
   switch (binding.what) {
     case 'interval':
       return `0.99 × ${binding.interval} s + ${binding.oneWay * 1e3} ms`
@@ -95,7 +97,7 @@ function bindingText(binding: model.Binding): string {
   }
 }
 
-function obstacleText(why: model.Obstacle): string {
+function obstacleText(why: Obstacle): string {
   switch (why.what) {
     case 'interval':
       return `0.99 of the interval and the way are above ${why.budget * 1e3} ms, even at ${why.least * 1e3} ms`

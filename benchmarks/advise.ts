@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { type Prices, USUAL } from '../model/advice.ts'
+import { type Prices, USUAL } from '../model/need.ts'
 import {
   type Candidate,
   type Coefficients,

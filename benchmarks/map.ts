@@ -1,4 +1,4 @@
-import type { Way } from '../model/advice.ts'
+import type { Way } from '../model/need.ts'
 import { type Coefficients, cheapestFor } from './advice.ts'
 
 /** The map of the cheapest transport over message rate and the delay that may be: one picture that needs nothing else. */

@@ -1,4 +1,4 @@
-import { pollName } from '../model/advice.ts'
+import { pollName } from '../model/choice.ts'
 import { randomOf, seedOf, shuffled, uniformTimes } from '../model/random.ts'
 import type { Profile } from './profiles.ts'
 import type { Kind } from './readers/reader.ts'

@@ -1,4 +1,4 @@
-import { cpuFor } from '../model/advice.ts'
+import { cpuFor } from '../model/choice.ts'
 import { LONG_POLL_LOAD, longPollBytes, longPollLoad, longPollQuantile } from '../model/longpoll.ts'
 import { pollBytes, pollQuantile } from '../model/poll.ts'
 import { joinedQuantile } from '../model/push.ts'

@@ -3,7 +3,7 @@ import { cheapestFor, coefficientsOf, isWhole, type Need, rank } from '../../ben
 import { advise } from '../../benchmarks/advise.ts'
 import { FORMAT } from '../../benchmarks/json.ts'
 import { headersOf } from '../../benchmarks/profiles.ts'
-import { BROWSER_HEADERS } from '../../model/advice.ts'
+import { BROWSER_HEADERS } from '../../model/need.ts'
 
 const NEED: Need = {
   subscribers: 20_000,

@@ -1,6 +1,8 @@
 import t from 'tap'
-import { cheapest, intervalOf, type Need, pollName, rank, turnsOf } from '../../model/advice.ts'
+import { cheapest, rank, turnsOf } from '../../model/advice.ts'
+import { intervalOf, pollName } from '../../model/choice.ts'
 import type { Coefficients } from '../../model/cpu.ts'
+import type { Need } from '../../model/need.ts'
 
 const NEED: Need = {
   subscribers: 20_000,

@@ -1,0 +1,114 @@
+import { exchangeHeaders, pushHeaders, SSE_BEAT, WS_BEAT } from './bytes.ts'
+import { type Coefficients, type Cost, cpuOf } from './cpu.ts'
+import { exchangeOf, pushOf, type Shape } from './exchange.ts'
+import { longPollEmptyShare, longPollQuantile, longPollRequests } from './longpoll.ts'
+import type { Need, Prices, RequestHeaders, Way } from './need.ts'
+import { pollEmptyShare, pollQuantile, pollRequests } from './poll.ts'
+import { radioBoth, radioPolled } from './radio.ts'
+
+/** A way of reading, and what each message costs that comes by it. */
+
+/** Seconds that a long poll is held. */
+const WAIT = 25
+
+/** Characters of a channel's name. */
+const CHANNEL = 7
+
+/** Signs of life, in seconds. */
+export const BEATS = { sse: SSE_BEAT.every, ws: WS_BEAT.every, longpoll: WAIT }
+
+/** Messages in one answer to a poll, at most. */
+const LIMIT = 100
+
+/** A way of reading; `interval` is of polls alone. */
+export interface Choice {
+  readonly way: Way
+  readonly interval: number
+}
+
+export function pollName(interval: number): string {
+  return interval < 1 ? `poll ${Math.round(interval * 1000)} ms` : `poll ${interval} s`
+}
+
+/** The interval of a poll of this name, in seconds; undefined: it is another's. */
+export function intervalOf(name: string): number | undefined {
+  const [, count, unit] = /^poll ([\d.]+) (ms|s)$/.exec(name) ?? []
+  return count === undefined ? undefined : Number(count) / (unit === 'ms' ? 1e3 : 1)
+}
+
+export function nameOf({ way, interval }: Choice): string {
+  return way === 'poll' ? pollName(interval) : way
+}
+
+/** What a month has of seconds. */
+const MONTH = 30 * 24 * 3600
+
+export function p99Of({ way, interval }: Choice, { rate, rtt }: Need): number {
+  const oneWay = rtt / 2
+  if (way === 'poll') return pollQuantile({ rate, oneWay, cycles: [interval] }, 0.99)
+  if (way === 'longpoll') return longPollQuantile({ rate, oneWay, gap: rtt, wait: WAIT }, 0.99)
+  return oneWay
+}
+
+/** Bytes a message, TCP/IP included: both ways, and down. */
+export function bytesOf(choice: Choice, need: Need, headers: RequestHeaders): { both: number; down: number } {
+  const { way, interval } = choice
+  const { rate, rtt, payload } = need
+  const shape: Omit<Shape, 'headers'> = { payload, channel: CHANNEL, wait: WAIT }
+  if (way === 'sse' || way === 'ws') {
+    const bytes = pushOf(way, { ...shape, headers: 0 }, rate)
+    const tcp = pushHeaders(bytes)
+    return { both: bytes + tcp, down: bytes + (tcp * 2) / 3 }
+  }
+  const { request, full, empty, message } = exchangeOf(way, { ...shape, headers: headers[way] })
+  const polling = { rate, oneWay: 0, cycles: [interval] }
+  const holding = { rate, oneWay: 0, gap: rtt, wait: WAIT }
+  const requests =
+    way === 'poll' ? pollRequests(polling, LIMIT) : Math.max(longPollRequests(holding), 1 / LIMIT)
+  const share = way === 'poll' ? pollEmptyShare(polling) : longPollEmptyShare(holding)
+  const answer = share * empty + (1 - share) * full - request
+  const tcp = requests * exchangeHeaders(request, answer + message / requests)
+  const down = requests * answer + message
+  return { both: requests * request + down + tcp, down: down + (tcp * 2) / 3 }
+}
+
+/** Microseconds of CPU of a subscriber and second. Undefined where no run tells. */
+export function cpuFor(
+  { way, interval }: Choice,
+  { rate, subscribers, rtt }: Pick<Need, 'rate' | 'subscribers' | 'rtt'>,
+  coefficients: Coefficients | undefined,
+): Cost | undefined {
+  const beat = way === 'poll' ? interval : BEATS[way]
+  return coefficients && cpuOf({ way, interval, rate, subscribers, rtt, beat, limit: LIMIT }, coefficients)
+}
+
+/** Of all subscribers. Null where no run tells. */
+export function coresOf(choice: Choice, need: Need, coefficients: Coefficients | undefined): Cost | null {
+  const { subscribers } = need
+  const each = cpuFor(choice, need, coefficients)
+  return each === undefined ? null : mapped(each, (cpu) => (subscribers * cpu) / 1e6)
+}
+
+function mapped({ value, low, high }: Cost, of: (one: number) => number): Cost {
+  return { value: of(value), low: low === null ? null : of(low), high: high === null ? null : of(high) }
+}
+
+/** Of a month, for all subscribers. */
+export function priceOf(
+  choice: Choice,
+  need: Need,
+  headers: RequestHeaders,
+  coefficients: Coefficients | undefined,
+  prices: Prices | undefined,
+): Cost | null {
+  const cores = coresOf(choice, need, coefficients)
+  if (cores === null || prices === undefined) return null
+  const { down } = bytesOf(choice, need, headers)
+  const traffic = ((need.subscribers * need.rate * down * MONTH) / 1e9) * prices.gigabyte
+  return mapped(cores, (one) => traffic + one * prices.core)
+}
+
+export function radioOf({ way, interval }: Choice, { rate }: Need): number {
+  if (way === 'poll') return radioPolled(interval)
+  return radioBoth(rate, way === 'sse' ? BEATS.sse : BEATS.ws)
+}

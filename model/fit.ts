@@ -1,0 +1,71 @@
+import { BEATS, type Choice, p99Of } from './choice.ts'
+import type { Need, Way } from './need.ts'
+
+/** What fits a need, what holds it back though it fits, and why the rest does not. */
+
+/** What holds a transport back, though it fits. */
+export type Binding =
+  | { readonly what: 'interval'; readonly interval: number; readonly oneWay: number }
+  | { readonly what: 'requests' }
+  | { readonly what: 'connections'; readonly most: number }
+  | { readonly what: 'streams'; readonly most: number }
+  | { readonly what: 'second connection' }
+  | { readonly what: 'nothing' }
+
+/** Why a transport does not fit. */
+export type Obstacle =
+  /** Even the shortest interval is too long. */
+  | { readonly what: 'interval'; readonly least: number; readonly budget: number }
+  | { readonly what: 'delay'; readonly p99: number; readonly budget: number }
+  | { readonly what: 'proxy'; readonly idle: number; readonly beat: number }
+  | { readonly what: 'connections'; readonly tabs: number; readonly most: number }
+  | { readonly what: 'streams'; readonly tabs: number; readonly most: number }
+
+export interface Refusal {
+  readonly way: Way
+  readonly why: Obstacle
+}
+
+/** Connections to one origin that a browser opens over HTTP/1.1, and streams that a server takes over 2, usually. */
+const CONNECTIONS = 6
+
+const STREAMS = 100
+
+/** Intervals of polls that are looked at, in seconds. */
+export const INTERVALS = [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60]
+
+/** What fits, and what does not. */
+export function choicesOf(need: Need): { fits: Choice[]; refused: Refusal[] } {
+  const refused: Refusal[] = []
+  const fits: Choice[] = []
+  // The longest interval that keeps the budget is the cheapest one.
+  const kept = INTERVALS.filter((interval) => p99Of({ way: 'poll', interval }, need) <= need.latency)
+  if (kept.length > 0) fits.push({ way: 'poll', interval: kept.at(-1)! })
+  else refused.push({ way: 'poll', why: { what: 'interval', least: INTERVALS[0]!, budget: need.latency } })
+  for (const way of ['longpoll', 'sse', 'ws'] as const) {
+    const why = obstacleOf(way, need)
+    if (why === undefined) fits.push({ way, interval: 0 })
+    else refused.push({ way, why })
+  }
+  return { fits, refused }
+}
+
+function obstacleOf(way: 'longpoll' | 'sse' | 'ws', need: Need): Obstacle | undefined {
+  const { http, tabs, latency, proxyIdle } = need
+  const p99 = p99Of({ way, interval: 0 }, need)
+  if (p99 > latency) return { what: 'delay', p99, budget: latency }
+  if (BEATS[way] >= proxyIdle) return { what: 'proxy', idle: proxyIdle, beat: BEATS[way] }
+  if (way === 'ws') return undefined
+  if (http === '1.1' && tabs >= CONNECTIONS) return { what: 'connections', tabs, most: CONNECTIONS }
+  if (http === '2' && tabs >= STREAMS) return { what: 'streams', tabs, most: STREAMS }
+  return undefined
+}
+
+export function bindingOf({ way, interval }: Choice, { rtt, http }: Need): Binding {
+  if (way === 'poll') return { what: 'interval', interval, oneWay: rtt / 2 }
+  if (way === 'longpoll') return { what: 'requests' }
+  if (way === 'sse') {
+    return http === '1.1' ? { what: 'connections', most: CONNECTIONS } : { what: 'streams', most: STREAMS }
+  }
+  return http === '2' ? { what: 'second connection' } : { what: 'nothing' }
+}
