@@ -13,7 +13,6 @@ const ADVICE: Record<string, [where: string, advice: string]> = {
     'Correct the option that the message names. See [options](options.md).',
   ],
   TIDINGS_ERR_FASTIFY: ['registration', 'Install a version of Fastify that the package supports.'],
-  TIDINGS_ERR_FASTIFY: ['registration', 'Install a version of Fastify that this package supports.'],
   TIDINGS_ERR_CLOSED: ['every route', 'The app is closing. Try again after the restart.'],
   TIDINGS_ERR_CHANNEL: ['every route, frames', 'Name 1 to 32 valid channels; a publish names one.'],
   TIDINGS_ERR_CURSOR: ['reading, `subscribe`', 'Send a cursor unchanged, or `earliest` or `now`.'],
