@@ -8,15 +8,15 @@ const HELP = `fastify-tidings: one message log behind polling, long polling, SSE
 
 Usage: fastify-tidings [serve] [options]
 
-  --host ADDRESS      the address to listen on (HOST; 127.0.0.1)
-  --port PORT         the port to listen on; 0 takes a free one (PORT; 3000)
-  --allow-host NAME   a further name by which the app may be asked for; repeatable
-  -h, --help          this text
+  --host ADDRESS      address to listen on (default: HOST, or 127.0.0.1)
+  --port PORT         port to listen on; 0 chooses a free one (default: PORT, or 3000)
+  --allow-host NAME   accept requests for this host name as well; repeatable
+  -h, --help          print this help
 
-LOG_LEVEL sets the log's level: trace, debug, info, warn, error, fatal, silent (info).
+LOG_LEVEL sets the log level: trace, debug, info, warn, error, fatal or silent (default: info).
 
-  fastify-tidings bench --help    measures what each transport costs
-  fastify-tidings advise --help   says which transport fits
+  fastify-tidings bench --help    measure the cost of each transport
+  fastify-tidings advise --help   choose a transport for a workload
 `
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
@@ -45,7 +45,9 @@ function readOptions(args: string[], env: NodeJS.ProcessEnv): ServerOptions | 'h
   const allowHost = values['allow-host'] ?? []
   for (const name of allowHost) {
     if (!NAME.test(name) && isIP(name) === 0) {
-      throw new Error(`Name '${name}' of --allow-host must be a host's name alone, such as example.com`)
+      throw new Error(
+        `Name '${name}' of --allow-host must be a host name without a port, such as example.com`,
+      )
     }
   }
   const logLevel = env.LOG_LEVEL || 'info'
@@ -80,11 +82,11 @@ function parse(args: string[]) {
 function reason(error: unknown, { host, port }: ServerOptions): string {
   const { code, syscall, message } = error as NodeJS.ErrnoException
   if (code === 'EADDRINUSE') {
-    return `Port ${port} of ${host} is taken: choose another with --port, or 0 for a free one`
+    return `Port ${port} of ${host} is in use: choose another with --port, or 0 for a free one`
   }
   if (syscall !== 'getaddrinfo' && code !== 'EADDRNOTAVAIL') return message
   const from = process.argv.some((each) => /^--host(?:=|$)/.test(each)) ? '--host' : 'HOST in the environment'
-  return `'${host}', which ${from} says, is no address or name of this machine (${code}): give one with --host, such as 127.0.0.1`
+  return `'${host}', from ${from}, is not an address of this machine (${code}): use --host with one, such as 127.0.0.1`
 }
 
 /** Commands that do their work and end. @returns the program's exit code */

@@ -67,7 +67,7 @@ export async function setUpSockets(app: FastifyInstance, payloadLimit: number): 
     })
   } else if (app.websocketServer.options.handleProtocols !== handleProtocols) {
     app.log.warn(
-      '@fastify/websocket is registered without the websocketOptions of fastify-tidings: see its README',
+      '@fastify/websocket is registered without the websocketOptions of fastify-tidings: see docs/fastify.md of the package',
     )
   }
   const { websocketServer } = app

@@ -33,13 +33,13 @@ t.test('what is wrong is said in one line, with exit code 1', async (t) => {
     [['--host='], /Host must be/],
     [['--allow-host', 'http://example.com'], /Name 'http:\/\/example\.com' of --allow-host must be/],
     // RFC 5737: an address that is nobody's
-    [['--host', '192.0.2.1', '--port', '0'], /'192\.0\.2\.1', which --host says, .*EADDRNOTAVAIL/],
+    [['--host', '192.0.2.1', '--port', '0'], /'192\.0\.2\.1', from --host, .*EADDRNOTAVAIL/],
     [
       [],
-      /'x86_64-conda-linux\.invalid', which HOST in the environment says, is no address.*--host/,
+      /'x86_64-conda-linux\.invalid', from HOST in the environment, is not an address.*--host/,
       { HOST: 'x86_64-conda-linux.invalid' },
     ],
-    [['--host=[::2'], /'\[::2', which --host says/],
+    [['--host=[::2'], /'\[::2', from --host/],
   ]
   for (const [args, why, env] of cases) {
     await t.test(`${args.join(' ')} ${JSON.stringify(env ?? {})}`, (t) => refuses(t, args, why, env))
@@ -51,7 +51,7 @@ t.test('a port that is taken', async (t) => {
   t.teardown(() => other.close())
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
   const { port } = other.address() as { port: number }
-  const why = new RegExp(`Port ${port} of 127\\.0\\.0\\.1 is taken.*--port`)
+  const why = new RegExp(`Port ${port} of 127\\.0\\.0\\.1 is in use.*--port`)
   await refuses(t, ['--port', String(port)], why)
   await refuses(t, [], why, { PORT: String(port), LOG_LEVEL: 'silent' })
 })

@@ -137,7 +137,7 @@ t.test('what is no answer is 403, and said once', async (t) => {
     const { lines, url } = await start(t, (() => verdict) as never)
     for (const path of PATHS) t.equal((await ask(url + path, { method: methodOf(path) })).status, 403)
     t.equal(lines.length, 1)
-    t.match(lines[0], { level: 40, msg: /authorize returned what is no answer.*must return true/ })
+    t.match(lines[0], { level: 40, msg: /authorize returned an invalid value.*must return true/ })
   }
   const { lines, url } = await start(t, () => false)
   t.equal((await ask(`${url}/poll`)).status, 403)

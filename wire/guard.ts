@@ -93,9 +93,9 @@ export class Guard {
     this.#hinted = true
     log.warn(
       { verdict: kindOf(verdict), action },
-      'authorize returned what is no answer, and nothing is permitted: it must return true, false, an AbortSignal, or ' +
+      'authorize returned an invalid value, so the request was refused. It must return true, false, an AbortSignal, or ' +
         'an object of { until, signal, publisher }: until a Date or milliseconds since 1970, publisher a string of ' +
-        '1 to 256 characters. This is said once',
+        '1 to 256 characters. Further invalid values are not logged',
     )
   }
 

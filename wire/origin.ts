@@ -48,9 +48,9 @@ function warn({ log, host, headers, url }: FastifyRequest, origin: string): void
   const header = host === headers.host ? 'Host' : 'X-Forwarded-Host'
   log.warn(
     { origin: origin.slice(0, 200), host: host.slice(0, 200), header, path: url.split('?', 1)[0] },
-    `the Origin of a page was refused: it is compared with the header ${header}. Behind a proxy that rewrites Host, have ` +
-      'it pass on what the browser sent (nginx: proxy_set_header Host $http_host; Apache: ProxyPreserveHost On), or ' +
-      "set Fastify's trustProxy where it sends X-Forwarded-Host. Name the pages of other sites in the option " +
+    `The Origin of a page was refused: it does not match the header ${header}. Behind a proxy that rewrites Host, let ` +
+      'the proxy pass the original header (nginx: proxy_set_header Host $http_host; Apache: ProxyPreserveHost On), or ' +
+      "set Fastify's trustProxy if it sends X-Forwarded-Host. Add the pages of other sites to the option " +
       "'origins' of fastify-tidings. Further refusals are not logged",
   )
 }

@@ -102,7 +102,7 @@ t.test('registered before ours, with options of its own, warns once', async (t) 
   await app.register(tidings, OPTIONS)
   await check(t, app)
   t.strictSame(warnings, [
-    '@fastify/websocket is registered without the websocketOptions of fastify-tidings: see its README',
+    '@fastify/websocket is registered without the websocketOptions of fastify-tidings: see docs/fastify.md of the package',
   ])
 })
 
