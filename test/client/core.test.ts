@@ -3,10 +3,9 @@ import { longpoll, poll, type Reader, read, sse, type Transports, ws } from '../
 import type { Feed, Transport } from '../../client/index.ts'
 import { build, until } from '../helper.ts'
 import { FaultProxy } from '../proxy.ts'
-import { type Count, once, range, Socket, Taken } from './helper.ts'
+import { type Count, once, QUICK, range, Taken } from './helper.ts'
 
 const ALL = { ws, sse, longpoll, poll }
-const OPTIONS = { WebSocket: Socket, backoff: { base: 20, cap: 100 }, pollInterval: 20, probe: 2000 }
 
 /** The tests' helpers take a feed; they need no more of it than a reader has. */
 const feedOf = (reader: Reader<Count>) => reader as Feed<Count>
@@ -16,7 +15,7 @@ for (const transport of Object.keys(ALL) as Transport[]) {
     const { app, port } = await build(t)
     const proxy = await FaultProxy.start(t, port)
     const feed = feedOf(
-      read<Count>(proxy.url, { [transport]: ALL[transport] }, { ...OPTIONS, cursor: 'earliest' }),
+      read<Count>(proxy.url, { [transport]: ALL[transport] }, { ...QUICK, cursor: 'earliest' }),
     )
     t.teardown(() => feed.close())
     const taken = new Taken(feed)
@@ -34,7 +33,7 @@ t.test('a reader falls back in the order of its transports, and goes over', asyn
   const { app, port } = await build(t)
   const proxy = await FaultProxy.start(t, port)
   proxy.fault = ({ upgrade }) => (upgrade ? { kind: 'answer', head: '400 Bad Request' } : undefined)
-  const feed = feedOf(read<Count>(proxy.url, ALL, { ...OPTIONS, cursor: 'earliest' }))
+  const feed = feedOf(read<Count>(proxy.url, ALL, { ...QUICK, cursor: 'earliest' }))
   t.teardown(() => feed.close())
   const taken = new Taken(feed)
   await app.tidings.publish('default', 1)
@@ -51,7 +50,7 @@ t.test(
     const { app, url } = await build(t, { retention: { messages: 2 } })
     for (const i of range(1, 5)) await app.tidings.publish('default', i)
     const cursor = `${app.tidings.bus.log.epoch}.1`
-    const feed = feedOf(read<Count>(url, { poll }, { ...OPTIONS, cursor }))
+    const feed = feedOf(read<Count>(url, { poll }, { ...QUICK, cursor }))
     t.teardown(() => feed.close())
     const taken = new Taken(feed)
     const gap = await once(feed, 'gap')

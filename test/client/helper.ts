@@ -8,15 +8,17 @@ export const Socket = WebSocket as unknown as NonNullable<ConnectOptions['WebSoc
 /** What the tests publish: counted up. */
 export type Count = number
 
-/** A feed that ends with the test; quick in all that waits. */
+/** Quick in all that waits. */
+export const QUICK = {
+  WebSocket: Socket,
+  backoff: { base: 20, cap: 100 },
+  pollInterval: 20,
+  probe: 2000,
+} satisfies ConnectOptions
+
+/** A feed that ends with the test. */
 export function open<T = Count>(t: Test, url: string, options: ConnectOptions = {}): Feed<T> {
-  const feed = connect<T>(url, {
-    WebSocket: Socket,
-    backoff: { base: 20, cap: 100 },
-    pollInterval: 20,
-    probe: 2000,
-    ...options,
-  })
+  const feed = connect<T>(url, { ...QUICK, ...options })
   t.teardown(() => feed.close())
   return feed
 }

@@ -4,7 +4,7 @@ import { connectShared, type SharedOptions } from '../../client/shared/index.ts'
 import type { TidingsOptions } from '../../index.ts'
 import { type Built, build } from '../helper.ts'
 import { FaultProxy } from '../proxy.ts'
-import { type Count, once, range, Socket, Taken } from './helper.ts'
+import { type Count, once, QUICK, range, Taken } from './helper.ts'
 import { installLocks } from './locks.ts'
 
 /*
@@ -29,13 +29,7 @@ t.test('options that can not be used', async (t) => {
 })
 
 function share<T = Count>(t: Test, url: string, options: SharedOptions = {}): Feed<T> {
-  const feed = connectShared<T>(url, {
-    WebSocket: Socket,
-    backoff: { base: 20, cap: 100 },
-    pollInterval: 20,
-    probe: 2000,
-    ...options,
-  })
+  const feed = connectShared<T>(url, { ...QUICK, ...options })
   t.teardown(() => feed.close())
   return feed
 }
