@@ -18,13 +18,17 @@ export class CursorFeed extends Emitter {
   readonly #consumers: Consumers
   readonly #holes: Holes
   #readyState = 0
-  /** Why there is no link: a slow iteration has to take what waits, onGap to answer, a channel to be replayed. */
-  #held: 'full' | 'asking' | 'joining' | undefined
+  /** Why there is no link: a slow iteration has to take what waits, or a channel to be replayed. */
+  #held: 'full' | 'joining' | undefined
   /** Whether an `open` is due, and whether there was one. */
   #due = true
   #resumed = false
-  /** Places that onGap has given in a row. */
+  /** Holes in a row, and places that onGap has given. */
+  #row = 0
   #asked = 0
+  /** The hole that onGap is asked about, and what has come behind it, which is handed out once it has answered. */
+  #asking: Gap | undefined
+  readonly #behind: (() => void)[] = []
   /** The place before the first message that nobody has taken. */
   #before = ''
   /** With `ack: 'manual'`: the last message that was given and not acknowledged, and the place that was. */
@@ -49,7 +53,7 @@ export class CursorFeed extends Emitter {
       },
       message: (message, joining) => this.#message(message, joining),
       gap: (reason, cursor, channel) => this.#gap(reason, cursor, channel),
-      ended: (channel) => this.#finished(channel),
+      ended: (channel) => this.#inOrder(() => this.#finished(channel)),
       opened: () => this.#opened(),
       tries: (wait, lost) => {
         this.#due ||= !!lost
@@ -63,7 +67,7 @@ export class CursorFeed extends Emitter {
     this.#holes = new Holes(settings)
     this.links = new Links(settings, this.host)
     this.#consumers = new Consumers(buffer, () => {
-      if (this.#held === 'full' && !this.#consumers.full(0.5)) this.#resume(0)
+      if (this.#held === 'full' && !this.#asking && !this.#consumers.full(0.5)) this.#resume(0)
     })
     this.#unwatch = watchPage(() => this.links.wake())
     signal?.addEventListener('abort', this.#close)
@@ -90,7 +94,9 @@ export class CursorFeed extends Emitter {
   }
 
   get cursor(): string | undefined {
-    const place = this.#given ? this.#acked : this.#consumers.backlog[0] ? this.#before : this.host.place
+    const { backlog } = this.#consumers
+    const reached = this.#behind[0] ? this.#asking?.cursor : this.host.place
+    const place = this.#given ? this.#acked : backlog[0] ? this.#before : (reached ?? '')
     return isCursor(place) ? place : undefined
   }
 
@@ -128,16 +134,20 @@ export class CursorFeed extends Emitter {
     this.reads()
   }
 
-  #hold(why: 'full' | 'asking' | 'joining'): void {
+  #hold(why: 'full' | 'joining'): void {
     this.#held = why
     this.links.stop()
     this.#status(0)
   }
 
+  get #full(): boolean {
+    return this.#behind.length >= this.#settings.buffer || this.#consumers.full()
+  }
+
   #resume(ms: number): void {
     this.#held = undefined
     if (this.#readyState > 1) return
-    if (this.#consumers.full()) this.#hold('full')
+    if (this.#full) this.#hold('full')
     else this.links.again(ms)
   }
 
@@ -152,18 +162,27 @@ export class CursorFeed extends Emitter {
 
   #message(message: Message, joining?: boolean): void {
     const { cursor, channel } = message
-    const { backlog, present } = this.#consumers
     const before = this.host.place
     if (joining) this.replayed(cursor)
     else this.host.place = cursor
-    this.#asked = 0
-    if (!this.wants(channel)) return
-    this.#over.delete(channel)
+    this.#row = this.#asked = 0
+    if (this.wants(channel)) this.#inOrder(() => this.#take(message, before))
+    if (this.#full && this.#readyState < 2 && !this.#held) this.#hold('full')
+  }
+
+  /** Nothing overtakes a hole. */
+  #inOrder(then: () => void): void {
+    if (this.#asking) this.#behind.push(then)
+    else then()
+  }
+
+  #take(message: Message, before: string): void {
+    const { backlog, present } = this.#consumers
+    this.#over.delete(message.channel)
     if (!backlog[0]) this.#before = before
     // What waits for the first that listens goes before.
     if (!present || backlog[0]) backlog.push({ message })
     else this.#give({ message }, before)
-    if (this.#consumers.full() && this.#readyState < 2 && !this.#held) this.#hold('full')
   }
 
   #give(item: Item, before: string): void {
@@ -203,43 +222,59 @@ export class CursorFeed extends Emitter {
       // One that has thrown a gap is not there any more.
       while (consumers.present && backlog[0] && this.#readyState < 2)
         this.#give(backlog.shift()!, this.#before)
-      if (this.#held === 'full' && !this.#consumers.full()) this.#resume(0)
+      if (this.#held === 'full' && !this.#full) this.#resume(0)
     })
   }
 
   #gap(reason: GapReason, cursor: string, channel?: string): number {
-    const { onGap } = this.#settings
-    const { backlog, present } = this.#consumers
     const { place } = this.host
     const from = isCursor(place) ? place : undefined
-    const item = { gap: { reason, cursor, from, channel, advice: this.advise(reason) }, told: false }
+    const gap: Gap = { reason, cursor, from, channel, advice: this.advise(reason) }
     let pause = 0
     if (channel) this.replayed(cursor)
     else {
       this.host.place = cursor
-      if (onGap) this.#hold('asking')
       const [ms, tell] = this.#holes.pause(reason)
       if (tell) this.#fault(new Error('The log changes again and again: are there several?'))
-      pause = ms
+      // Retention that passes faster than it is read makes one hole after the other.
+      pause = Math.max(ms, this.#row > 1 ? jitter(this.#settings, this.#row - 2) : 0)
+      this.#row++
     }
+    this.#inOrder(() => this.#hole(gap, place, pause))
+    return pause
+  }
+
+  #hole(gap: Gap, place: string, pause: number): void {
+    const { onGap } = this.#settings
+    const { backlog, present } = this.#consumers
+    const item = { gap, told: false }
+    if (onGap && !gap.channel) this.#asking = gap
     if (present && !backlog[0]) this.#give(item, place)
     else {
       this.#tell(item)
       if (!onGap) backlog.push(item)
     }
-    if (onGap) void this.#ask(onGap, item.gap, pause)
-    return pause
+    if (onGap) void this.#ask(onGap, gap, pause)
   }
 
   async #ask(onGap: NonNullable<Settings['onGap']>, gap: Gap, pause: number): Promise<void> {
     try {
       const place = (await onGap(gap)) ?? undefined
-      if (gap.channel) return
+      if (gap.channel || this.#readyState > 1) return
       if (place !== undefined && !isStart(place))
         throw new TypeError("onGap must give a cursor, 'earliest' or 'now'")
-      this.host.place = place ?? this.host.place
-      // That place may be gone as well, again and again.
-      this.#resume(pause + (place ? jitter(this.#settings, this.#asked++) : 0))
+      this.#asking = undefined
+      const behind = this.#behind.splice(0)
+      if (place === undefined || place === gap.cursor) {
+        // What comes next may be a hole, too.
+        for (const then of behind) if (this.#readyState < 2) this.#inOrder(then)
+        if (this.#held === 'full' && !this.#full) this.#resume(0)
+      } else {
+        this.links.stop()
+        this.host.place = place
+        // That place may be gone as well, again and again.
+        this.#resume(pause + jitter(this.#settings, this.#asked++))
+      }
     } catch (error) {
       this.#end(0, String(error), error as Error)
     }

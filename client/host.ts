@@ -18,7 +18,7 @@ export interface Host {
   /** It does not read, and tries. @param lost what carried, or was to, has failed */
   tries(wait?: number, lost?: boolean): void
   /** No link until `resume`. */
-  hold(why: 'full' | 'asking' | 'joining'): void
+  hold(why: 'full' | 'joining'): void
   resume(ms: number): void
   fault(error: unknown, transport?: Transport): void
   finish(failure: Failure, error: Error): void

@@ -268,3 +268,56 @@ t.test('closed feeds leave nothing on a signal that many share', async (t) => {
   }
   t.equal(getEventListeners(signal, 'abort').length, 0)
 })
+
+for (const transport of ['ws', 'sse'] as const) {
+  t.test(`${transport}: while onGap is asked the connection stays, whatever retention takes`, async (t) => {
+    const { app, port, url } = await build(t, { retention: { messages: 2 } })
+    const proxy = await FaultProxy.start(t, port)
+    for (const i of range(1, 5)) await app.tidings.publish('default', i)
+    const { epoch } = app.tidings.bus.log
+    const other = open(t, url, { transports: ['ws'] })
+    const beside = new Taken(other)
+    await once(other, 'open')
+    const answers: ((place: string | undefined) => void)[] = []
+    const feed = open(t, proxy.url, {
+      transports: [transport],
+      cursor: `${epoch}.1`,
+      onGap: () => new Promise((resolve) => answers.push(resolve)),
+    })
+    const taken = new Taken(feed)
+    await once(feed, 'gap')
+    for (const i of range(6, 12)) {
+      await app.tidings.publish('default', i)
+      // Each is on its way to all readers before the next takes it out of the log.
+      await beside.until(i - 5)
+    }
+    t.same(taken.data, [])
+    t.equal(feed.cursor, `${epoch}.3`)
+    answers[0]!(undefined)
+    t.same(await taken.until(9), range(4, 12))
+    t.same(taken.gaps, ['trimmed'])
+    t.equal(proxy.seen.length, 1)
+  })
+
+  t.test(`${transport}: another place that onGap gives drops what came behind the hole`, async (t) => {
+    const { app, url } = await build(t, { retention: { messages: 2 } })
+    for (const i of range(1, 5)) await app.tidings.publish('default', i)
+    const { epoch } = app.tidings.bus.log
+    let answer = (_place: string) => {}
+    const feed = open(t, url, {
+      transports: [transport],
+      cursor: `${epoch}.1`,
+      onGap: () =>
+        new Promise<string>((resolve) => {
+          answer = resolve
+        }),
+    })
+    const taken = new Taken(feed)
+    await once(feed, 'gap')
+    await app.tidings.publish('default', 6)
+    answer('earliest')
+    await taken.until(2)
+    await app.tidings.publish('default', 7)
+    t.same(await taken.until(3), [5, 6, 7])
+  })
+}
