@@ -28,7 +28,7 @@ export async function measureExtras(
   progress('What a delivery costs a hot server, by the number of subscribers')
   const growth = await measureHot(stage, settings, hot)
   progress('Requests that /poll answers')
-  return { memory, hot: growth, ceiling: await measureCeiling(stage, settings, ceiling) }
+  return { memory, hot: growth, ceiling: await measureCeiling(stage, settings, ceiling, hot.units) }
 }
 
 /** What an idle subscriber takes: the slope over several counts, in bytes. */
@@ -86,9 +86,6 @@ export interface Hot {
 
 /** Parts of a case, of which the median counts: eight carry an interval. */
 const SLICES = 8
-/** Deliveries that a server has behind it. */
-const BEFORE = 20_000
-
 async function measureHot(
   stage: Stage,
   { variants, workload }: Settings,
@@ -101,7 +98,7 @@ async function measureHot(
       const target = targetOf(new URL(url))
       const { load } = stage
       await pin(load.pid, 'load')
-      await heat({ variant: variantOf(kind), workload, generation: 0, target, server, load, units: BEFORE })
+      await heat({ variant: variantOf(kind), workload, generation: 0, target, server, load, units })
       for (const count of subscribers.filter((count) => 2 * count < openFiles())) {
         await load.call('drive', { target, kind, subscribers: count, payload: workload.payload, aside: 0 })
         // As many have come to each before it counts.
@@ -143,12 +140,17 @@ const ANSWERS = [
   ['a hundred new', 100],
 ] as const
 
-/** @param duration seconds, of each case @throws MissingPeer */
-async function measureCeiling(stage: Stage, { workload }: Settings, duration: number): Promise<Ceiling[]> {
+/** @param duration seconds, of each case @param units requests that the server has behind it @throws MissingPeer */
+async function measureCeiling(
+  stage: Stage,
+  { workload }: Settings,
+  duration: number,
+  units: number,
+): Promise<Ceiling[]> {
   const shoot = await autocannon()
   return stage.serve(async (url, server) => {
     const [target, { load }] = [targetOf(new URL(url)), stage]
-    await heat({ variant: variantOf('poll'), workload, generation: 0, target, server, load, units: BEFORE })
+    await heat({ variant: variantOf('poll'), workload, generation: 0, target, server, load, units })
     const place = async () => {
       const response = await fetch(`${url}/poll?channel=full`)
       return ((await response.json()) as { cursor: string }).cursor
