@@ -33,6 +33,8 @@ export async function openPage(t: Test, browser: Browser, url: string, width = 1
   page.on('response', (response) => {
     if (response.status() >= 400) faults.push(`${response.status()} ${response.url()}`)
   })
+  // What loads the tests marks the functions in those that go to the page.
+  await page.addInitScript({ content: 'globalThis.__name = (marked) => marked' })
   await page.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
       console.error(`CSP: ${violatedDirective} ${blockedURI}`)
