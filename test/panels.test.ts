@@ -265,7 +265,7 @@ t.test('panels of the page', async (t) => {
       const near = (a: number[], b: number[]) =>
         a.length === b.length &&
         a.every((value, i) => Math.abs(value - b[i]!) <= Math.max(0.006 * value, 0.51))
-      t.equal(await panel.locator('[data-way=poll] td').nth(1).textContent(), '3,692 B/s')
+      t.equal(await panel.locator('[data-way=poll] td').nth(1).textContent(), '3,776 B/s')
       const usual = await shown()
       t.equal(usual.length, 12)
       t.ok(near(usual, await commanded([])), `${usual} at the defaults`)
