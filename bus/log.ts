@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Batch } from './batch.ts'
+import type { Bound, Gap } from './bound.ts'
 import type { Start } from './cursor.ts'
-import type { GapReason } from './errors.ts'
 import { Expiry } from './expiry.ts'
 import { type InLine, Line } from './line.ts'
 import { Memo } from './memo.ts'
@@ -28,22 +28,6 @@ export interface Retention {
   bytes?: number
   /** Channels without a message whose floor is remembered apart. @default 10000 */
   channels?: number
-}
-
-/** A hole: between a cursor and this place something is missing, after it all is there. */
-export interface Gap {
-  readonly reason: GapReason
-  readonly seq: number
-}
-
-/** How much one read may return. */
-export interface Bound {
-  /** Messages. */
-  readonly limit: number
-  /** Bytes of envelopes, with one byte between; one message is returned whatever it weighs. */
-  readonly bytes: number
-  /** The last seq that counts. @default the head */
-  readonly until?: number
 }
 
 /** One channel's messages, and the highest seq that it has lost. */
@@ -76,9 +60,8 @@ export class Log {
   /** The highest floor of a channel that was forgotten: it stands for every unknown one. */
   #forgotten = 0
   #head = 0
-  #oldest: Entry | undefined
-  #newest: Entry | undefined
-  #messages = 0
+  /** All messages, the oldest first. */
+  readonly #entries = new Line<Entry>()
   #bytes = 0
   /** Bytes of the channels without a message. */
   #emptyBytes = 0
@@ -110,7 +93,11 @@ export class Log {
 
   /** What is kept: channels that hold a message, messages, and the bytes of memory that all of it takes. */
   get kept(): { channels: number; messages: number; bytes: number } {
-    return { channels: this.#channels.size - this.#empty.size, messages: this.#messages, bytes: this.#bytes }
+    return {
+      channels: this.#channels.size - this.#empty.size,
+      messages: this.#entries.size,
+      bytes: this.#bytes,
+    }
   }
 
   /** The batch of a reader that has it all. */
@@ -134,11 +121,7 @@ export class Log {
     const entry = new Entry(this.epoch, ++this.#head, channel.name, Date.now(), payload)
     const { capacity } = channel.entries
     channel.entries.push(entry)
-    entry.older = this.#newest
-    if (this.#newest === undefined) this.#oldest = entry
-    else this.#newest.newer = entry
-    this.#newest = entry
-    this.#messages++
+    this.#entries.add(entry)
     this.#bytes += entry.weight + (channel.entries.capacity - capacity) * CHANNEL.place
     this.#memo.clear()
 
@@ -185,9 +168,9 @@ export class Log {
   /** Makes room: what was appended last goes last. */
   #fit(): void {
     const { bytes } = this.#retention
-    while (this.#bytes > bytes && this.#oldest !== undefined) {
-      if (this.#oldest === this.#newest && this.#empty.size > 0) this.#forget()
-      else this.#trim(this.#oldest)
+    while (this.#bytes > bytes && this.#entries.first !== undefined) {
+      if (this.#entries.size === 1 && this.#empty.size > 0) this.#forget()
+      else this.#trim(this.#entries.first)
     }
   }
 
@@ -276,13 +259,7 @@ export class Log {
     const { capacity } = channel.entries
     channel.entries.shift()
     channel.floor = entry.seq
-    if (entry.older === undefined) this.#oldest = entry.newer
-    else entry.older.newer = entry.newer
-    if (entry.newer === undefined) this.#newest = entry.older
-    else entry.newer.older = entry.older
-    entry.older = undefined
-    entry.newer = undefined
-    this.#messages--
+    this.#entries.delete(entry)
     this.#bytes -= entry.weight + (capacity - channel.entries.capacity) * CHANNEL.place
     this.#memo.clear()
     if (channel.entries.length > 0) return
@@ -309,8 +286,9 @@ export class Log {
     this.#trimming ??= setImmediate(() => {
       this.#trimming = undefined
       for (let i = 0; i < EXPIRED_AT_ONCE; i++) {
-        if (this.#oldest === undefined || this.#oldest.seq > this.#expired) return
-        this.#trim(this.#oldest)
+        const oldest = this.#entries.first
+        if (oldest === undefined || oldest.seq > this.#expired) return
+        this.#trim(oldest)
       }
       this.#expire(this.#expired)
     })

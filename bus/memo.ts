@@ -1,5 +1,5 @@
 import type { Batch } from './batch.ts'
-import type { Bound } from './log.ts'
+import type { Bound } from './bound.ts'
 
 /** Batches that are kept, and bytes of the envelopes in them; one is kept whatever it weighs. */
 const MOST = { batches: 8, bytes: 2 * 1024 * 1024 }

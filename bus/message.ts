@@ -41,8 +41,8 @@ export class Entry {
   /** Bytes of heap that it takes: what it weighs in the log's bound. */
   readonly weight: number
   /** Its neighbours in the whole log. */
-  older: Entry | undefined = undefined
-  newer: Entry | undefined = undefined
+  before: Entry | undefined = undefined
+  behind: Entry | undefined = undefined
 
   constructor(epoch: string, seq: number, channel: string, time: number, payload: Payload) {
     this.seq = seq

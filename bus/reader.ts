@@ -1,6 +1,7 @@
 import type { Batch } from './batch.ts'
+import type { Gap } from './bound.ts'
 import type { Start } from './cursor.ts'
-import type { Gap, Log } from './log.ts'
+import type { Log } from './log.ts'
 import { NOWHERE } from './roster.ts'
 import { type Member, STEP, type View } from './view.ts'
 

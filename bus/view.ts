@@ -1,5 +1,6 @@
 import type { Batch } from './batch.ts'
-import type { Bound, Gap, Log } from './log.ts'
+import type { Bound, Gap } from './bound.ts'
+import type { Log } from './log.ts'
 import { Roster } from './roster.ts'
 import type { Views } from './views.ts'
 

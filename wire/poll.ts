@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Batch } from '../bus/batch.ts'
+import type { Bound } from '../bus/bound.ts'
 import { PAGE_FRAME } from '../bus/forms.ts'
-import type { Bound } from '../bus/log.ts'
 import type { View } from '../bus/view.ts'
 import { refuseGap, sendNothing, sendPage, sendRaw } from './answer.ts'
 import { type Ask, parseLimit } from './ask.ts'

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 /** What several servers have in common. */
 
 export async function listening(server: Server): Promise<{ port: number; stop(): void }> {
-  // As long as any round: a connection that is closed meanwhile would be opened again.
+  // As long as the longest round: a connection that is closed meanwhile would be opened again.
   server.keepAliveTimeout = 72_000
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {

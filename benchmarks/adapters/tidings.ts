@@ -4,7 +4,7 @@ import type { Adapter, Reading } from './adapter.ts'
 
 const CURSOR = /^\{"cursor":"([^"]*)"/
 
-/** This plugin, measured as any other server is. */
+/** This plugin, measured like every other server. */
 export default {
   async start() {
     const app = Fastify()

@@ -3,18 +3,9 @@ import { cheapestFor, coefficientsOf, isWhole, type Need, rank } from '../../ben
 import { advise } from '../../benchmarks/advise.ts'
 import { FORMAT } from '../../benchmarks/json.ts'
 import { headersOf } from '../../benchmarks/profiles.ts'
-import { BROWSER_HEADERS } from '../../model/need.ts'
+import { BROWSER_HEADERS, USUAL } from '../../model/need.ts'
 
-const NEED: Need = {
-  subscribers: 20_000,
-  rate: 0.1,
-  payload: 200,
-  latency: 0.5,
-  rtt: 0.04,
-  http: '1.1',
-  tabs: 1,
-  proxyIdle: 60,
-}
+const NEED: Need = { ...USUAL, subscribers: 20_000 }
 const of = (need: Partial<Need>) => rank({ ...NEED, ...need })
 
 t.test('what binds a transport, and where it would change places, in words', async (t) => {

@@ -1,6 +1,7 @@
 import type { Test } from 'tap'
 import type { Batch } from '../../bus/batch.ts'
-import { type Gap, Log, type Retention } from '../../bus/log.ts'
+import type { Gap } from '../../bus/bound.ts'
+import { Log, type Retention } from '../../bus/log.ts'
 import { textPayload } from '../../bus/payload.ts'
 import type { Sink } from '../../bus/reader.ts'
 import { NOWHERE } from '../../bus/roster.ts'

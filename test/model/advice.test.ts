@@ -2,18 +2,9 @@ import t from 'tap'
 import { cheapest, rank, turnsOf } from '../../model/advice.ts'
 import { intervalOf, pollName } from '../../model/choice.ts'
 import type { Coefficients } from '../../model/cpu.ts'
-import type { Need } from '../../model/need.ts'
+import { type Need, USUAL } from '../../model/need.ts'
 
-const NEED: Need = {
-  subscribers: 20_000,
-  rate: 0.1,
-  payload: 200,
-  latency: 0.5,
-  rtt: 0.04,
-  http: '1.1',
-  tabs: 1,
-  proxyIdle: 60,
-}
+const NEED: Need = { ...USUAL, subscribers: 20_000 }
 const HEADERS = { poll: 500, longpoll: 500 }
 const of = (need: Partial<Need>, coefficients?: Coefficients) =>
   rank({ ...NEED, ...need }, HEADERS, coefficients)
