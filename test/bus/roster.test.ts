@@ -59,7 +59,10 @@ t.test('those that have gone are let go of by the small garbage collections', as
     }
     return process.memoryUsage().heapUsed - before
   }
-  const roster = left(new Roster<'at', Member>('at'))
-  const set = left(new Set<Member>())
+  // The least of some: V8 may make the members of one run in the old space all the same.
+  const least = (make: () => Pick<Roster<'at', Member>, 'add' | 'delete'>) =>
+    Math.min(...[1, 2, 3, 4].map(() => left(make())))
+  const roster = least(() => new Roster<'at', Member>('at'))
+  const set = least(() => new Set<Member>())
   t.ok(roster < set / 3, `of a Set ${set} bytes are left, of a roster ${roster}`)
 })
