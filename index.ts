@@ -1,25 +1,25 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { page } from './demo/page.ts'
 import { setUpBus, type Tidings } from './plugins/bus.ts'
 import { storeNothing } from './plugins/no-store.ts'
-import { page } from './plugins/page.ts'
 import { answerUpgradesPlainly, setUpSockets } from './plugins/websocket.ts'
-import { echo } from './routes/echo.ts'
-import { longpoll } from './routes/longpoll.ts'
-import { poll } from './routes/poll.ts'
-import { publish } from './routes/publish.ts'
-import { sse } from './routes/sse.ts'
-import { stats } from './routes/stats.ts'
-import { ws } from './routes/ws.ts'
-import { commonHeaders } from './wire/answer.ts'
-import { Guard } from './wire/guard.ts'
-import { Clients } from './wire/limits.ts'
-import { Meter } from './wire/meter.ts'
-import { settle, type TidingsOptions } from './wire/options.ts'
-import { Readers } from './wire/readers.ts'
-import type { Service } from './wire/service.ts'
-import { Unread } from './wire/unread.ts'
-import { Wheel } from './wire/wheel.ts'
+import { echo } from './routes/echo/route.ts'
+import { commonHeaders } from './routes/http/answer.ts'
+import { Clients } from './routes/http/client-limits.ts'
+import type { Context } from './routes/http/context.ts'
+import { Guard } from './routes/http/guard.ts'
+import { HeartbeatTimer } from './routes/http/heartbeat-timer.ts'
+import { Meter } from './routes/http/meter.ts'
+import { OpenConnections } from './routes/http/open-connections.ts'
+import { settle, type TidingsOptions } from './routes/http/options.ts'
+import { Unread } from './routes/http/unread.ts'
+import { longpoll } from './routes/longpoll/route.ts'
+import { poll } from './routes/poll/route.ts'
+import { publish } from './routes/publish/route.ts'
+import { sse } from './routes/sse/route.ts'
+import { stats } from './routes/stats/route.ts'
+import { ws } from './routes/ws/route.ts'
 
 export type { Accepted, Bus } from './bus/bus.ts'
 export { GapError, type GapReason } from './bus/errors.ts'
@@ -30,7 +30,14 @@ export type { Payload } from './bus/payload.ts'
 export type { SubscribeOptions } from './bus/subscribe.ts'
 export type { Tidings } from './plugins/bus.ts'
 export { websocketOptions } from './plugins/websocket.ts'
-export type { Authorize, Limits, Permission, Question, TidingsOptions, Transport } from './wire/options.ts'
+export type {
+  Authorize,
+  Limits,
+  Permission,
+  Question,
+  TidingsOptions,
+  Transport,
+} from './routes/http/options.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -47,42 +54,45 @@ declare module 'fastify' {
 async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<void> {
   const settings = settle(options)
   const { bus, transports, limits } = settings
-  const service: Service = {
+  const context: Context = {
     bus,
     settings,
     guard: new Guard(settings.authorize, settings.maxReaders, limits.publish),
-    readers: new Readers(settings.maxReaders, new Clients(limits.readersPerClient, limits.client)),
+    readers: new OpenConnections(settings.maxReaders, new Clients(limits.readersPerClient, limits.client)),
     unread: new Unread(settings.slowConsumer),
-    heartbeat: { sse: new Wheel(settings.heartbeat.sse), ws: new Wheel(settings.heartbeat.ws) },
+    heartbeat: {
+      sse: new HeartbeatTimer(settings.heartbeat.sse),
+      ws: new HeartbeatTimer(settings.heartbeat.ws),
+    },
     meter: settings.stats ? new Meter() : undefined,
   }
   setUpBus(app, bus, settings.decorator)
   storeNothing(app)
   app.addHook('preClose', (done) => {
-    service.guard.close()
-    service.readers.close(() => bus.log.views.flush())
+    context.guard.close()
+    context.readers.close(() => bus.log.groups.flush())
     done()
   })
   app.addHook('onClose', async () => {
-    service.meter?.close()
-    service.unread.close()
+    context.meter?.close()
+    context.unread.close()
   })
 
   await app.register(
     async (scope) => {
-      scope.addHook('onSend', commonHeaders(service.readers))
-      scope.addHook('onSend', service.unread.hook)
+      scope.addHook('onSend', commonHeaders(context.readers))
+      scope.addHook('onSend', context.unread.hook)
       answerUpgradesPlainly(scope, settings.slowConsumer.timeout)
-      if (settings.publish) publish(scope, service)
-      if (transports.has('poll')) poll(scope, service)
-      if (transports.has('longpoll')) longpoll(scope, service)
-      if (transports.has('sse')) sse(scope, service)
-      if (settings.stats) stats(scope, service)
+      if (settings.publish) publish(scope, context)
+      if (transports.has('poll')) poll(scope, context)
+      if (transports.has('longpoll')) longpoll(scope, context)
+      if (transports.has('sse')) sse(scope, context)
+      if (settings.stats) stats(scope, context)
       // In a scope of their own: @fastify/websocket hooks into every request of the scope that it stands in.
       await scope.register(async (sockets) => {
         const make = await setUpSockets(sockets, settings.payloadLimit)
-        if (transports.has('ws')) ws(sockets, service, make)
-        if (settings.echo) echo(sockets, service, make)
+        if (transports.has('ws')) ws(sockets, context, make)
+        if (settings.echo) echo(sockets, context, make)
       })
     },
     { prefix: settings.prefix, ...(settings.logLevel && { logLevel: settings.logLevel }) },
@@ -90,7 +100,7 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
   if (!settings.page) return
   await app.register(
     async (scope) => {
-      scope.addHook('onSend', service.unread.hook)
+      scope.addHook('onSend', context.unread.hook)
       await page(scope)
     },
     { prefix: settings.prefix },

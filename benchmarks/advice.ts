@@ -1,11 +1,11 @@
-import * as model from '../model/advice.ts'
-import type * as cpu from '../model/cpu.ts'
-import type { Binding, Obstacle } from '../model/fit.ts'
-import { BROWSER_HEADERS, type Need, type Prices, type RequestHeaders, type Way } from '../model/need.ts'
+import * as model from './model/advice.ts'
+import type * as cpu from './model/cpu.ts'
+import type { Binding, Obstacle } from './model/fit.ts'
+import { BROWSER_HEADERS, type Need, type Prices, type RequestHeaders, type Way } from './model/need.ts'
 
 /** The advice of the model, in words, with the coefficients of a run: pure. */
 
-export type { Need } from '../model/need.ts'
+export type { Need } from './model/need.ts'
 
 /** With where they were measured. */
 export interface Coefficients extends cpu.Coefficients {

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { type Prices, USUAL } from '../model/need.ts'
 import {
   type Candidate,
   type Coefficients,
@@ -12,6 +11,7 @@ import {
   rank,
 } from './advice.ts'
 import { FORMAT } from './json.ts'
+import { type Prices, USUAL } from './model/need.ts'
 import { checked, number, oneOf, UsageError } from './options.ts'
 import { show, table } from './table.ts'
 

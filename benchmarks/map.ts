@@ -1,5 +1,5 @@
-import type { Way } from '../model/need.ts'
 import { type Coefficients, cheapestFor } from './advice.ts'
+import type { Way } from './model/need.ts'
 
 /** The map of the cheapest transport over message rate and the delay that may be: one picture that needs nothing else. */
 

@@ -1,5 +1,5 @@
-import { pollName } from '../model/choice.ts'
-import { randomOf, seedOf, shuffled, uniformTimes } from '../model/random.ts'
+import { pollName } from './model/choice.ts'
+import { randomOf, seedOf, shuffled, uniformTimes } from './model/random.ts'
 import type { Profile } from './profiles.ts'
 import type { Kind } from './readers/reader.ts'
 

@@ -1,5 +1,5 @@
-import { exchangeHeaders, pushHeaders, SEGMENT } from '../model/bytes.ts'
 import { type Latency, Sample } from './latency.ts'
+import { exchangeHeaders, pushHeaders, SEGMENT } from './model/bytes.ts'
 import type { Histogram } from './peers.ts'
 import type { RoundPlan } from './plan.ts'
 import type { Trips } from './readers/trip.ts'

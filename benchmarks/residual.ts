@@ -1,16 +1,16 @@
-import { exchangeOf, pushOf, type Shape } from '../model/exchange.ts'
+import { isDisturbed } from './gates.ts'
+import { exchangeOf, pushOf, type Shape } from './model/exchange.ts'
 import {
   LONG_POLL_LOAD,
   longPollBytes,
   longPollDelay,
   longPollLoad,
   longPollRequests,
-} from '../model/longpoll.ts'
-import { type ExchangeBytes, pollBytes, pollDelay, pollRequests } from '../model/poll.ts'
-import { type Push, pushRequests, takenDelay } from '../model/push.ts'
-import { randomOf } from '../model/random.ts'
-import { simulateLongPoll } from '../model/simulation.ts'
-import { isDisturbed } from './gates.ts'
+} from './model/longpoll.ts'
+import { type ExchangeBytes, pollBytes, pollDelay, pollRequests } from './model/poll.ts'
+import { type Push, pushRequests, takenDelay } from './model/push.ts'
+import { randomOf } from './model/random.ts'
+import { simulateLongPoll } from './model/simulation.ts'
 import { PUBLISH_ONLY, type Section, type Variant, type Workload } from './plan.ts'
 import { headersOf } from './profiles.ts'
 import type { Measured } from './record.ts'

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type CDPSession, chromium, type Page } from 'playwright-core'
-import { serve, urlOf } from '../server.ts'
+import { serve, urlOf } from '../demo/server.ts'
 
 /*
  * The page and its server, left to themselves: messages at a rate in four lanes with the plots open, and what both

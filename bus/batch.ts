@@ -1,7 +1,7 @@
 import type { Entry } from './message.ts'
 
 /** A form in which a batch goes over the wire: a pure function from messages to bytes, or to a text. */
-export interface Form<T extends Buffer | string = Buffer> {
+export interface Encoder<T extends Buffer | string = Buffer> {
   readonly name: string
   encode(batch: Batch): T
 }
@@ -19,7 +19,7 @@ export class Batch {
   readonly more: boolean
   /** Bytes of its envelopes, and one between each two. */
   readonly bytes: number
-  #encoded: Map<Form<Buffer | string>, Buffer | string> | undefined
+  #encoded: Map<Encoder<Buffer | string>, Buffer | string> | undefined
 
   constructor(epoch: string, entries: readonly Entry[], end: number, more: boolean, bytes = sizeOf(entries)) {
     this.epoch = epoch
@@ -38,7 +38,7 @@ export class Batch {
     return this.#encoded === undefined
   }
 
-  as<T extends Buffer | string>(form: Form<T>): T {
+  as<T extends Buffer | string>(form: Encoder<T>): T {
     this.#encoded ??= new Map()
     // The map holds under a form what that form has made.
     let encoded = this.#encoded.get(form) as T | undefined

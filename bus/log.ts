@@ -7,10 +7,10 @@ import { type InLine, Line } from './line.ts'
 import { Memo } from './memo.ts'
 import { Entry, weightOf } from './message.ts'
 import type { Payload } from './payload.ts'
+import { ReaderGroups } from './reader-groups.ts'
 import { Ring } from './ring.ts'
 import { detach, heapBytesOf } from './text.ts'
 import { Turns } from './turns.ts'
-import { Views } from './views.ts'
 
 /** What a log keeps. */
 export interface Retention {
@@ -71,7 +71,7 @@ export class Log {
   #trimming: NodeJS.Immediate | undefined
 
   /** Who reads it live. */
-  readonly views = new Views(this)
+  readonly groups = new ReaderGroups(this)
   /** Who reads back from it, and when. */
   readonly turns = new Turns()
   readonly #memo = new Memo()
@@ -115,7 +115,7 @@ export class Log {
     return weightOf(name, payload) + room + CHANNEL.place
   }
 
-  /** Puts a message at the end. Live readers get it once all that came with it is there (`Views`). */
+  /** Puts a message at the end. Live readers get it once all that came with it is there (`ReaderGroups`). */
   append(name: string, payload: Payload): Entry {
     const channel = this.#channelFor(name)
     const entry = new Entry(this.epoch, ++this.#head, channel.name, Date.now(), payload)
@@ -125,7 +125,7 @@ export class Log {
     this.#bytes += entry.weight + (channel.entries.capacity - capacity) * CHANNEL.place
     this.#memo.clear()
 
-    this.views.soil(channel.name, entry.seq)
+    this.groups.markDirty(channel.name, entry.seq)
     while (channel.entries.length > this.#retention.messages) this.#trim(channel.entries.at(0))
     this.#fit()
     if (!this.#closed) this.#expiry.arm()
@@ -251,8 +251,8 @@ export class Log {
   #trim(entry: Entry): void {
     // A live reader that keeps up must not meet a hole because one turn published more than is kept. (Not from within
     // a flush, where a hook of the user's published: the readers behind would get the later message first.)
-    if (this.views.waitFor(entry.seq)) {
-      this.views.flush()
+    if (this.groups.waitFor(entry.seq)) {
+      this.groups.flush()
       return
     }
     const channel = this.#channels.get(entry.channel)!
@@ -299,7 +299,7 @@ export class Log {
     this.#closed = true
     this.#expiry.close()
     clearImmediate(this.#trimming)
-    this.views.flush()
+    this.groups.flush()
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Accepted, Bus } from './bus.ts'
 import { checkKnown, checkNumber } from './check.ts'
 import { ERR_CLOSED, ERR_TOO_LARGE } from './errors.ts'
-import { Keys, keyName } from './keys.ts'
+import { IdempotencyKeys, keyName } from './idempotency-keys.ts'
 import { Log, type Retention } from './log.ts'
 import type { Payload } from './payload.ts'
 
@@ -55,7 +55,7 @@ const KEYS_PART = 1 / 2
 
 class MemoryBus implements Bus {
   readonly log: Log
-  readonly #keys: Keys
+  readonly #keys: IdempotencyKeys
   readonly #bytes: number
   #closed = false
 
@@ -63,7 +63,7 @@ class MemoryBus implements Bus {
     const log = new Log(options)
     const { keys, keyAge, bytes } = options
     this.log = log
-    this.#keys = new Keys(keys, keyAge, bytes * KEYS_PART, (more) => log.charge(more))
+    this.#keys = new IdempotencyKeys(keys, keyAge, bytes * KEYS_PART, (more) => log.charge(more))
     this.#bytes = bytes
   }
 

@@ -1,9 +1,9 @@
 import type { Batch } from './batch.ts'
 import type { Gap } from './bound.ts'
 import type { Start } from './cursor.ts'
+import { NOWHERE } from './indexed-set.ts'
 import type { Log } from './log.ts'
-import { NOWHERE } from './roster.ts'
-import { type Member, STEP, type View } from './view.ts'
+import { type Member, type ReaderGroup, STEP } from './reader-group.ts'
 
 /** What a transport is to the core: it takes batches and gaps in order, knows its socket and its form. */
 export interface Sink {
@@ -33,8 +33,8 @@ export class Reader implements Member {
   readonly #log: Log
   readonly #sink: Sink
   #channels: readonly string[]
-  view: View | undefined
-  indexInView = NOWHERE
+  group: ReaderGroup | undefined
+  indexInGroup = NOWHERE
   seen = 0
   #at: number
   /** A hole at the start, not told yet. */
@@ -52,7 +52,7 @@ export class Reader implements Member {
     this.#log = log
     this.#sink = sink
     // All who read the same share one list of names, which keeps nothing of a request.
-    this.#channels = log.views.of(channels).channels
+    this.#channels = log.groups.of(channels).channels
     const { seq, gap } = log.locate(start, channels)
     this.#at = seq
     this.#hole = gap
@@ -64,12 +64,12 @@ export class Reader implements Member {
 
   /** All of its channels up to here has been handed to the sink. */
   get place(): number {
-    return this.view?.placeOf(this) ?? this.#at
+    return this.group?.placeOf(this) ?? this.#at
   }
 
   /** Starts it, and goes on after the sink has drained. */
   resume(): void {
-    if (this.view === undefined && !this.#queued && !this.#ended) this.#pump()
+    if (this.group === undefined && !this.#queued && !this.#ended) this.#pump()
   }
 
   /** Goes on in a later turn of the event loop; others were there before. */
@@ -83,7 +83,7 @@ export class Reader implements Member {
 
   deliver(after: number): void {
     this.#at = after
-    const batch = this.#sink.full ? undefined : this.view!.next(after)
+    const batch = this.#sink.full ? undefined : this.group!.next(after)
     if (batch !== undefined) {
       this.#at = batch.end
       this.seen = batch.end
@@ -95,7 +95,7 @@ export class Reader implements Member {
   }
 
   #leave(): void {
-    this.view?.leave(this)
+    this.group?.leave(this)
   }
 
   #pump(): void {
@@ -113,15 +113,15 @@ export class Reader implements Member {
         mayGo &&= !turns.spent
         continue
       }
-      const view = this.#log.views.of(this.#channels)
-      const gap = this.#hole ?? view.gapAfter(this.#at)
+      const group = this.#log.groups.of(this.#channels)
+      const gap = this.#hole ?? group.gapAfter(this.#at)
       if (gap !== undefined) {
         this.#hole = undefined
         this.#at = gap.seq
         this.#sink.gap(gap)
         continue
       }
-      const batch = view.read(this.#at, STEP)
+      const batch = group.read(this.#at, STEP)
       this.#at = batch.end
       if (batch.entries.length > 0) {
         turns.charge(batch)
@@ -129,8 +129,8 @@ export class Reader implements Member {
         // To find that nothing has come since costs next to nothing.
         mayGo = !batch.more || (mayGo && !turns.spent)
       } else if (this.#joining === undefined) {
-        this.#channels = view.channels
-        view.join(this)
+        this.#channels = group.channels
+        group.join(this)
         return
       }
     }

@@ -2,10 +2,10 @@ import type { Bound, Gap } from './bound.ts'
 import { checkChannels } from './channel.ts'
 import { parseStart } from './cursor.ts'
 import { ERR_CURSOR, GapError } from './errors.ts'
+import { NOWHERE } from './indexed-set.ts'
 import type { Log } from './log.ts'
 import type { Message } from './message.ts'
-import { NOWHERE } from './roster.ts'
-import type { Member } from './view.ts'
+import type { Member } from './reader-group.ts'
 
 export interface SubscribeOptions {
   /** Where to start: a message's cursor, `earliest`, or `now`. @default 'now' */
@@ -101,14 +101,14 @@ async function* follow<T>(
 /** Resolves at the next message of these channels, or when the signal aborts. */
 function news(log: Log, channels: readonly string[], ended: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const view = log.views.of(channels)
+    const group = log.groups.of(channels)
     const end = () => {
-      view.leave(member)
+      group.leave(member)
       ended.removeEventListener('abort', end)
       resolve()
     }
-    const member: Member = { view: undefined, indexInView: NOWHERE, seen: 0, deliver: end }
-    view.join(member)
+    const member: Member = { group: undefined, indexInGroup: NOWHERE, seen: 0, deliver: end }
+    group.join(member)
     ended.addEventListener('abort', end)
   })
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { Origins } from '../wire/origin.ts'
+import { Origins } from '../routes/http/origin.ts'
 import { ERR_BUSY, ERR_CASE } from './errors.ts'
 
 /** Where the handshakes go to. */

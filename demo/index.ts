@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { Bus } from '../bus/bus.ts'
-import { link } from './link.ts'
-import { Stage } from './stage.ts'
-import { tap } from './tap.ts'
+import { DemoState } from './demo-state.ts'
+import { laneProxy } from './lane-proxy.ts'
+import { trafficFeed } from './traffic-feed.ts'
 
 /** Milliseconds that answers which are under way in a lane have left when the app goes away. */
 const GRACE = 700
@@ -13,7 +13,7 @@ const GRACE = 700
  * @param bus that of the app's registration of the plugin
  */
 export async function demo(app: FastifyInstance, { bus }: { bus: Bus }): Promise<void> {
-  const stage = new Stage(bus)
+  const stage = new DemoState(bus)
   app.server.on('connection', (socket) => stage.connected(socket))
   app.addHook('preClose', (done) => {
     for (const watch of stage.watches) watch.close()
@@ -21,6 +21,6 @@ export async function demo(app: FastifyInstance, { bus }: { bus: Bus }): Promise
     setTimeout(() => stage.close(), GRACE).unref()
     done()
   })
-  await app.register(async (scope) => link(scope, stage.lanes))
-  await app.register((scope) => tap(scope, stage))
+  await app.register(async (scope) => laneProxy(scope, stage.lanes))
+  await app.register((scope) => trafficFeed(scope, stage))
 }

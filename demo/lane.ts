@@ -1,8 +1,8 @@
 import { Agent } from 'node:http'
 import { connect, type NetConnectOpts } from 'node:net'
 import { performance } from 'node:perf_hooks'
+import { DelayedSocket, type Direction } from './delayed-socket.ts'
 import { type Kind, type Piece, Transcript } from './transcript.ts'
-import { type Direction, Wire } from './wire.ts'
 
 /** What a watcher is told: a piece of the traffic, or that a connection opened or closed. */
 export interface Told {
@@ -51,7 +51,7 @@ export class Lane {
   delay = 0
   #cut = false
   #connections = 0
-  readonly #wires = new Set<Wire>()
+  readonly #wires = new Set<DelayedSocket>()
   /** The browser's ends. */
   readonly #outer = new Set<{ destroy(): void }>()
 
@@ -72,11 +72,11 @@ export class Lane {
   }
 
   /** A connection to the app. */
-  open(options: NetConnectOpts): Wire {
+  open(options: NetConnectOpts): DelayedSocket {
     const connection = ++this.#connections
     const transcript = new Transcript((piece) => this.#piece(connection, piece))
     const lane = this
-    const wire = new Wire(connect(options), {
+    const wire = new DelayedSocket(connect(options), {
       get delay() {
         return lane.delay
       },

@@ -1,4 +1,4 @@
-import type { Direction } from './wire.ts'
+import type { Direction } from './delayed-socket.ts'
 
 /**
  * What goes over a connection, piece by piece: `request` and `response` are heads, `upgrade` those of a handshake;

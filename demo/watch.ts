@@ -1,11 +1,11 @@
 import type { WebSocket } from 'ws'
 import type { Control } from './control.ts'
 import { parseControl } from './control.ts'
-import { Crowd } from './crowd.ts'
-import { Flow } from './flow.ts'
+import type { DemoState } from './demo-state.ts'
 import type { Lane, Told, Watcher } from './lane.ts'
 import type { Lanes } from './lanes.ts'
-import type { Stage } from './stage.ts'
+import { PoissonPublisher } from './poisson-publisher.ts'
+import { SimulatedSubscribers } from './simulated-subscribers.ts'
 
 /** Bytes that may wait for a page: past it pieces are left out, and it is told how many. */
 const MOST = 512 * 1024
@@ -15,18 +15,18 @@ const CROWD = 800
 
 /** One page that watches its lanes, and what it has asked for: all of it ends with its socket. */
 export class Watch implements Watcher {
-  readonly #stage: Stage
+  readonly #stage: DemoState
   readonly #lanes: Lanes
   readonly #socket: WebSocket
   readonly #watched: readonly Lane[]
-  readonly #flow: Flow
-  readonly #crowd: Crowd
+  readonly #flow: PoissonPublisher
+  readonly #crowd: SimulatedSubscribers
   #told: Told[] = []
   #left = 0
   #flush: NodeJS.Immediate | undefined
 
   constructor(
-    stage: Stage,
+    stage: DemoState,
     socket: WebSocket,
     { lanes, channel, url }: { lanes: readonly string[]; channel: string; url: string },
   ) {
@@ -34,8 +34,8 @@ export class Watch implements Watcher {
     this.#lanes = stage.lanes
     this.#socket = socket
     this.#watched = lanes.map((id) => stage.lanes.watch(id, this))
-    this.#flow = new Flow(stage.bus, channel)
-    this.#crowd = new Crowd(url, channel)
+    this.#flow = new PoissonPublisher(stage.bus, channel)
+    this.#crowd = new SimulatedSubscribers(url, channel)
     stage.watches.add(this)
     socket.on('message', (data, binary) => {
       if (binary) socket.close(1003)

@@ -1,15 +1,15 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
-import { UpgradeDesk } from './upgrade.ts'
+import { UpgradeRouter } from './upgrade-router.ts'
 
 /**
  * Has every answer at our paths say `no-store`, also those that are not ours: of the app's routes for other methods,
  * and of its handlers for what is not found or not allowed. A browser's cache may keep a 404.
  */
 export function storeNothing(app: FastifyInstance): void {
-  const desk = UpgradeDesk.of(app)
+  const router = UpgradeRouter.of(app)
   app.addHook('onSend', (request, reply, _payload, done) => {
-    if (!reply.hasHeader('cache-control') && desk.has(request.raw.url!))
+    if (!reply.hasHeader('cache-control') && router.has(request.raw.url!))
       reply.header('cache-control', 'no-store')
     done()
   })
@@ -17,7 +17,7 @@ export function storeNothing(app: FastifyInstance): void {
   const server = app.server as Server
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     if (server.listenerCount('checkExpectation') > 1) return
-    if (desk.has(desk.urlOf(request))) response.setHeader('cache-control', 'no-store')
+    if (router.has(router.urlOf(request))) response.setHeader('cache-control', 'no-store')
     response.writeHead(417).end()
   })
 }

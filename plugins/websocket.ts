@@ -3,10 +3,10 @@ import fastifyWebsocket, { type WebsocketPluginOptions } from '@fastify/websocke
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { HTTPMethod } from 'find-my-way'
 import type { WebSocket, WebSocketServer } from 'ws'
-import { maxFrame } from '../wire/frame-limit.ts'
-import { handleProtocols } from '../wire/handshake.ts'
-import { takeUpgrade, unguardSocket } from '../wire/upgraded.ts'
-import { UpgradeDesk } from './upgrade.ts'
+import { takeUpgrade, unguardSocket } from '../routes/http/upgrade.ts'
+import { maxFrame } from '../routes/ws/frame-limit.ts'
+import { handleProtocols } from '../routes/ws/handshake.ts'
+import { UpgradeRouter } from './upgrade-router.ts'
 
 /**
  * Pieces of a frame, and of a message, that ws keeps until it is whole. A piece of one byte takes 200 bytes, and it may
@@ -55,11 +55,11 @@ export type SocketMaker = (opened: Opened) => SocketHandlers
  * requests of their own copy alone.
  */
 export async function setUpSockets(app: FastifyInstance, payloadLimit: number): Promise<SocketMaker> {
-  const desk = UpgradeDesk.of(app)
+  const router = UpgradeRouter.of(app)
   const theirs = app.hasDecorator('websocketServer')
   if (!theirs) {
     const { options, ...others } = websocketOptions(payloadLimit)
-    // It listens on what it takes for a server: the upgrades of the app's own come through the desk.
+    // It listens on what it takes for a server: the upgrades of the app's own come through the router.
     const server = new EventEmitter() as NonNullable<typeof options>['server']
     await app.register(fastifyWebsocket, {
       ...others,
@@ -76,7 +76,7 @@ export async function setUpSockets(app: FastifyInstance, payloadLimit: number): 
       Object.create(websocketServer, { options: { value: { ...websocketServer.options, handleProtocols } } })
     : websocketServer
   app.addHook('onRoute', (route) => {
-    if (isSocket(route)) desk.add('GET', route.url, 'socket')
+    if (isSocket(route)) router.add('GET', route.url, 'socket')
   })
   const onError = (error: Error) => logFailure(error, app.log)
 
@@ -103,8 +103,8 @@ function isSocket(route: object): boolean {
  * @param timeout milliseconds in which a client is to take something of the answers before its upgrade
  */
 export function answerUpgradesPlainly(app: FastifyInstance, timeout: number): void {
-  const desk = UpgradeDesk.of(app, timeout)
+  const router = UpgradeRouter.of(app, timeout)
   app.addHook('onRoute', (route) => {
-    if (!isSocket(route)) desk.add(route.method as HTTPMethod | HTTPMethod[], route.url, 'plain')
+    if (!isSocket(route)) router.add(route.method as HTTPMethod | HTTPMethod[], route.url, 'plain')
   })
 }

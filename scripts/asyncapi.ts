@@ -1,4 +1,4 @@
-import { sseSchema, wsSchema } from '../wire/schemas.ts'
+import { sseSchema, wsSchema } from '../routes/http/schemas.ts'
 import { CLIENT_FRAMES, ENVELOPE, GAP, READY, SERVER_FRAMES } from './schemas.ts'
 
 const message = (name: string, payload: object, contentType = 'application/json') => ({

@@ -117,7 +117,7 @@ t.test('96 MB go to 100 sockets while one has stopped reading', { timeout: 200_0
     last = seq
   }
   t.equal(gaps, 1, 'the hole is told once')
-  t.equal(app.tidings.bus.log.views.watching, 101, 'and it is live again')
+  t.equal(app.tidings.bus.log.groups.watching, 101, 'and it is live again')
 })
 
 t.test('20 MB go to 20 event streams while one has stopped reading', async (t) => {

@@ -35,14 +35,14 @@ export function busSuite(t: Test, name: string, makeBus: MakeBus): void {
   /** Resolves once the log has come so far: a bus may learn from elsewhere what was published. */
   const reached = (bus: Bus, channel: string, seq: number) =>
     new Promise<void>((resolve) => {
-      const view = bus.log.views.of([channel])
+      const group = bus.log.groups.of([channel])
       const member = memberOf(() => look())
       const look = () => {
         if (bus.log.head < seq) return
-        view.leave(member)
+        group.leave(member)
         resolve()
       }
-      view.join(member)
+      group.join(member)
       look()
     })
 
@@ -106,15 +106,15 @@ export function busSuite(t: Test, name: string, makeBus: MakeBus): void {
   test('live readers get what is published', async (t, make) => {
     const bus = await make()
     const heard: string[] = []
-    const view = bus.log.views.of(['c'])
-    view.join(
-      memberOf((after) => heard.push(...view.read(after, ALL).entries.map(({ payload }) => `${payload}`))),
+    const group = bus.log.groups.of(['c'])
+    group.join(
+      memberOf((after) => heard.push(...group.read(after, ALL).entries.map(({ payload }) => `${payload}`))),
     )
     await Promise.all(['1', '2', '3'].map((text) => bus.publish('c', textPayload(text))))
     await bus.publish('other', textPayload('no'))
     const { seq } = await bus.publish('c', textPayload('4'))
     await reached(bus, 'c', seq)
-    bus.log.views.flush()
+    bus.log.groups.flush()
     t.strictSame(heard, ['1', '2', '3', '4'])
   })
 

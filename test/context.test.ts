@@ -119,7 +119,7 @@ for (const { name, install, user } of CARRIERS) {
     // A shutdown.
     const last = ask(`${url}/longpoll?channel=quiet&cursor=now&user=last`)
     const open = await openStream(t, `${url}/sse?channel=quiet&user=open`)
-    await until(() => app.tidings.bus.log.views.watching === 2)
+    await until(() => app.tidings.bus.log.groups.watching === 2)
     seen.onSend!.length = 0
     seen.onResponse!.length = 0
     await storage.run('whoever closes', () => app.close())

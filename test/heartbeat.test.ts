@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import fastifyWebsocket from '@fastify/websocket'
 import t from 'tap'
 import { websocketOptions } from '../index.ts'
-import { waitingBytes } from '../wire/internals.ts'
+import { waitingBytes } from '../routes/http/node-internals.ts'
 import { build, openSocket, until } from './helper.ts'
 import { maskedFrame, OPCODE, openRawSocket } from './raw-socket.ts'
 
@@ -89,7 +89,7 @@ t.test('a full socket gets no ping, and is not called silent', async (t) => {
   const [server] = await accepted
   const { log } = app.tidings.bus
   let count = 0
-  while (log.views.watching > 0) {
+  while (log.groups.watching > 0) {
     await app.tidings.publish('default', 'x'.repeat(60_000))
     count++
     await new Promise(setImmediate)

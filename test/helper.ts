@@ -41,7 +41,7 @@ export async function listen(app: FastifyInstance): Promise<{ url: string; port:
 
 /** Resolves once that many readers wait for what comes next. */
 export async function live(app: FastifyInstance, count: number): Promise<void> {
-  while (app.tidings.bus.log.views.watching !== count) await new Promise((resolve) => setImmediate(resolve))
+  while (app.tidings.bus.log.groups.watching !== count) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /** Messages that come in, to be waited for one by one. */

@@ -11,7 +11,7 @@ const OPTIONS: TidingsOptions = { publish: true, stats: true, echo: true }
 /** Nobody is left, and the next one is served. */
 async function healthy(t: Test, { app, url }: Built): Promise<void> {
   const { bus } = app.tidings
-  await until(() => bus.log.views.watching === 0)
+  await until(() => bus.log.groups.watching === 0)
   await until(async () =>
     Object.values<{ open: number }>((await stats(url)).transports).every(({ open }) => open === 0),
   )
@@ -92,7 +92,7 @@ t.test('frames by the thousand, and never a look at the answers', async (t) => {
   const ping = JSON.stringify({ type: 'ping', ref: 'r'.repeat(1000) })
   for (let i = 0; i < 20_000; i++) client.send(ping)
   client.ws.on('error', () => {})
-  await until(() => built.app.tidings.bus.log.views.watching === 0)
+  await until(() => built.app.tidings.bus.log.groups.watching === 0)
   client.ws.resume()
   t.match((await client.closed).code, /^(4008|1006)$/)
   await healthy(t, built)
@@ -183,7 +183,7 @@ t.test('pipelined long polls, and a stream behind them', async (t) => {
   const { socket, until: read } = await openRaw(t, port)
   const held = 'GET /longpoll?channel=a&cursor=now HTTP/1.1\r\nHost: x\r\n\r\n'
   socket.write(`${held.repeat(3)}GET /sse?channel=a HTTP/1.1\r\nHost: x\r\n\r\n`)
-  await until(() => app.tidings.bus.log.views.watching === 4)
+  await until(() => app.tidings.bus.log.groups.watching === 4)
   await app.tidings.publish('a', 'one')
   const text = await read('event: ready')
   t.match(
@@ -210,7 +210,7 @@ t.test('a reset in the middle of a write', async (t) => {
       return socket
     }),
   )
-  await until(() => app.tidings.bus.log.views.watching === 30)
+  await until(() => app.tidings.bus.log.groups.watching === 30)
   for (const socket of sockets) socket.pause()
   // More than the kernel takes, so that writes stand unfinished when the other side is gone.
   for (let i = 0; i < 200; i++) await app.tidings.publish('a', 'x'.repeat(60_000))

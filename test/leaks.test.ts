@@ -52,10 +52,10 @@ for (const path of ['/longpoll?cursor=now', '/sse', '/ws', '/ws?format=raw']) {
     let before: Record<string, number> | undefined
     for (let i = 0; i < WAVES; i++) {
       client.tell({ open: { port, path, count: COUNT } })
-      await until(() => log.views.watching === COUNT || client.fault() !== undefined)
+      await until(() => log.groups.watching === COUNT || client.fault() !== undefined)
       if (client.fault() !== undefined) throw new Error(client.fault())
       client.tell({ leave: i % 5 === 0 ? 'end' : 'reset' })
-      await until(() => log.views.watching === 0 && getEventListeners(signal, 'abort').length === 0)
+      await until(() => log.groups.watching === 0 && getEventListeners(signal, 'abort').length === 0)
       for (let open = 1; open > 0; ) {
         const { transports } = (await (await fetch(`${url}/stats`)).json()) as {
           transports: Record<string, { open: number }>

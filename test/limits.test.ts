@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import t from 'tap'
-import { Clients, Pace } from '../wire/limits.ts'
+import { Clients, Pace } from '../routes/http/client-limits.ts'
 import { build, type Frame, openSocket, openStream, SocketClient, until } from './helper.ts'
 import { ask } from './request.ts'
 
@@ -17,7 +17,7 @@ t.test('a client holds so many readers, over all transports, whatever others hol
   const abort = new AbortController()
   const held = ask(`${url}/longpoll?cursor=now`, { headers: of('a'), signal: abort.signal })
   held.catch(() => {})
-  await until(() => log.views.watching === 3)
+  await until(() => log.groups.watching === 3)
 
   const refused = await ask(`${url}/longpoll?cursor=now`, { headers: of('a') })
   t.match(refused, { status: 429, headers: { 'retry-after': /^\d+$/ } })
@@ -34,7 +34,7 @@ t.test('a client holds so many readers, over all transports, whatever others hol
   t.match(await other.next(), { event: 'ready' }, 'another client')
 
   abort.abort()
-  await until(() => log.views.watching === 3)
+  await until(() => log.groups.watching === 3)
   const next = await openStream(t, `${url}/sse`, of('a'))
   t.match(await next.next(), { event: 'ready' }, 'there is room again')
   stream.close()
@@ -43,7 +43,7 @@ t.test('a client holds so many readers, over all transports, whatever others hol
 t.test('who a client is: the address, unless the app says so', async (t) => {
   const { app, url } = await build(t, { limits: { readersPerClient: 1 } })
   await openStream(t, `${url}/sse`)
-  await until(() => app.tidings.bus.log.views.watching === 1)
+  await until(() => app.tidings.bus.log.groups.watching === 1)
   t.equal((await ask(`${url}/longpoll?cursor=now`)).status, 429)
   const broken = await build(t, { limits: { readersPerClient: 1, client: (() => undefined) as never } })
   t.match((await ask(`${broken.url}/longpoll?cursor=now`)).json, {

@@ -245,7 +245,7 @@ class Run {
     }
     client.close()
     await this.settled()
-    const before = log.views.watching
+    const before = log.groups.watching
     const abort = new AbortController()
     const answer = ask(`${url}/longpoll?${client.query()}`, { signal: abort.signal }).catch(() => undefined)
     await live(app, before + 1)
@@ -384,6 +384,6 @@ t.test('clients get what the model has', async (t) => {
     ),
     { numRuns: 120, interruptAfterTimeLimit: 30_000, markInterruptAsFailure: false },
   )
-  t.equal(log.views.watching, 0)
+  t.equal(log.groups.watching, 0)
   t.ok(log.head > 500)
 })

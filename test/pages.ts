@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 import type { Browser } from 'playwright-core'
 import type { Test } from 'tap'
-import { type ServerOptions, serve, urlOf } from '../server.ts'
+import { type ServerOptions, serve, urlOf } from '../demo/server.ts'
 
 /** The app, which closes with the test. */
 export async function startPage(t: Test, options: ServerOptions = {}) {

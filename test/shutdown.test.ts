@@ -18,7 +18,7 @@ t.test('held polls are answered, streams and sockets end', within, async (t) => 
   const raws = await Promise.all(Array.from({ length: 5 }, () => openSocket(t, `${url}/ws?format=raw`)))
   const echos = await Promise.all(Array.from({ length: 5 }, () => openSocket(t, `${url}/echo`)))
   await ask(`${url}/poll`, { agent })
-  await until(() => app.tidings.bus.log.views.watching === 95)
+  await until(() => app.tidings.bus.log.groups.watching === 95)
 
   await app.close()
   for (const { status, headers } of await Promise.all(polls)) {
@@ -36,7 +36,7 @@ t.test('held polls are answered, streams and sockets end', within, async (t) => 
   for (const socket of [...sockets, ...raws, ...echos]) {
     t.strictSame(await socket.closed, { code: 1001, reason: 'going away' })
   }
-  t.equal(app.tidings.bus.log.views.watching, 0)
+  t.equal(app.tidings.bus.log.groups.watching, 0)
 })
 
 t.test('clients that never read, or never answer the close, hold nothing up', within, async (t) => {
@@ -50,7 +50,7 @@ t.test('clients that never read, or never answer the close, hold nothing up', wi
   await stream.until('event: ready')
   for (const raw of [...stopped, stream]) raw.socket.pause()
   // All that do not read are full, and are watched no more.
-  while (log.views.watching > 2) {
+  while (log.groups.watching > 2) {
     await app.tidings.publish('default', 'x'.repeat(60_000))
     await new Promise(setImmediate)
   }
@@ -75,7 +75,7 @@ t.test('what is published in the closing turn is not lost', within, async (t) =>
   const stream = await openStream(t, `${url}/sse`)
   const socket = await openSocket(t, `${url}/ws`)
   const raw = await openSocket(t, `${url}/ws?format=raw`)
-  await until(() => app.tidings.bus.log.views.watching === 4)
+  await until(() => app.tidings.bus.log.groups.watching === 4)
   await socket.json()
 
   const accepted = app.tidings.publish('default', 'last words')

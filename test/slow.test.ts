@@ -24,7 +24,7 @@ async function overfill(app: FastifyInstance): Promise<number> {
     await app.tidings.publish('default', 'x'.repeat(60_000))
     await new Promise(setImmediate)
   }
-  while (log.views.watching > 0) await publish()
+  while (log.groups.watching > 0) await publish()
   const half = log.head
   while (log.head < half * 2) await publish()
   return log.head
@@ -125,7 +125,7 @@ t.test('one that adds a channel behind a hole is told once, and misses nothing e
   })
   const { log } = app.tidings.bus
   const { cursor } = await app.tidings.publish('b', 0)
-  while (log.views.watching > 0) {
+  while (log.groups.watching > 0) {
     await app.tidings.publish('default', 'x'.repeat(60_000))
     await new Promise(setImmediate)
   }

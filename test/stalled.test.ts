@@ -57,7 +57,7 @@ t.test('a stream of events that takes nothing is ended, however little waits', a
   // The session goes on: this is what its socket takes.
   const alive = setInterval(() => client.ping(() => {}), 5)
   t.teardown(() => clearInterval(alive))
-  await until(() => app.tidings.bus.log.views.watching === 0)
+  await until(() => app.tidings.bus.log.groups.watching === 0)
   stream.resume()
   await closed
   t.notOk(client.closed || client.destroyed, 'the session lives')

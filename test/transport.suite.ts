@@ -184,7 +184,7 @@ export function transportSuite(t: Test, { name, raw, make }: Made, others: reado
     const { app, url } = await build(t)
     const clients = await Promise.all(Array.from({ length: 10 }, () => make(t, url, ['a'], undefined)))
     for (const client of clients) await client.stop()
-    await until(() => app.tidings.bus.log.views.watching === 0)
+    await until(() => app.tidings.bus.log.groups.watching === 0)
     t.pass()
   })
 }

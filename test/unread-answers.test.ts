@@ -74,9 +74,9 @@ t.test('a pipeline of polls holds few bodies, and its answers come in order', as
 t.test('a pipeline behind one that is held is read no further', async (t) => {
   const { socket, server, answers, app } = await unread(t)
   socket.write(ask('/longpoll?cursor=now'))
-  await until(() => app.tidings.bus.log.views.watching === 1)
+  await until(() => app.tidings.bus.log.groups.watching === 1)
   socket.write(ask('/longpoll?cursor=now&channel=b'))
-  await until(() => app.tidings.bus.log.views.watching === 2)
+  await until(() => app.tidings.bus.log.groups.watching === 2)
   const line = ask('/poll?cursor=earliest').repeat(100)
   for (let i = 0; i < 1000; i++) socket.write(line)
   let still = 0
@@ -96,7 +96,7 @@ t.test('a long poll behind others that finds something waits, and is held where 
   const { socket, server, app, answers, until: read } = await unread(t, { retention: { messages: 1 } })
   const { log } = app.tidings.bus
   socket.write(ask('/longpoll?cursor=now&channel=b'))
-  await until(() => log.views.watching === 1)
+  await until(() => log.groups.watching === 1)
   await app.tidings.publish('c', 1)
   const before = server.bytesRead
   const paths = ['/longpoll?channel=c&cursor=earliest', `/longpoll?channel=c&cursor=${log.cursor(16)}`]

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import t from 'tap'
-import { FrameQueue } from '../wire/queue.ts'
+import { FrameQueue } from '../routes/ws/frame-queue.ts'
 import { build, until } from './helper.ts'
 import { maskedFrame, OPCODE, openRawSocket } from './raw-socket.ts'
 

@@ -1,7 +1,7 @@
 import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
 import type { TidingsOptions } from '../index.ts'
-import { Permits } from '../wire/permits.ts'
+import { Revocations } from '../routes/http/revocation.ts'
 import { build, type Frame, live, openSocket, openStream, SocketClient } from './helper.ts'
 import { ask } from './request.ts'
 
@@ -160,7 +160,7 @@ t.test('a deadline ends its readers', async (t) => {
     t.match(await socket.closed, { code: 1008, reason: 'permission ran out' })
     await stream.ended
     t.equal((await ask(`${url}/poll`)).status, 403, 'it is past')
-    t.equal(app.tidings.bus.log.views.watching, 0)
+    t.equal(app.tidings.bus.log.groups.watching, 0)
   }
 })
 
@@ -177,7 +177,7 @@ t.test('deadlines share a timer, and one beyond 31 bits is waited for', async (t
   }) as never
   globalThis.clearTimeout = (() => cleared++) as never
   t.teardown(() => Object.assign(globalThis, { setTimeout: real, clearTimeout: realClear }))
-  const permits = new Permits()
+  const permits = new Revocations()
   let calls = 0
   const until = Date.now() + 60 * 86_400_000
   const ends = Array.from({ length: 1000 }, () => permits.add({ until }, () => calls++))

@@ -1,7 +1,7 @@
 import { createServer as createHttp, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import Fastify, { type FastifyReply } from 'fastify'
-import { serve } from '../../server.ts'
+import { serve } from '../../demo/server.ts'
 import type { Side } from './server.ts'
 
 /*

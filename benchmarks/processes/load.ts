@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
-import { type Random, randomOf, shuffled } from '../../model/random.ts'
 import { adapterOf } from '../adapters/adapter.ts'
 import { putBack } from '../clock.ts'
+import { type Random, randomOf, shuffled } from '../model/random.ts'
 import type { Profile } from '../profiles.ts'
 import { readerOf } from '../readers/open.ts'
 import {

@@ -22,7 +22,7 @@ export type Work = Readonly<typeof work>
  * one's write, and how long all of them take.
  */
 function watch(bus: Bus): void {
-  const { views } = bus.log
+  const { groups } = bus.log
   const publish = bus.publish.bind(bus)
   // The class of all views: a row of readers is handed out in parts, where it is long.
   const rows = Object.getPrototypeOf(views.of(['watch'])) as { flush(this: Row, most: number): number }

@@ -1,5 +1,5 @@
-import { UNIQUE } from '../../model/exchange.ts'
 import { now } from '../clock.ts'
+import { UNIQUE } from '../model/exchange.ts'
 import { Answers, type HttpAnswer, headerOf, isLast } from './answers.ts'
 import { type Common, deliverAll, gate, Line, type Reader } from './reader.ts'
 

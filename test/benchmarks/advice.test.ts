@@ -2,8 +2,8 @@ import t from 'tap'
 import { cheapestFor, coefficientsOf, isWhole, type Need, rank } from '../../benchmarks/advice.ts'
 import { advise } from '../../benchmarks/advise.ts'
 import { FORMAT } from '../../benchmarks/json.ts'
+import { BROWSER_HEADERS, USUAL } from '../../benchmarks/model/need.ts'
 import { headersOf } from '../../benchmarks/profiles.ts'
-import { BROWSER_HEADERS, USUAL } from '../../model/need.ts'
 
 const NEED: Need = { ...USUAL, subscribers: 20_000 }
 const of = (need: Partial<Need>) => rank({ ...NEED, ...need })

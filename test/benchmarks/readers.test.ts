@@ -8,8 +8,8 @@ import { type Common, lookAtParts, type Reader } from '../../benchmarks/readers/
 import { sseReader } from '../../benchmarks/readers/sse.ts'
 import { measureTrips } from '../../benchmarks/readers/trip.ts'
 import { wsReader } from '../../benchmarks/readers/ws.ts'
-import { textFrame } from '../../bus/forms.ts'
 import { connect } from '../../client/index.ts'
+import { textFrame } from '../../routes/http/encoders.ts'
 import { Socket as WebSocket } from '../client/helper.ts'
 import { build, until } from '../helper.ts'
 

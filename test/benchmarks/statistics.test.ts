@@ -1,4 +1,5 @@
 import t from 'tap'
+import { exponential, randomOf } from '../../benchmarks/model/random.ts'
 import {
   compare,
   errorOf,
@@ -7,7 +8,6 @@ import {
   slopeOf,
   withoutWorst,
 } from '../../benchmarks/statistics.ts'
-import { exponential, randomOf } from '../../model/random.ts'
 
 t.test('a median, and the error of a mean', async (t) => {
   t.equal(medianOf([3, 1, 2]), 2)

@@ -1,12 +1,12 @@
 import t from 'tap'
 import { coldStartOf, settledOf } from '../../benchmarks/heat.ts'
+import { exponential, randomOf } from '../../benchmarks/model/random.ts'
 import { readBench } from '../../benchmarks/options.ts'
 import { planOf, type Section, type Settings } from '../../benchmarks/plan.ts'
 import type { Measured } from '../../benchmarks/record.ts'
 import type { Residual } from '../../benchmarks/residual.ts'
 import { Sketch } from '../../benchmarks/sketch.ts'
 import { believable, type Judged, judgementsOf } from '../../benchmarks/verdict.ts'
-import { exponential, randomOf } from '../../model/random.ts'
 
 const sections = planOf(readBench(['--transports', 'ws']) as Settings).filter(({ name }) =>
   ['headline', 'idle'].includes(name),

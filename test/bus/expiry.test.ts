@@ -46,7 +46,7 @@ t.test('many that are over go in several turns', async (t) => {
   const log = makeLog(t, { age: 20 })
   for (let i = 0; i < 5000; i++) say(log, 'a')
   const heard: number[] = []
-  log.views.of(['a']).join(memberOf((after) => heard.push(after)))
+  log.groups.of(['a']).join(memberOf((after) => heard.push(after)))
   const seen = new Set<number>()
   while (log.kept.messages > 0) {
     seen.add(log.kept.messages)

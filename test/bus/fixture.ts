@@ -1,11 +1,11 @@
 import type { Test } from 'tap'
 import type { Batch } from '../../bus/batch.ts'
 import type { Gap } from '../../bus/bound.ts'
+import { NOWHERE } from '../../bus/indexed-set.ts'
 import { Log, type Retention } from '../../bus/log.ts'
 import { textPayload } from '../../bus/payload.ts'
 import type { Sink } from '../../bus/reader.ts'
-import { NOWHERE } from '../../bus/roster.ts'
-import type { Member } from '../../bus/view.ts'
+import type { Member } from '../../bus/reader-group.ts'
 
 /** A log that closes with the test, and forgets nothing unless it is told to. */
 export function makeLog(t: Test, retention: Retention = {}): Log {
@@ -27,7 +27,7 @@ export function say(log: Log, channel: string, text = 'x'): number {
 
 /** A live member of no view yet. */
 export function memberOf(deliver: (after: number) => void): Member {
-  return { view: undefined, indexInView: NOWHERE, seen: 0, deliver }
+  return { group: undefined, indexInGroup: NOWHERE, seen: 0, deliver }
 }
 
 /** All that is waiting to be done at the end of this turn of the event loop. */

@@ -138,9 +138,9 @@ t.test('messages go when their time is over', async (t) => {
   const log = makeLog(t, { age: 30 })
   say(log, 'a')
   say(log, 'b')
-  const view = log.views.of(['b'])
+  const group = log.groups.of(['b'])
   const heard: number[] = []
-  view.join(memberOf((after) => heard.push(after)))
+  group.join(memberOf((after) => heard.push(after)))
   while (log.kept.messages > 0) await wait(5)
   t.strictSame([log.floor(['a']), log.floor(['b'])], [1, 2])
   say(log, 'b')
@@ -361,14 +361,14 @@ t.test('one turn’s messages reach a live member in one delivery', async (t) =>
   const log = makeLog(t)
   const heard: string[] = []
   const listen = (name: string, channels: string[]) =>
-    log.views
+    log.groups
       .of(channels)
       .join(memberOf((after) => heard.push(`${name} ${after} ${seqs(log, channels, after)}`)))
   say(log, 'a')
   listen('A', ['a'])
   listen('AB', ['a', 'b'])
   listen('A2', ['a'])
-  t.equal(log.views.watching, 3)
+  t.equal(log.groups.watching, 3)
   say(log, 'c')
   say(log, 'a')
   say(log, 'b')
@@ -382,12 +382,12 @@ t.test('one turn’s messages reach a live member in one delivery', async (t) =>
 
 t.test('a burst larger than the retention makes no gap for a live member', async (t) => {
   const log = makeLog(t, { messages: 2 })
-  const view = log.views.of(['a'])
+  const group = log.groups.of(['a'])
   const heard: number[] = []
   const gaps: unknown[] = []
-  view.join(
+  group.join(
     memberOf((after) => {
-      const gap = view.gapAfter(after)
+      const gap = group.gapAfter(after)
       if (gap) gaps.push(gap)
       heard.push(...seqs(log, ['a'], after))
     }),
@@ -403,7 +403,7 @@ t.test('close hands out what waits, also from within a delivery', async (t) => {
   const log = makeLog(t)
   const heard: number[] = []
   for (const name of ['a', 'b']) {
-    log.views.of([name]).join(
+    log.groups.of([name]).join(
       memberOf((after) => {
         heard.push(...seqs(log, [name], after))
         log.close()

@@ -87,28 +87,28 @@ t.test('a full sink pauses it, and the log is its buffer', async (t) => {
   sink.full = true
   say(log, 'a')
   await turn()
-  t.strictSame([sink.take(), reader.place, log.views.watching], [[], 0, 0])
+  t.strictSame([sink.take(), reader.place, log.groups.watching], [[], 0, 0])
   say(log, 'a')
   await turn()
   reader.resume()
   t.strictSame(sink.take(), [], 'a resume of one that is full still')
   sink.full = false
   reader.resume()
-  t.strictSame([sink.take(), reader.place, log.views.watching], [[1, 2], 2, 1])
+  t.strictSame([sink.take(), reader.place, log.groups.watching], [[1, 2], 2, 1])
 
   sink.onBatch = () => {
     sink.full = true
   }
   say(log, 'a')
   await turn()
-  t.strictSame([sink.take(), log.views.watching], [[3], 0], 'full after a delivery')
+  t.strictSame([sink.take(), log.groups.watching], [[3], 0], 'full after a delivery')
   for (let i = 0; i < 5; i++) say(log, 'a')
   sink.full = false
   reader.resume()
   t.strictSame(sink.take(), ['trimmed 5', 6, 7, 8], 'more came than is kept')
   sink.full = false
   reader.resume()
-  t.equal(log.views.watching, 1)
+  t.equal(log.groups.watching, 1)
 })
 
 t.test('a hole at the start waits for a full sink, too', async (t) => {
@@ -148,7 +148,7 @@ t.test('a burst larger than one step reaches a live reader whole', async (t) => 
     other.sink.take(),
     Array.from({ length: 2500 }, (_, i) => i + 1),
   )
-  t.equal(wide.views.watching, 1)
+  t.equal(wide.groups.watching, 1)
 })
 
 t.test('a sink that publishes keeps the order, for itself and for others', async (t) => {
@@ -319,7 +319,7 @@ t.test('end: nothing is delivered after it', async (t) => {
   reader.remove('a')
   let done = 0
   reader.add('b', { epoch: 'other', seq: 0 }, () => done++)
-  t.strictSame([sink.got, log.views.watching], [[], 0])
+  t.strictSame([sink.got, log.groups.watching], [[], 0])
   t.equal(done, 1, 'who waits for an add is answered')
 
   for (let i = 0; i < 3; i++) say(log, 'a')
@@ -353,7 +353,7 @@ t.test('end: from within the sink', async (t) => {
   let done = 0
   adding.reader.add('b', 'earliest', () => done++)
   t.equal(adding.sink.batches.length, 1)
-  t.strictSame([done, log.views.watching], [1, 0])
+  t.strictSame([done, log.groups.watching], [1, 0])
 })
 
 t.test('end: while a channel is being added', async (t) => {

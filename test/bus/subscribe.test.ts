@@ -106,7 +106,7 @@ t.test('a slow loop is paused: the log is its buffer', async (t) => {
   const messages = loop(log, 'a', { cursor: 'earliest' })
   say(log, 'a')
   t.strictSame(await take(messages, 1), [1])
-  t.equal(log.views.watching, 0, 'while its body runs it does not listen')
+  t.equal(log.groups.watching, 0, 'while its body runs it does not listen')
   for (let i = 0; i < 10; i++) say(log, 'a')
   await turn()
   await t.rejects(
@@ -153,7 +153,7 @@ t.test('every end leaves nothing behind', async (t) => {
         const next = state === 'waiting' || state === 'in a long replay' ? messages.next() : undefined
         if (state === 'waiting') {
           await turn()
-          t.equal(log.views.watching, 1)
+          t.equal(log.groups.watching, 1)
         }
 
         if (how === 'return') t.strictSame(await messages.return!(), END)
@@ -163,7 +163,7 @@ t.test('every end leaves nothing behind', async (t) => {
         if (next !== undefined) t.strictSame(await next, END)
         t.strictSame(await messages.next(), END)
         t.strictSame(await messages.return!(), END, 'ending twice is harmless')
-        t.equal(log.views.watching, 0)
+        t.equal(log.groups.watching, 0)
         t.strictSame(getEventListeners(user.signal, 'abort'), [])
         t.strictSame(getEventListeners(closing.signal, 'abort'), [])
       })
@@ -204,7 +204,7 @@ t.test('breaking out of a loop ends it, and so does a throw in it', async (t) =>
     { message: 'a' },
   )
   t.strictSame(getEventListeners(signal, 'abort'), [])
-  t.equal(log.views.watching, 0)
+  t.equal(log.groups.watching, 0)
 })
 
 t.test('messages that come while it waits wake it once, with all of them', async (t) => {

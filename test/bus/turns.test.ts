@@ -1,8 +1,8 @@
 import t from 'tap'
-import type { Batch, Form } from '../../bus/batch.ts'
+import type { Batch, Encoder } from '../../bus/batch.ts'
 import { Reader } from '../../bus/reader.ts'
+import { HAND_OUT } from '../../bus/reader-groups.ts'
 import { TURN, Turns } from '../../bus/turns.ts'
-import { HAND_OUT } from '../../bus/views.ts'
 import { makeLog, memberOf, Recorder, say, turn } from './fixture.ts'
 
 /** Counts what happens between two turns of the event loop, for as long as it lasts. */
@@ -32,7 +32,7 @@ t.test('many long replays share each turn of the event loop', async (t) => {
   for (let i = 0; i < total; i++) say(log, 'a', 'x'.repeat(50))
   const encoded = new Loop()
   const written = new Loop()
-  const form: Form = {
+  const form: Encoder = {
     name: 'counted',
     encode(batch) {
       encoded.now += batch.entries.length
@@ -50,7 +50,7 @@ t.test('many long replays share each turn of the event loop', async (t) => {
   for (const { reader } of readers) reader.resume()
   t.ok(readers[29]!.sink.got.length === 0, 'not all at once')
   let turns = 0
-  while (log.views.watching < readers.length) {
+  while (log.groups.watching < readers.length) {
     // What comes meanwhile is for all of them, too.
     if (turns++ === 5) say(log, 'a')
     await turn()
@@ -82,14 +82,14 @@ t.test('one that waits for its turn may end, add a channel, or fill up', async (
     added = true
   })
   fills.sink.full = true
-  while (log.views.watching < 1) await turn()
+  while (log.groups.watching < 1) await turn()
   t.equal(ends.sink.got.length, before)
   t.ok(added)
   t.equal(adds.sink.got.length, 10_000)
   t.equal(new Set(adds.sink.got).size, 10_000)
   fills.sink.full = false
   fills.reader.resume()
-  while (log.views.watching < 2) await turn()
+  while (log.groups.watching < 2) await turn()
   t.equal(fills.sink.got.length, 9900)
 })
 
@@ -153,9 +153,9 @@ t.test('a message reaches thousands of live readers in several turns, and each i
 t.test('a costly delivery counts as several', async (t) => {
   const log = makeLog(t)
   let heard = 0
-  const view = log.views.of(['a'])
+  const group = log.groups.of(['a'])
   for (let i = 0; i < 40; i++) {
-    view.join({
+    group.join({
       ...memberOf(() => {
         heard++
       }),
@@ -166,7 +166,7 @@ t.test('a costly delivery counts as several', async (t) => {
   await turn()
   await turn()
   t.equal(heard, 8)
-  log.views.flush()
+  log.groups.flush()
   t.equal(heard, 40, 'all that is left, where it must be')
   log.close()
 })

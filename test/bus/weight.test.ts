@@ -82,7 +82,7 @@ const URLS = `
   const before = used()
   for (let i = 0; i < 10_000; i++) {
     await bus.publish(channelOf(urlOf(i)), textPayload('x'), 'key ' + channelOf(urlOf(i)))
-    bus.log.views.of([channelOf(urlOf(i))])
+    bus.log.groups.of([channelOf(urlOf(i))])
   }
   console.log(JSON.stringify({ heap: used() - before, counted: bus.log.kept.bytes }))`
 

@@ -50,7 +50,7 @@ process.on('message', async (order: Order) => {
     globalThis.gc!()
     const { heapUsed } = process.memoryUsage()
     app.server.getConnections((_error, connections) =>
-      tell({ heap: heapUsed, watching: bus.log.views.watching, connections }),
+      tell({ heap: heapUsed, watching: bus.log.groups.watching, connections }),
     )
   } else process.exit()
 })

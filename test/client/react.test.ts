@@ -52,7 +52,7 @@ async function shows(page: Page, id: string, text: string): Promise<void> {
 /** Connections that the server has seen, over all its time. */
 function count(app: FastifyInstance): () => number {
   let seen = 0
-  const { views } = app.tidings.bus.log
+  const { groups } = app.tidings.bus.log
   const { of } = views
   views.of = (...all) => {
     seen++
@@ -88,14 +88,14 @@ t.test('in Chromium', async (t) => {
     for (const i of range(2, 100)) await server.tidings.publish('default', i)
     await shows(page, 'list', `open ws ${range(1, 100)}`)
     t.equal(sockets.length, 1)
-    t.equal(server.tidings.bus.log.views.watching, 1)
+    t.equal(server.tidings.bus.log.groups.watching, 1)
     t.ok(await page.evaluate(() => app.renders.every(({ same }) => same)))
     // Two readers fold it.
     t.equal(await page.evaluate(() => app.calls.reduce), 200)
     await page.evaluate(() => feed.publish('default', 101, { key: 'k' }))
     await shows(page, 'list', `open ws ${range(1, 101)}`)
     await page.evaluate(() => app.unmount())
-    while (server.tidings.bus.log.views.watching) await new Promise(setImmediate)
+    while (server.tidings.bus.log.groups.watching) await new Promise(setImmediate)
   })
 
   t.test('options that are equal keep the connection; others go on at the cursor', async (t) => {
@@ -125,7 +125,7 @@ t.test('in Chromium', async (t) => {
     t.equal(sockets.length, 2)
     await page.evaluate(() => app.render(undefined))
     await shows(page, 'none', 'none')
-    while (server.tidings.bus.log.views.watching) await new Promise(setImmediate)
+    while (server.tidings.bus.log.groups.watching) await new Promise(setImmediate)
   })
 
   t.test('a render that is thrown away connects nothing', async (t) => {
@@ -142,7 +142,7 @@ t.test('in Chromium', async (t) => {
     await page.evaluate(() => app.release())
     await shows(page, 'late', '1')
     await shows(page, 'ready', 'ready')
-    t.equal(server.tidings.bus.log.views.watching, 1)
+    t.equal(server.tidings.bus.log.groups.watching, 1)
   })
 
   t.test('a gap is shown, and told to the fold', async (t) => {
@@ -182,7 +182,7 @@ t.test('a watcher that goes and comes back in the same turn keeps the connection
   await app.tidings.publish('default', 1)
   await until(() => fold.state().length === 1)
   t.equal(feed.view().status, 'open')
-  t.equal(app.tidings.bus.log.views.watching, 1)
+  t.equal(app.tidings.bus.log.groups.watching, 1)
 })
 
 t.test('one that comes back later goes on where it was', async (t) => {
@@ -193,7 +193,7 @@ t.test('one that comes back later goes on where it was', async (t) => {
   for (const end of ends) end()
   // While it is about to close: not given, not lost.
   await app.tidings.publish('default', 2)
-  await until(() => app.tidings.bus.log.views.watching === 0)
+  await until(() => app.tidings.bus.log.groups.watching === 0)
   await app.tidings.publish('default', 3)
   t.teardown(fold.watch(() => {}))
   t.teardown(feed.watch(() => {}))

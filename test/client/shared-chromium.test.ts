@@ -89,7 +89,7 @@ async function buildPage(t: Test): Promise<Built> {
 
 /** Until the server holds so many connections. */
 async function held(app: FastifyInstance, count: number): Promise<void> {
-  while (app.tidings.bus.log.views.watching !== count) await new Promise(setImmediate)
+  while (app.tidings.bus.log.groups.watching !== count) await new Promise(setImmediate)
 }
 
 t.test('in Chromium', async (t) => {
@@ -111,7 +111,7 @@ t.test('in Chromium', async (t) => {
       await page.evaluate((i) => shown.feed.publish('default', i + 1, { key: `${i}` }), i)
     }
     for (const page of pages) t.same(await got(page, 4), { data: range(1, 4), gaps: [] })
-    t.equal(app.tidings.bus.log.views.watching, 1)
+    t.equal(app.tidings.bus.log.groups.watching, 1)
   })
 
   for (const [name, end] of [

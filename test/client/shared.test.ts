@@ -16,7 +16,7 @@ t.test('without Web Locks it is connect', { skip: 'locks' in (globalThis.navigat
   const { app, url } = await build(t)
   const feeds = [share(t, url), share(t, url)]
   for (const feed of feeds) await once(feed, 'open')
-  t.equal(app.tidings.bus.log.views.watching, 2)
+  t.equal(app.tidings.bus.log.groups.watching, 2)
 })
 
 t.test('options that can not be used', async (t) => {
@@ -86,7 +86,7 @@ t.test('all close, and nothing is left', async (t) => {
   const closed = taken.map(({ feed }) => once(feed, 'close'))
   for (const { feed } of taken) feed.close()
   await Promise.all(closed)
-  while (app.tidings.bus.log.views.watching) await new Promise(setImmediate)
+  while (app.tidings.bus.log.groups.watching) await new Promise(setImmediate)
   t.pass('no reader is left')
 })
 
@@ -126,7 +126,7 @@ t.test('tabs that ask for different things do not share', async (t) => {
   await once(share(t, url, { request: { headers: { authorization: 'a' } } }), 'open')
   await once(share(t, url, { identity: 'somebody' }), 'open')
   await once(share(t, `${url}/?token=1`), 'open')
-  t.equal(app.tidings.bus.log.views.watching, 5)
+  t.equal(app.tidings.bus.log.groups.watching, 5)
 })
 
 t.test('publishes go through the leader, and are answered', async (t) => {

@@ -213,5 +213,5 @@ t.test('a stream that does not take its end is cut', async (t) => {
   app.close()
   await Promise.all(closed)
   t.equal(closed.length, 1)
-  t.equal(app.tidings.bus.log.views.watching, 0)
+  t.equal(app.tidings.bus.log.groups.watching, 0)
 })

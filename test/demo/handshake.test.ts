@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { CASE_NAMES, handshake } from '../../demo/handshake.ts'
-import { type ServerOptions, serve, urlOf } from '../../server.ts'
+import { type ServerOptions, serve, urlOf } from '../../demo/server.ts'
 import { listen, until } from '../helper.ts'
 
 interface Said {

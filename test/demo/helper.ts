@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import { type ServerOptions, serve, urlOf } from '../../server.ts'
+import { type ServerOptions, serve, urlOf } from '../../demo/server.ts'
 import { type Frame, openSocket, type SocketClient } from '../helper.ts'
 
 let count = 0

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
+import type { Direction } from '../../demo/delayed-socket.ts'
 import { type Piece, Transcript } from '../../demo/transcript.ts'
-import type { Direction } from '../../demo/wire.ts'
 
 const GET = 'GET /a HTTP/1.1\r\nHost: b\r\n\r\n'
 

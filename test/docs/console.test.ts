@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import t from 'tap'
-import { serve } from '../../server.ts'
+import { serve } from '../../demo/server.ts'
 import { blocksOf, PAGES, type Page } from './pages.ts'
 
 interface Step {

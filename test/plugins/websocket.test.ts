@@ -151,7 +151,7 @@ t.test('a pipelined socket waits its turn beside a listener of the user', async 
   raw.socket.write(
     `GET /live/longpoll?cursor=now&format=raw ${request}\r\nGET /live/ws ${request}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
   )
-  while (app.tidings.bus.log.views.watching === 0) await new Promise(setImmediate)
+  while (app.tidings.bus.log.groups.watching === 0) await new Promise(setImmediate)
   await app.tidings.publish('default', 'first')
   t.match(await raw.until('"ready"'), /^HTTP\/1\.1 200 [\s\S]*firstHTTP\/1\.1 101 /)
 })

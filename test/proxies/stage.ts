@@ -62,7 +62,7 @@ export class Stage {
 
   /** Readers that wait in the app. */
   get readers(): number {
-    return this.app.tidings.bus.log.views.watching
+    return this.app.tidings.bus.log.groups.watching
   }
 
   ask(path: string, asked: Asked = {}): Promise<Answer> {

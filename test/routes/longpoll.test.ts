@@ -56,7 +56,7 @@ t.test('held until a message comes', async (t) => {
   t.strictSame([(await raw).text, (await raw).headers['tidings-cursor']], ['2', second.cursor])
   await app.tidings.publish('none', 4)
   t.strictSame(data(await none), [4])
-  t.equal(app.tidings.bus.log.views.watching, 0)
+  t.equal(app.tidings.bus.log.groups.watching, 0)
 })
 
 t.test('the wait ends: 204 and the head', async (t) => {
@@ -72,7 +72,7 @@ t.test('the wait ends: 204 and the head', async (t) => {
   t.equal(answer.headers['cache-control'], 'no-store')
   t.notOk(answer.headers.etag)
   t.notOk(answer.headers['preference-applied'])
-  t.equal(app.tidings.bus.log.views.watching, 0)
+  t.equal(app.tidings.bus.log.groups.watching, 0)
 })
 
 t.test('wait=0 does not wait, and needs no room', async (t) => {
@@ -191,7 +191,7 @@ t.test('a hole that comes while a poll is held', async (t) => {
   t.equal(status, 410)
   t.match(json, { reason: 'trimmed', cursor })
   t.match(headers, { 'tidings-gap': 'trimmed', 'tidings-cursor': cursor, 'cache-control': 'no-store' })
-  t.equal(app.tidings.bus.log.views.watching, 0)
+  t.equal(app.tidings.bus.log.groups.watching, 0)
 })
 
 t.test('400 names the parameter', async (t) => {
@@ -275,7 +275,7 @@ t.test('a thousand held polls get one body', async (t) => {
   const body = JSON.stringify({ cursor: messages[0]!.cursor, messages, more: false })
   const answers = await Promise.all(polls)
   t.ok(answers.every((answer) => answer.status === 200 && answer.text === body))
-  t.equal(app.tidings.bus.log.views.watching, 0)
+  t.equal(app.tidings.bus.log.groups.watching, 0)
 })
 
 t.test('over the limit of held readers: 503, but news are answered', async (t) => {

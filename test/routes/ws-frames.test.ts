@@ -208,7 +208,7 @@ t.test('nor is what stands behind a question that is answered after the close', 
   await until(() => gate.asked.length === 2)
   client.ws.close(1000)
   t.equal((await client.closed).code, 1000)
-  await until(() => app.tidings.bus.log.views.watching === 0)
+  await until(() => app.tidings.bus.log.groups.watching === 0)
   gate.open()
   await until(() => app.tidings.bus.log.head === 1)
   t.equal(client.rest.length, 0)

@@ -1,0 +1,134 @@
+#!/usr/bin/env node
+import { isIP } from 'node:net'
+import { parseArgs } from 'node:util'
+import type { LevelWithSilent } from 'pino'
+import type { ServerOptions } from './server.ts'
+
+const HELP = `fastify-tidings: one message log behind polling, long polling, SSE and WebSocket
+
+Usage: fastify-tidings [serve] [options]
+
+  --host ADDRESS      address to listen on (default: HOST, or 127.0.0.1)
+  --port PORT         port to listen on; 0 chooses a free one (default: PORT, or 3000)
+  --allow-host NAME   accept requests for this host name as well; repeatable
+  -h, --help          print this help
+
+LOG_LEVEL sets the log level: trace, debug, info, warn, error, fatal or silent (default: info).
+
+  fastify-tidings bench --help    measure the cost of each transport
+  fastify-tidings advise --help   choose a transport for a workload
+`
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+const NAME = /^[A-Za-z0-9_.-]+$/
+
+/** @throws what is wrong with how the program was called, in one line */
+function readOptions(args: string[], env: NodeJS.ProcessEnv): ServerOptions | 'help' {
+  let parsed: ReturnType<typeof parse>
+  try {
+    parsed = parse(args)
+  } catch (error) {
+    // What Node says goes on for some sentences.
+    throw new Error(`${(error as Error).message.split(/\.\s/, 1)[0]}: see --help`)
+  }
+  const { values, positionals } = parsed
+  if (values.help) return 'help'
+  if (positionals.length > 1 || (positionals[0] ?? 'serve') !== 'serve') {
+    throw new Error(`Unknown command '${positionals.join(' ')}': see --help`)
+  }
+  const host = (values.host ?? (env.HOST || '127.0.0.1')).replace(/^\[(.*)\]$/, '$1')
+  if (host === '') throw new Error('Host must be an address or a name')
+  const port = values.port ?? (env.PORT || '3000')
+  if (!/^[0-9]{1,5}$/.test(port) || Number(port) > 65_535) {
+    throw new Error(`Port '${port}' must be a whole number from 0 to 65535`)
+  }
+  const allowHost = values['allow-host'] ?? []
+  for (const name of allowHost) {
+    if (!NAME.test(name) && isIP(name) === 0) {
+      throw new Error(
+        `Name '${name}' of --allow-host must be a host name without a port, such as example.com`,
+      )
+    }
+  }
+  const logLevel = env.LOG_LEVEL || 'info'
+  if (!LEVELS.includes(logLevel)) {
+    throw new Error(`LOG_LEVEL '${logLevel}' must be one of ${LEVELS.join(', ')}`)
+  }
+  return {
+    host,
+    port: Number(port),
+    allowHost,
+    logLevel: logLevel as LevelWithSilent,
+  }
+}
+
+function parse(args: string[]) {
+  return parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      host: { type: 'string' },
+      port: { type: 'string' },
+      'allow-host': { type: 'string', multiple: true },
+      help: { type: 'boolean', short: 'h' },
+    },
+  })
+}
+
+/**
+ * Why the app could not start, in one line: Node's, but for what happens to everybody once. Compilers' environments set
+ * HOST to the name of a machine's kind.
+ */
+function reason(error: unknown, { host, port }: ServerOptions): string {
+  const { code, syscall, message } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE') {
+    return `Port ${port} of ${host} is in use: choose another with --port, or 0 for a free one`
+  }
+  if (syscall !== 'getaddrinfo' && code !== 'EADDRNOTAVAIL') return message
+  const from = process.argv.some((each) => /^--host(?:=|$)/.test(each)) ? '--host' : 'HOST in the environment'
+  return `'${host}', from ${from}, is not an address of this machine (${code}): use --host with one, such as 127.0.0.1`
+}
+
+/** Commands that do their work and end. @returns the program's exit code */
+const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
+  bench: async (args) => (await import('../benchmarks/bench.ts')).bench(args),
+  advise: async (args) => (await import('../benchmarks/advise.ts')).advise(args),
+}
+
+async function main(): Promise<void> {
+  const [name = '', ...args] = process.argv.slice(2)
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (command !== undefined) {
+    process.exitCode = await command(args)
+    return
+  }
+  const options = readOptions(process.argv.slice(2), process.env)
+  if (options === 'help') {
+    process.stdout.write(HELP)
+    return
+  }
+  const { serve, urlOf } = await import('./server.ts')
+  let app: Awaited<ReturnType<typeof serve>>
+  try {
+    app = await serve(options)
+  } catch (error) {
+    throw new Error(reason(error, options))
+  }
+  app.log.info(`look at ${urlOf(app)}`)
+
+  // npm hands a signal on that the terminal has sent already: the second of a kind must not cut the first off.
+  let closing = false
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (closing) return
+      closing = true
+      app.log.info(`${signal}: closing`)
+      app.close().then(() => process.exit(0))
+    })
+  }
+}
+
+main().catch(({ message, exitCode = 1 }: Error & { exitCode?: number }) => {
+  process.stderr.write(`fastify-tidings: ${message}\n`)
+  process.exitCode = exitCode
+})

@@ -1,0 +1,45 @@
+import type { Socket } from 'node:net'
+import type { Bus } from '../bus/bus.ts'
+import { RestartableBus } from './bus.ts'
+import { Lanes } from './lanes.ts'
+import type { Watch } from './watch.ts'
+
+/** What the demo of one app keeps. */
+export class DemoState {
+  readonly bus: Bus
+  readonly lanes = new Lanes()
+  readonly watches = new Set<Watch>()
+  /** All connections to the app but those of watchers. */
+  readonly #sockets = new Set<Socket>()
+
+  constructor(bus: Bus) {
+    this.bus = bus
+  }
+
+  connected(socket: Socket): void {
+    // The server tells of it again where it takes one back that it has given away.
+    if (this.#sockets.has(socket)) return
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#sockets.delete(socket))
+  }
+
+  /** A watcher's own connection outlives a restart. */
+  spare(socket: Socket): void {
+    this.#sockets.delete(socket)
+  }
+
+  /**
+   * The log starts over, and all connections break off, as if the process had been killed.
+   * @throws where the log is not the demo's own
+   */
+  restart(): void {
+    if (!(this.bus instanceof RestartableBus)) throw new Error('this log can not start over')
+    this.bus.restart()
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  close(): void {
+    for (const watch of this.watches) watch.terminate()
+    this.lanes.close()
+  }
+}

@@ -1,0 +1,51 @@
+import { fileURLToPath } from 'node:url'
+import type { FastifyInstance } from 'fastify'
+import { asIs } from '../routes/http/schemas.ts'
+
+const ROOT = fileURLToPath(new URL('./public/', import.meta.url))
+
+/** Nothing from another host, no inline script or style, and no other page around it. */
+const POLICY =
+  "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+
+/** What the page can show, by the routes that it takes. */
+const PARTS = {
+  publish: ['POST', '/publish'],
+  poll: ['GET', '/poll'],
+  longpoll: ['GET', '/longpoll'],
+  sse: ['GET', '/sse'],
+  ws: ['GET', '/ws'],
+  echo: ['GET', '/echo'],
+  stats: ['GET', '/stats'],
+  demo: ['GET', '/demo/tap'],
+} as const
+
+/** Serves the page at the scope's prefix, and `page.json`: which of its parts are there. */
+export async function page(app: FastifyInstance): Promise<void> {
+  // It takes a while to load: an app without the page does not wait for it.
+  const { default: fastifyStatic } = await import('@fastify/static')
+  await app.register(fastifyStatic, {
+    root: ROOT,
+    cacheControl: false,
+    decorateReply: false,
+    setHeaders(reply) {
+      reply.header('content-security-policy', POLICY)
+      reply.header('x-content-type-options', 'nosniff')
+      reply.header('referrer-policy', 'no-referrer')
+      reply.header('cache-control', 'no-cache')
+    },
+  })
+  app.get('/page.json', { exposeHeadRoute: false }, (_request, reply) => {
+    const parts = Object.entries(PARTS).map(([name, [method, url]]) => [
+      name,
+      app.hasRoute({ method, url: `${app.prefix}${url}` }),
+    ])
+    reply
+      .header('cache-control', 'no-cache')
+      .type('application/json; charset=utf-8')
+      .serializer(asIs)
+      .send(JSON.stringify(Object.fromEntries(parts)))
+  })
+  // Its own addresses are relative: under a prefix it must stand in a folder.
+  if (app.prefix !== '') app.get('', (_request, reply) => reply.redirect(`${app.prefix}/`))
+}

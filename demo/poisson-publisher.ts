@@ -1,0 +1,45 @@
+import type { Bus } from '../bus/bus.ts'
+import { textPayload } from '../bus/payload.ts'
+
+/** Publishes at a rate: a Poisson process, as the theory has it. */
+export class PoissonPublisher {
+  readonly #bus: Bus
+  readonly #channel: string
+  #rate = 0
+  #size = 0
+  #count = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(bus: Bus, channel: string) {
+    this.#bus = bus
+    this.#channel = channel
+  }
+
+  /** @param rate messages a second @param size bytes */
+  set(rate: number, size: number): void {
+    this.#rate = rate
+    this.#size = size
+    clearTimeout(this.#timer)
+    if (rate > 0) this.#next()
+  }
+
+  #next(): void {
+    this.#timer = setTimeout(
+      () => {
+        this.#publish()
+        this.#next()
+      },
+      (-Math.log(1 - Math.random()) / this.#rate) * 1000,
+    )
+  }
+
+  #publish(): void {
+    const text = `#${++this.#count}`.padEnd(this.#size, ' .').slice(0, Math.max(this.#size, 1))
+    // While the app closes, a bus takes nothing more.
+    this.#bus.publish(this.#channel, textPayload(text)).catch(() => this.close())
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+  }
+}

@@ -1,0 +1,22 @@
+import { make } from '../parts.js'
+
+/** Lines that are kept. */
+const MOST = 200
+
+/** A list of what has happened, with the milliseconds at which it did. */
+export class EventLog {
+  /** @param {string} label the key of its name */
+  constructor(label) {
+    this.element = make('ol', { class: 'journal', label, tabIndex: 0, 'aria-live': 'polite' })
+  }
+
+  add(text, milliseconds) {
+    this.element.append(make('li', {}, make('time', {}, `${milliseconds.toFixed(1)} ms`), text))
+    if (this.element.childElementCount > MOST) this.element.firstElementChild.remove()
+    this.element.scrollTop = this.element.scrollHeight
+  }
+
+  clear() {
+    this.element.replaceChildren()
+  }
+}

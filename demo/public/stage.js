@@ -1,0 +1,118 @@
+import { DeliveryTracker } from './delivery-tracker.js'
+import { Lane } from './lane.js'
+import { Tap } from './tap.js'
+
+/** What the whole page plays on: the lanes, the server's tap, and what is set. */
+export class Stage extends EventTarget {
+  /** Which parts the server offers. */
+  offers = {}
+  channel = 'default'
+  /** Milliseconds between two polls, at most. */
+  pollInterval = 2000
+  ledger = new DeliveryTracker()
+  /** @type {Map<string, Lane>} */
+  lanes = new Map()
+  /** @type {Tap | undefined} */
+  tap
+  #byId = new Map()
+  #running = false
+
+  /** @param {string} path */
+  urlOf(path) {
+    return new URL(path, document.baseURI)
+  }
+
+  /** Milliseconds that the server's clock is ahead of ours. */
+  get offset() {
+    return this.tap?.offset ?? 0
+  }
+
+  async open() {
+    this.offers = await (await fetch(this.urlOf('page.json'))).json()
+    for (const article of document.querySelectorAll('[data-lane]')) {
+      if (!this.offers[article.dataset.lane]) {
+        article.hidden = true
+        continue
+      }
+      const lane = new Lane(article, this)
+      this.lanes.set(lane.transport, lane)
+      this.#byId.set(lane.id, lane)
+    }
+    if (this.offers.demo) await this.#watch()
+    document.addEventListener('visibilitychange', () => {
+      if (!this.#running) return
+      // A browser opens six connections to a server over HTTP/1.1, for all of its tabs: one that nobody looks at
+      // leaves them to the others. It goes on from its cursors when it is looked at again.
+      if (document.visibilityState === 'visible') this.start()
+      else for (const lane of this.lanes.values()) lane.stop()
+    })
+  }
+
+  async #watch() {
+    const url = this.urlOf('demo/tap')
+    for (const id of this.#byId.keys()) url.searchParams.append('lane', id)
+    const tap = new Tap(url)
+    this.tap = tap
+    tap.addEventListener('pieces', ({ pieces, left, totals }) => {
+      for (const piece of pieces) this.#byId.get(piece.lane)?.piece(piece)
+      for (const [id, all] of Object.entries(totals)) this.#byId.get(id)?.count(all)
+      if (left > 0)
+        for (const lane of this.lanes.values()) lane.diagram.mark('diagram.skipped', { count: left })
+    })
+    tap.addEventListener('lost', () => {
+      for (const lane of this.lanes.values()) lane.forget()
+    })
+    await tap.open()
+  }
+
+  /** Whether its lanes read what is published, and no lesson plays on them. */
+  get running() {
+    return this.#running
+  }
+
+  start() {
+    this.#running = true
+    if (document.visibilityState !== 'visible') return
+    for (const lane of this.lanes.values()) lane.start()
+  }
+
+  stop() {
+    this.#running = false
+    for (const lane of this.lanes.values()) lane.stop()
+  }
+
+  /** All lanes begin anew, on another channel. */
+  clear(channel, cursor) {
+    this.channel = channel
+    this.ledger.clear()
+    for (const lane of this.lanes.values()) lane.clear(cursor)
+    this.dispatchEvent(new Event('clear'))
+  }
+
+  /** @param {{ transport: string, cursor: string, time: number, delay: number, data: unknown }} delivery */
+  delivered(delivery) {
+    this.dispatchEvent(Object.assign(new Event('delivery'), delivery))
+  }
+
+  /**
+   * @param {string} text
+   * @returns {Promise<{ cursor: string, time: number }>}
+   */
+  async publish(text, channel = this.channel) {
+    const url = this.urlOf('publish')
+    url.searchParams.set('channel', channel)
+    const response = await fetch(url, { method: 'POST', body: text })
+    const answer = await response.json()
+    if (!response.ok) throw new Error(answer.message)
+    return answer
+  }
+
+  /** The head of the log. @returns {Promise<string>} */
+  async place(channel = this.channel) {
+    const url = this.urlOf('poll')
+    url.searchParams.set('channel', channel)
+    return (await (await fetch(url, { cache: 'no-store' })).json()).cursor
+  }
+}
+
+export const stage = new Stage()

@@ -1,0 +1,31 @@
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
+import type { WebSocket } from 'ws'
+import type { Context } from '../http/context.ts'
+import { logFrame } from '../ws/log-frame.ts'
+import { SocketConnection } from '../ws/socket-connection.ts'
+
+/** Sends each frame back as it came: text as text, binary as binary. A full socket is not read. */
+export class EchoSocket extends SocketConnection {
+  readonly #log: FastifyBaseLogger
+  readonly #path: string
+
+  constructor(context: Context, request: FastifyRequest, ws: WebSocket) {
+    super(context, request, ws)
+    this.#log = request.log
+    this.#path = request.url
+  }
+
+  protected override message(data: Buffer, binary: boolean): void {
+    if (!this.open) return
+    if (this.context.settings.logFrames) logFrame(this.#log, this.#path, binary ? data : data.toString())
+    this.ws.send(data, { binary })
+    this.watch()
+    if (this.full) this.ws.pause()
+  }
+
+  protected override drained(): void {
+    this.ws.resume()
+  }
+
+  protected override ended(): void {}
+}

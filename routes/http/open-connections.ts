@@ -1,0 +1,105 @@
+import type { AsyncResource } from 'node:async_hooks'
+import type { FastifyError, FastifyRequest } from 'fastify'
+import { ERR_CLIENT_READERS, ERR_READERS } from '../../bus/errors.ts'
+import { IndexedSet } from '../../bus/indexed-set.ts'
+import type { Clients } from './client-limits.ts'
+import { Connection } from './connection.ts'
+import { type Permit, Revocations } from './revocation.ts'
+
+const NONE: ReadonlySet<() => void> = new Set()
+
+/**
+ * A reader that is held open: a long poll that waits, a stream, a socket. It is an AsyncResource, so that what is done
+ * with it later, by whomever, is done in the context of its own request.
+ */
+export interface OpenConnection extends Pick<AsyncResource, 'runInAsyncScope'> {
+  /** Its place among the readers. Set by them alone. */
+  indexInReaders: number
+  /** The server is going away: end with grace, now. */
+  goAway(): void
+  /** Its permission ran out. */
+  revoke(): void
+}
+
+/** The readers that one registration holds open, up to a limit. */
+export class OpenConnections {
+  readonly #limit: number
+  readonly #held = new IndexedSet<'indexInReaders', OpenConnection>('indexInReaders')
+  /** What takes back the permits of those that have some. */
+  readonly #releases = new Map<OpenConnection, Set<() => void>>()
+  /** What takes back the counts of clients, where they are limited. */
+  readonly #leaves = new Map<OpenConnection, () => void>()
+  readonly #permits = new Revocations()
+  #closing = false
+
+  readonly #clients: Clients
+
+  constructor(limit: number, clients: Clients) {
+    this.#limit = limit
+    this.#clients = clients
+  }
+
+  /** Why no further reader can be held for this request; undefined where one can. */
+  refusal(request: FastifyRequest): FastifyError | undefined {
+    if (this.#closing || this.#held.size >= this.#limit) return new ERR_READERS()
+    return this.#clients.full(request) || Connection.of(request.raw).full
+      ? new ERR_CLIENT_READERS()
+      : undefined
+  }
+
+  /**
+   * Asked for in the same turn in which there was no `refusal`.
+   * @param request what it is held for
+   * @param permit the reader is ended when it runs out
+   */
+  hold(held: OpenConnection, request: FastifyRequest, permit: Permit | undefined): void {
+    this.#held.add(held)
+    const leave = this.#clients.enter(request)
+    if (leave !== undefined) this.#leaves.set(held, leave)
+    // Let in, and held up by a hook of the user's while the server closed. Not at once: the reader is being made.
+    if (this.#closing) queueMicrotask(() => goAway(held))
+    if (permit !== undefined) this.permit(held, permit)
+  }
+
+  /** A permit of a held reader. @returns what takes it back */
+  permit(held: OpenConnection, permit: Permit): () => void {
+    if (!this.#held.has(held)) return () => {}
+    const releases = this.#releases.get(held) ?? new Set()
+    this.#releases.set(held, releases)
+    const end = this.#permits.add(permit, () => held.runInAsyncScope(held.revoke, held))
+    const release = () => {
+      end()
+      releases.delete(release)
+    }
+    releases.add(release)
+    return release
+  }
+
+  /** Releasing twice is harmless. */
+  release(held: OpenConnection): void {
+    for (const release of this.#releases.get(held) ?? NONE) release()
+    this.#releases.delete(held)
+    this.#leaves.get(held)?.()
+    this.#leaves.delete(held)
+    this.#held.delete(held)
+  }
+
+  /** Whether the server is going away. */
+  get closing(): boolean {
+    return this.#closing
+  }
+
+  /**
+   * Ends them all, and holds no more.
+   * @param flush hands out what was published in this turn
+   */
+  close(flush: () => void): void {
+    this.#closing = true
+    flush()
+    for (const held of this.#held.all()) goAway(held)
+  }
+}
+
+function goAway(held: OpenConnection): void {
+  held.runInAsyncScope(held.goAway, held)
+}

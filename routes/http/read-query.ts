@@ -1,0 +1,105 @@
+import { checkChannel, checkChannels, DEFAULT_CHANNEL } from '../../bus/channel.ts'
+import { type Cursor, parseCursor, parseStart, type Start } from '../../bus/cursor.ts'
+import { ERR_CHANNEL, ERR_CURSOR, ERR_FORMAT, ERR_LIMIT, ERR_WAIT } from '../../bus/errors.ts'
+import { preferredWait } from '../longpoll/prefer.ts'
+import type { Query } from './query.ts'
+
+/** What a reader's query asks for. */
+export interface ReadQuery {
+  /** Sorted, each once. */
+  readonly channels: readonly string[]
+  /** Undefined where the query names no cursor. */
+  readonly start: Start | undefined
+  /** Whether payloads go out alone, without an envelope. */
+  readonly raw: boolean
+}
+
+const BY_DEFAULT: readonly string[] = [DEFAULT_CHANNEL]
+
+/** @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR, TIDINGS_ERR_FORMAT */
+export function parseReadQuery(query: Query): ReadQuery {
+  const { cursor } = query
+  const start = typeof cursor === 'string' ? parseStart(cursor) : undefined
+  if (cursor !== undefined && start === undefined) throw new ERR_CURSOR()
+  return askFrom(query, start)
+}
+
+/** A place that no log knows. */
+const UNKNOWN: Cursor = { epoch: 'none', seq: 0 }
+
+/**
+ * A stream's ask. An EventSource that comes back repeats its old URL, and says where it is in a header; some of those
+ * that can't set headers do so in `lastEventId`. What is no cursor of ours is a hole: a 400 would end it for good.
+ * @param lastEventId the header
+ * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR, TIDINGS_ERR_FORMAT
+ */
+export function parseStreamQuery(query: Query, lastEventId: string | string[] | undefined): ReadQuery {
+  const id = [lastEventId || query.lastEventId].flat().at(-1)
+  return id ? askFrom(query, parseCursor(id) ?? UNKNOWN) : parseReadQuery(query)
+}
+
+function askFrom({ channel, format }: Query, start: Start | undefined): ReadQuery {
+  const channels =
+    channel === undefined
+      ? BY_DEFAULT
+      : typeof channel === 'string'
+        ? [checkChannel(channel)]
+        : checkChannels(channel)
+  return { channels, start, raw: isRaw(format, channels) }
+}
+
+function isRaw(format: unknown, channels: readonly string[]): boolean {
+  if (format === undefined) return false
+  if (format !== 'raw') throw new ERR_FORMAT("must be 'raw', once, or be left out")
+  if (channels.length !== 1) throw new ERR_FORMAT("'raw' goes with one channel")
+  return true
+}
+
+/** A socket's ask: `channel=` alone starts with no channel. */
+export function parseSocketQuery(query: Query): ReadQuery {
+  const { channel, ...others } = query
+  if (channel !== '') return parseReadQuery(query)
+  const ask = { ...parseReadQuery(others), channels: [] }
+  if (ask.raw) throw new ERR_FORMAT("'raw' goes with one channel")
+  return ask
+}
+
+/** The one channel that a publish names. @throws TIDINGS_ERR_CHANNEL */
+export function parseChannel(query: Query): string {
+  const { channel } = query
+  if (channel === undefined) return DEFAULT_CHANNEL
+  if (typeof channel === 'object') throw new ERR_CHANNEL('must be given once in a publish')
+  return checkChannel(channel)
+}
+
+const WHOLE = /^[0-9]+$/
+
+/** @throws TIDINGS_ERR_LIMIT */
+export function parseLimit(query: Query, byDefault: number, most: number): number {
+  const { limit } = query
+  if (limit === undefined) return Math.min(byDefault, most)
+  const number = typeof limit === 'string' && WHOLE.test(limit) ? Number(limit) : 0
+  if (number < 1 || number > most) throw new ERR_LIMIT(most)
+  return number
+}
+
+/** How long to hold, in seconds, and whether that is what a Prefer header got. */
+export interface Wait {
+  readonly seconds: number
+  readonly preferred: boolean
+}
+
+/**
+ * @param prefer the Prefer header; a malformed one is ignored, and so is any where the query names a wait
+ * @throws TIDINGS_ERR_WAIT
+ * @see RFC 7240 section 4.3
+ */
+export function parseWait(query: Query, prefer: unknown, byDefault: number, most: number): Wait {
+  const { wait } = query
+  if (wait === undefined) {
+    const preferred = typeof prefer === 'string' ? preferredWait(prefer) : undefined
+    return { seconds: Math.min(preferred ?? byDefault, most), preferred: preferred !== undefined }
+  }
+  if (typeof wait !== 'string' || !WHOLE.test(wait)) throw new ERR_WAIT()
+  return { seconds: Math.min(Number(wait), most), preferred: false }
+}

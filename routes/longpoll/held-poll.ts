@@ -1,0 +1,109 @@
+import { AsyncResource } from 'node:async_hooks'
+import { ERR_FORBIDDEN } from '../../bus/errors.ts'
+import { NOWHERE } from '../../bus/indexed-set.ts'
+import type { Member, ReaderGroup } from '../../bus/reader-group.ts'
+import { Connection, type Guest } from '../http/connection.ts'
+import type { Context } from '../http/context.ts'
+import { forgetLong } from '../http/forget.ts'
+import type { OpenConnection } from '../http/open-connections.ts'
+import { retryAfter } from '../http/retry.ts'
+import type { Poll } from '../poll/poll-request.ts'
+
+/**
+ * Holds a poll that has found nothing, until a message comes or the wait ends. To be called in the same turn of the
+ * event loop as the read that found nothing.
+ * @param asked the place asked from
+ * @param wait milliseconds
+ * @throws TIDINGS_ERR_READERS, TIDINGS_ERR_CLIENT_READERS where no more can be held
+ */
+export function holdPoll(context: Context, poll: Poll, asked: number, wait: number): void {
+  if (wait === 0) {
+    poll.nothing(asked)
+    return
+  }
+  const connection = Connection.of(poll.request.raw)
+  // It has gone while the hooks before this were asked.
+  if (connection.gone) return
+  const refusal = context.readers.refusal(poll.request)
+  if (refusal !== undefined) {
+    poll.reply.header('retry-after', retryAfter())
+    throw refusal
+  }
+  new HeldPoll(context, connection, poll, asked, wait)
+}
+
+/** An answer of Fastify's costs as much as so many writes to a stream. */
+const EFFORT = 8
+
+/** It is answered later, from the turn of a publisher or of a timer: in the context of its own request. */
+class HeldPoll extends AsyncResource implements Member, OpenConnection, Guest {
+  group: ReaderGroup | undefined
+  indexInGroup = NOWHERE
+  indexInReaders = NOWHERE
+  indexAtConnection = NOWHERE
+  seen = 0
+  readonly #context: Context
+  readonly #connection: Connection
+  readonly #poll: Poll
+  readonly #asked: number
+  readonly #timer: NodeJS.Timeout
+  readonly #closed = () => this.#release()
+
+  constructor(context: Context, connection: Connection, poll: Poll, asked: number, wait: number) {
+    super('TIDINGS_POLL')
+    this.#context = context
+    this.#connection = connection
+    this.#poll = poll
+    this.#asked = asked
+    this.#timer = setTimeout(() => this.#answer(), wait)
+    connection.hold(this)
+    // The app may end the answer by itself.
+    poll.reply.raw.on('close', this.#closed)
+    context.readers.hold(this, poll.request, context.guard.grantOf(poll.request).permit)
+    poll.group.join(this)
+    forgetLong(poll.request)
+  }
+
+  get effort(): number {
+    return EFFORT
+  }
+
+  deliver(after: number): void {
+    this.runInAsyncScope(this.#deliver, this, after)
+  }
+
+  #deliver(after: number): void {
+    this.#release()
+    try {
+      if (!this.#poll.answer(after)) this.#poll.nothing(this.#asked)
+    } catch (error) {
+      this.#poll.reply.send(error)
+    }
+  }
+
+  /** With nothing, unless a message waits for the end of this very turn. */
+  #answer(): void {
+    this.deliver(this.#poll.group.placeOf(this))
+  }
+
+  goAway(): void {
+    this.#answer()
+  }
+
+  revoke(): void {
+    this.#release()
+    this.#poll.reply.send(new ERR_FORBIDDEN())
+  }
+
+  clientGone(): void {
+    this.#release()
+  }
+
+  #release(): void {
+    clearTimeout(this.#timer)
+    this.#connection.release(this)
+    this.#poll.reply.raw.off('close', this.#closed)
+    this.#poll.group.leave(this)
+    this.#context.readers.release(this)
+  }
+}

@@ -1,0 +1,61 @@
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { refuseGap } from '../http/answer.ts'
+import type { Context } from '../http/context.ts'
+import { queryOf } from '../http/query.ts'
+import { parseReadQuery, parseWait } from '../http/read-query.ts'
+import { compilers, longpollSchema } from '../http/schemas.ts'
+import { mustWait, waitTurn } from '../http/unread.ts'
+import { Bounds, Poll } from '../poll/poll-request.ts'
+import { holdPoll } from './held-poll.ts'
+
+/** Later than in the handler nobody else sees what is thrown. */
+function attempt(reply: FastifyReply, answer: () => void): void {
+  try {
+    answer()
+  } catch (error) {
+    reply.send(error)
+  }
+}
+
+/** GET /longpoll: what stands after a cursor, as soon as there is something. */
+export function longpoll(app: FastifyInstance, context: Context): void {
+  const { bus, settings, guard, meter } = context
+  const { handlerTimeout } = app.initialConfig as { handlerTimeout?: number }
+  const { wait, maxWait } = settings.longpoll
+  const bounds = new Bounds(settings.poll.maxBytes)
+
+  app.route({
+    method: 'GET',
+    url: '/longpoll',
+    exposeHeadRoute: false,
+    schema: longpollSchema,
+    ...compilers,
+    // A held request is no slow handler: it has that much longer.
+    ...(handlerTimeout && { handlerTimeout: Math.min(handlerTimeout + maxWait * 1000, 0x7fff_ffff) }),
+    onRequest: meter?.hook('longpoll') ?? [],
+    preHandler: guard.hook((request) => ({
+      action: 'subscribe',
+      channels: parseReadQuery(queryOf(request)).channels,
+    })),
+    handler(request, reply) {
+      const query = parseReadQuery(queryOf(request))
+      const asked = new Poll(context, 'longpoll', bounds, request, reply, query)
+      const { start, channels } = ask
+      const { seconds, preferred } = parseWait(queryOf(request), request.headers.prefer, wait, maxWait)
+      if (start === undefined) {
+        // So that a client has a place before it waits.
+        asked.place()
+        return
+      }
+      const { seq, gap } = bus.log.locate(start, channels)
+      if (gap !== undefined) refuseGap(bus.log, reply, gap)
+      if (preferred) reply.header('preference-applied', `wait=${seconds}`)
+      const answer = () => {
+        if (!asked.answer(seq)) holdPoll(context, asked, seq, seconds * 1000)
+      }
+      // One that finds nothing is held at once: what comes from now on is for it.
+      if (!mustWait(bus, reply.raw) || !asked.finds(seq)) answer()
+      else waitTurn(bus, reply.raw, () => attempt(reply, answer))
+    },
+  })
+}

@@ -1,0 +1,53 @@
+import type { FastifyInstance } from 'fastify'
+import { checkKey } from '../../bus/idempotency-keys.ts'
+import { bodyPayload, checkEncoding, checkSize } from '../http/body.ts'
+import type { Context } from '../http/context.ts'
+import { faultOf } from '../http/guard.ts'
+import { queryOf } from '../http/query.ts'
+import { parseChannel } from '../http/read-query.ts'
+import { asIs, compilers, publishSchema } from '../http/schemas.ts'
+
+/** POST /publish: puts the body into the log. Not there where clients may not publish. */
+export function publish(app: FastifyInstance, { bus, settings, guard }: Context): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+
+  app.route({
+    method: 'POST',
+    url: '/publish',
+    schema: publishSchema,
+    ...compilers,
+    bodyLimit: settings.payloadLimit,
+    onRequest(request, _reply, done) {
+      settings.origins.check(request)
+      checkEncoding(request.headers)
+      done()
+    },
+    // Over HTTP/2 a request with neither type nor length may still have a body, which Fastify would pass over.
+    preParsing(request, _reply, payload, done) {
+      if (request.raw.httpVersionMajor === 2) request.headers['content-type'] ??= 'text/plain'
+      done(null, payload)
+    },
+    preHandler: guard.hook((request) => ({ action: 'publish', channels: [parseChannel(queryOf(request))] })),
+    async handler(request, reply) {
+      const channel = parseChannel(queryOf(request))
+      const key = request.headers['idempotency-key']
+      if (key !== undefined) checkKey(key)
+      const payload = bodyPayload(
+        request.headers['content-type'],
+        (request.body as Buffer) ?? Buffer.alloc(0),
+      )
+      checkSize(payload, settings.payloadLimit)
+      const { seq, time, repeated } = await bus
+        .publish(channel, payload, key as string | undefined, guard.grantOf(request).publisher)
+        .catch((error) => {
+          throw faultOf(error)
+        })
+      reply
+        .code(repeated ? 200 : 201)
+        .type('application/json; charset=utf-8')
+        .serializer(asIs)
+      return `{"cursor":"${bus.log.cursor(seq)}","channel":"${channel}","time":${time}}`
+    },
+  })
+}

@@ -1,0 +1,137 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { FastifyRequest } from 'fastify'
+import type { Batch, Encoder } from '../../bus/batch.ts'
+import type { Gap } from '../../bus/bound.ts'
+import { NOWHERE } from '../../bus/indexed-set.ts'
+import { Reader, type Sink } from '../../bus/reader.ts'
+import { BackpressuredWriter } from '../http/backpressured-writer.ts'
+import { Connection, type Guest } from '../http/connection.ts'
+import type { Context } from '../http/context.ts'
+import { chunk, events, eventsChunk, rawEvents, rawEventsChunk } from '../http/encoders.ts'
+import { forgetLong } from '../http/forget.ts'
+import type { HeartbeatMember } from '../http/heartbeat-timer.ts'
+import { ownSocket, plainStream } from '../http/node-internals.ts'
+import type { OpenConnection } from '../http/open-connections.ts'
+import type { ReadQuery } from '../http/read-query.ts'
+import { retryCut } from '../http/retry.ts'
+
+/** Milliseconds that a client has to take what waits for it when its stream is ended. */
+const GRACE = 600
+
+/** No empty line behind it: careless parsers take the two together for a message that is empty. */
+const HEARTBEAT = ':\n'
+const HEARTBEAT_CHUNK = chunk(HEARTBEAT)
+
+/**
+ * A stream of server-sent events. Over HTTP/1.1 its chunks are made once for all readers and go to the socket itself;
+ * `response.write` would make three small writes of each.
+ */
+export class EventStream extends BackpressuredWriter implements Sink, OpenConnection, HeartbeatMember, Guest {
+  slot: HeartbeatMember['slot']
+  indexInSlot = NOWHERE
+  indexInReaders = NOWHERE
+  indexAtConnection = NOWHERE
+  readonly #context: Context
+  readonly #connection: Connection
+  readonly #response: ServerResponse
+  readonly #reader: Reader
+  readonly #encoder: Encoder
+  /** Whether we make the chunks. */
+  readonly #chunks: boolean
+
+  constructor(
+    context: Context,
+    request: FastifyRequest,
+    response: ServerResponse,
+    query: ReadQuery,
+    headers: OutgoingHttpHeaders,
+  ) {
+    const { bus, unread, readers, guard, heartbeat } = context
+    const { log } = bus
+    const asked = query.start ?? 'now'
+    // The place asked for, also at a hole: the gap follows with its own.
+    const start =
+      typeof asked === 'string' ? { epoch: log.epoch, seq: log.locate(asked, query.channels).seq } : asked
+    const place = `${start.epoch}.${start.seq}`
+    const hello = `event: ready\nretry: ${retryCut()}\nid: ${place}\ndata: {"cursor":"${place}"}\n\n`
+
+    // Headers that are set one by one would stay in memory as long as the stream.
+    response.writeHead(200, headers)
+    response.write(hello)
+    request.raw.socket.setTimeout(0)
+    const socket = ownSocket(response)
+    super(socket ?? plainStream(response), unread)
+    this.#context = context
+    this.#connection = Connection.of(request.raw)
+    this.#response = response
+    this.#chunks = socket !== undefined
+    if (this.#chunks) this.#encoder = query.raw ? rawEventsChunk : eventsChunk
+    else this.#encoder = query.raw ? rawEvents : events
+    this.#reader = new Reader(log, query.channels, start, this)
+    this.#connection.hold(this)
+    // The app may end the stream by itself.
+    response.on('close', () => this.#release())
+    readers.hold(this, request, guard.grantOf(request).permit)
+    forgetLong(request)
+    heartbeat.sse.add(this)
+    this.watch()
+    this.#reader.resume()
+  }
+
+  batch(batch: Batch): void {
+    this.#context.meter?.delivered('sse', batch.entries.length)
+    this.send(batch.as(this.#encoder))
+  }
+
+  gap({ reason, seq }: Gap): void {
+    const cursor = this.#context.bus.log.cursor(seq)
+    // The id behind the data, as in a message: a hole that was cut off there would never be told.
+    this.#tell(`event: gap\ndata: {"reason":"${reason}","cursor":"${cursor}"}\nid: ${cursor}\n\n`)
+  }
+
+  #tell(text: string): void {
+    this.send(this.#chunks ? chunk(text) : text)
+  }
+
+  protected override drained(): void {
+    this.#reader.resume()
+  }
+
+  beat(): void {
+    if (!this.full) this.send(this.#chunks ? HEARTBEAT_CHUNK : HEARTBEAT)
+  }
+
+  protected override slow(): void {
+    this.#release()
+    this.#response.destroy()
+  }
+
+  goAway(): void {
+    // It counts at its line: with an empty one behind it, careless parsers would take it for a message.
+    this.#tell(`retry: ${retryCut()}\n`)
+    this.revoke()
+  }
+
+  revoke(): void {
+    this.#release()
+    const response = this.#response
+    const { socket } = response
+    response.end()
+    // A kept-alive connection would hold up the server's close; over HTTP/2 the session goes on.
+    if (this.#chunks) socket?.destroySoon()
+    const timer = setTimeout(() => response.destroy(), GRACE)
+    response.once('close', () => clearTimeout(timer))
+  }
+
+  clientGone(): void {
+    this.#release()
+  }
+
+  #release(): void {
+    this.#connection.release(this)
+    this.#reader.end()
+    this.shut()
+    this.#context.heartbeat.sse.delete(this)
+    this.#context.readers.release(this)
+  }
+}

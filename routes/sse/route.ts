@@ -1,0 +1,52 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import type { FastifyInstance } from 'fastify'
+import { exposed } from '../http/answer.ts'
+import { Connection } from '../http/connection.ts'
+import type { Context } from '../http/context.ts'
+import { queryOf } from '../http/query.ts'
+import { parseStreamQuery } from '../http/read-query.ts'
+import { retryRefused } from '../http/retry.ts'
+import { asIs, compilers, sseSchema } from '../http/schemas.ts'
+import { EventStream } from './event-stream.ts'
+
+const HEAD = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-store, no-transform',
+  'x-accel-buffering': 'no',
+}
+
+/** GET /sse: what stands after a cursor, and all that comes, as server-sent events. */
+export function sse(app: FastifyInstance, context: Context): void {
+  const { guard, readers, meter } = context
+
+  app.route({
+    method: 'GET',
+    url: '/sse',
+    exposeHeadRoute: false,
+    schema: sseSchema,
+    ...compilers,
+    onRequest: meter?.hook('sse') ?? [],
+    preHandler: guard.hook((request) => ({
+      action: 'subscribe',
+      channels: parseStreamQuery(queryOf(request), request.headers['last-event-id']).channels,
+    })),
+    handler(request, reply) {
+      const query = parseStreamQuery(queryOf(request), request.headers['last-event-id'])
+      // It has gone while the hooks before this were asked.
+      if (Connection.of(request.raw).gone) return
+      reply.headers(HEAD)
+      if (readers.refusal(request) !== undefined) {
+        // A native EventSource never comes back from a 503.
+        reply.header('tidings-refused', 'limit').serializer(asIs).send(`retry: ${retryRefused()}\n`)
+        return
+      }
+      // onSend hooks do not run from here on: what CORS and others have set goes out with our own.
+      reply.hijack()
+      const headers = reply.getHeaders() as OutgoingHttpHeaders
+      if (request.headers.origin !== undefined) {
+        headers['access-control-expose-headers'] = exposed(headers['access-control-expose-headers'])
+      }
+      new EventStream(context, request, reply.raw, query, headers)
+    },
+  })
+}

@@ -1,0 +1,70 @@
+import { checkChannel, DEFAULT_CHANNEL } from '../../bus/channel.ts'
+import { parseStart, type Start } from '../../bus/cursor.ts'
+import { ERR_CURSOR, ERR_DATA, ERR_FRAME } from '../../bus/errors.ts'
+import { checkKey } from '../../bus/idempotency-keys.ts'
+import { memberText } from '../../bus/json.ts'
+import { base64Payload, jsonPayload, type Payload, textPayload } from '../../bus/payload.ts'
+
+/** What a client may send on a socket. */
+export type ClientFrame =
+  | { type: 'publish'; channel: string; payload: Payload; key: string | undefined }
+  | { type: 'subscribe'; channel: string; start: Start }
+  | { type: 'unsubscribe'; channel: string }
+  | { type: 'ping' }
+
+/** A frame's members, as JSON.parse gives them. */
+type Members = Readonly<Record<string, unknown>>
+
+/**
+ * The object that a text frame carries, and the text of its `ref`, which the answer repeats to the letter.
+ * @throws TIDINGS_ERR_FRAME
+ */
+export function parseMembers(text: string): { members: Members; ref: string | undefined } {
+  let members: unknown
+  try {
+    members = JSON.parse(text)
+  } catch {
+    throw new ERR_FRAME('The frame is not JSON')
+  }
+  if (typeof members !== 'object' || members === null || Array.isArray(members)) {
+    throw new ERR_FRAME('The frame must be a JSON object')
+  }
+  return { members: members as Members, ref: 'ref' in members ? memberText(text, 'ref') : undefined }
+}
+
+/**
+ * @param text the frame's own text: JSON.parse would lose the digits of a large number in `data`
+ * @throws TIDINGS_ERR_FRAME, TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR, TIDINGS_ERR_KEY, TIDINGS_ERR_DATA
+ */
+export function parseFrame(text: string, members: Members): ClientFrame {
+  switch (members.type) {
+    case 'publish': {
+      const key = members.key === undefined ? undefined : checkKey(members.key)
+      return { type: 'publish', channel: channelOf(members), payload: dataOf(text, members), key }
+    }
+    case 'subscribe': {
+      const { cursor = 'now' } = members
+      const start = typeof cursor === 'string' ? parseStart(cursor) : undefined
+      if (start === undefined) throw new ERR_CURSOR()
+      return { type: 'subscribe', channel: channelOf(members), start }
+    }
+    case 'unsubscribe':
+      return { type: 'unsubscribe', channel: channelOf(members) }
+    case 'ping':
+      return { type: 'ping' }
+    default:
+      throw new ERR_FRAME("'type' must be publish, subscribe, unsubscribe or ping")
+  }
+}
+
+function channelOf({ channel = DEFAULT_CHANNEL }: Members): string {
+  return checkChannel(channel)
+}
+
+function dataOf(text: string, { data, encoding }: Members): Payload {
+  if (encoding !== undefined && encoding !== 'base64')
+    throw new ERR_DATA("'encoding' must be 'base64', or be left out")
+  if (encoding === 'base64') return base64Payload(data)
+  if (data === undefined) throw new ERR_DATA("'data' is missing")
+  return typeof data === 'string' ? textPayload(data) : jsonPayload(memberText(text, 'data')!)
+}

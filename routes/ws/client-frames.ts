@@ -1,0 +1,207 @@
+import type { FastifyBaseLogger, FastifyError } from 'fastify'
+import type { WebSocket } from 'ws'
+import { MAX_CHANNELS } from '../../bus/channel.ts'
+import {
+  ERR_CHANNEL,
+  ERR_INTERNAL,
+  ERR_NO_PUBLISH,
+  ERR_NOT_SUBSCRIBED,
+  ERR_SUBSCRIBED,
+} from '../../bus/errors.ts'
+import { bytesPayload, type Payload, textPayload } from '../../bus/payload.ts'
+import { detach } from '../../bus/text.ts'
+import { checkSize } from '../http/body.ts'
+import type { Context } from '../http/context.ts'
+import { type Asker, isRefusal, statusOf } from '../http/guard.ts'
+import { type ClientFrame, parseFrame, parseMembers } from './client-frame.ts'
+import { maxFrame } from './frame-limit.ts'
+import { FrameQueue, type Incoming } from './frame-queue.ts'
+import { logFrame } from './log-frame.ts'
+import type { SocketStream } from './socket-stream.ts'
+
+/** Bytes of a close's reason (RFC 6455 section 5.5). */
+const MOST_REASON = 123
+
+/** What a client says on a WebSocket: its frames, in their order, each after the one before has settled. */
+export class ClientFrames {
+  readonly #context: Context
+  readonly #may: Asker
+  readonly #log: FastifyBaseLogger
+  readonly #path: string | undefined
+  readonly #ws: WebSocket
+  readonly #stream: SocketStream
+  /** Where the frames of the raw form go. */
+  readonly #rawChannel: string | undefined
+  /** What takes back the permits of subscribe frames, which count until the channel is unsubscribed. */
+  #permits: Map<string, () => void> | undefined
+  readonly #waiting: FrameQueue
+  #busy = false
+  #ref: string | undefined
+  /** A frame has ended the socket: those behind it are not handled. */
+  #refused = false
+
+  /** @param path is logged with each frame, where there is one */
+  constructor(
+    context: Context,
+    may: Asker,
+    log: FastifyBaseLogger,
+    path: string | undefined,
+    ws: WebSocket,
+    stream: SocketStream,
+  ) {
+    this.#context = context
+    this.#may = may
+    this.#log = log
+    this.#path = path
+    this.#ws = ws
+    this.#stream = stream
+    this.#rawChannel = stream.raw ? stream.channels[0] : undefined
+    this.#waiting = new FrameQueue(context.settings.payloadLimit)
+  }
+
+  /** The ref of the subscribe frame whose channel is being replayed. */
+  get ref(): string | undefined {
+    return this.#ref
+  }
+
+  /** A frame came in. */
+  take(data: Buffer, binary: boolean): void {
+    // What comes behind a close counts as long as there is room for it.
+    if (this.#refused || (this.#waiting.full && !this.#stream.open)) return
+    this.#waiting.push(data, binary)
+    if (this.#waiting.full && this.#stream.open) this.#ws.pause()
+    if (!this.#busy) void this.#work()
+  }
+
+  /** Also after the socket has closed: what was published before it did is not lost. */
+  async #work(): Promise<void> {
+    this.#busy = true
+    while (this.#waiting.size > 0) await this.#next()
+    this.#busy = false
+  }
+
+  /** Handles the next frame. While that takes time, nothing of the frame is kept but what it asks for. */
+  #next(): Promise<void> | undefined {
+    const next = this.#waiting.shift()!
+    if (this.#ws.isPaused && this.#waiting.roomy) this.#ws.resume()
+    return this.#rawChannel === undefined ? this.#hear(next) : this.#hearRaw(next, this.#rawChannel)
+  }
+
+  #hear({ data, binary }: Incoming): Promise<void> | undefined {
+    if (data.length > maxFrame(this.#context.settings.payloadLimit)) {
+      this.#refuse(1009, 'the frame is too large')
+      return
+    }
+    if (binary) {
+      this.#refuse(1003, 'frames must be text')
+      return
+    }
+    const text = data.toString()
+    this.#note(text)
+    let ref: string | undefined
+    try {
+      const parsed = parseMembers(text)
+      // A part of the frame, which may be large: it is kept until the frame has been answered.
+      ref = parsed.ref && detach(parsed.ref)
+      return this.#settle(parseFrame(text, parsed.members), ref)
+    } catch (error) {
+      this.#fail(error, ref)
+    }
+  }
+
+  async #settle(frame: ClientFrame, ref: string | undefined): Promise<void> {
+    try {
+      await this.#obey(frame, ref)
+    } catch (error) {
+      this.#fail(error, ref)
+    }
+  }
+
+  #fail(error: unknown, ref: string | undefined): void {
+    this.#stream.refuse(this.#known(error), ref)
+  }
+
+  async #obey(frame: ClientFrame, ref: string | undefined): Promise<void> {
+    const stream = this.#stream
+    switch (frame.type) {
+      case 'publish': {
+        const cursor = await this.#publish(frame.channel, frame.payload, frame.key)
+        stream.answer('published', ref, `,"cursor":"${cursor}"`)
+        return
+      }
+      case 'subscribe': {
+        const { channel, start } = frame
+        if (stream.channels.includes(channel)) throw new ERR_SUBSCRIBED(channel)
+        if (stream.channels.length === MAX_CHANNELS)
+          throw new ERR_CHANNEL(`: ${MAX_CHANNELS} at most can be read at once`)
+        const { permit } = await this.#may({
+          action: 'subscribe',
+          channels: [channel],
+        })
+        if (permit !== undefined) {
+          this.#permits ??= new Map()
+          this.#permits.set(channel, this.#context.readers.permit(stream, permit))
+        }
+        this.#ref = ref
+        await stream.subscribe(channel, start, ref)
+        this.#ref = undefined
+        return
+      }
+      case 'unsubscribe':
+        if (!stream.channels.includes(frame.channel)) throw new ERR_NOT_SUBSCRIBED(frame.channel)
+        this.#permits?.get(frame.channel)?.()
+        this.#permits?.delete(frame.channel)
+        stream.unsubscribe(frame.channel, ref)
+        return
+      case 'ping':
+        stream.answer('pong', ref, `,"cursor":"${stream.cursor}"`)
+    }
+  }
+
+  /** The raw form has no error frame: what is refused ends the socket. */
+  async #hearRaw({ data, binary }: Incoming, channel: string): Promise<void> {
+    try {
+      const payload = binary ? bytesPayload(data) : textPayload(data.toString())
+      this.#note(binary ? data : data.toString())
+      await this.#publish(channel, payload)
+    } catch (error) {
+      const known = this.#known(error)
+      const status = statusOf(known)
+      this.#refuse(status === 413 ? 1009 : isRefusal(known) ? 1008 : 1011, known.message)
+    }
+  }
+
+  /** Ends the socket for what a frame is, or asks for. */
+  #refuse(code: number, reason: string): void {
+    this.#refused = true
+    this.#waiting.clear()
+    // What an error of the user's says may be longer than a close can carry.
+    this.#stream.close(code, Buffer.byteLength(reason) > MOST_REASON ? '' : reason)
+  }
+
+  /**
+   * An error of ours, or one that says that the client is at fault. A fault of the server's, as a bus or `authorize` may
+   * have one, is logged; the client is told no more of it.
+   */
+  #known(error: unknown): FastifyError {
+    if (error instanceof Error && !(error instanceof ERR_INTERNAL)) {
+      if (isRefusal(error) || String((error as FastifyError).code).startsWith('TIDINGS_'))
+        return error as FastifyError
+    }
+    this.#log.error({ err: error }, 'a frame could not be handled')
+    return new ERR_INTERNAL()
+  }
+
+  #note(frame: string | Buffer): void {
+    if (this.#path !== undefined) logFrame(this.#log, this.#path, frame)
+  }
+
+  async #publish(channel: string, payload: Payload, key?: string): Promise<string> {
+    const { bus, settings } = this.#context
+    if (!settings.publish) throw new ERR_NO_PUBLISH()
+    checkSize(payload, settings.payloadLimit)
+    const { publisher } = await this.#may({ action: 'publish', channels: [channel] })
+    const { seq } = await bus.publish(channel, payload, key, publisher)
+    return bus.log.cursor(seq)
+  }
+}

@@ -1,0 +1,85 @@
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import { ERR_UPGRADE, ERR_WS_KEY, ERR_WS_VERSION } from '../../bus/errors.ts'
+import type { Context } from '../http/context.ts'
+import { type Query, queryOf } from '../http/query.ts'
+import type { ReadQuery } from '../http/read-query.ts'
+import { retryAfter } from '../http/retry.ts'
+import { compilers } from '../http/schemas.ts'
+import { upgradeOf } from '../http/upgrade.ts'
+
+/** Sixteen bytes in base64 (RFC 6455 section 4.1). */
+const KEY = /^[A-Za-z0-9+/]{22}==$/
+
+/**
+ * What is wrong with a handshake is said over HTTP, before any upgrade.
+ * @throws TIDINGS_ERR_UPGRADE, TIDINGS_ERR_WS_VERSION, TIDINGS_ERR_WS_KEY
+ * @see RFC 6455 section 4.2
+ */
+export function checkHandshake(request: FastifyRequest, reply: FastifyReply): void {
+  if (upgradeOf(request.raw) === undefined) {
+    // RFC 9110 sections 7.8 and 15.5.22; who asks for the connection's end gets it (RFC 9112 section 9.6)
+    const last = /\bclose\b/i.test(request.headers.connection ?? '')
+    reply.header('upgrade', 'websocket').header('connection', last ? 'upgrade, close' : 'upgrade')
+    throw new ERR_UPGRADE()
+  }
+  const { headers } = request
+  reply.header('connection', 'close')
+  // A number, in a test by injection.
+  if (String(headers['sec-websocket-version']) !== '13') {
+    reply
+      .header('sec-websocket-version', '13')
+      .header('upgrade', 'websocket')
+      .header('connection', 'upgrade, close')
+    throw new ERR_WS_VERSION()
+  }
+  if (!KEY.test(headers['sec-websocket-key'] ?? '')) throw new ERR_WS_KEY()
+}
+
+/**
+ * What the routes of sockets share: all that can be wrong is answered before the upgrade. Over HTTP/2 they are not
+ * there.
+ * @param parse what is wrong with the query; without it nobody reads there, and nobody is asked
+ */
+export function socketRoute(
+  { settings, guard, readers, meter }: Context,
+  name: 'ws' | 'echo',
+  parse?: (query: Query) => ReadQuery,
+): Pick<
+  RouteOptions,
+  'method' | 'exposeHeadRoute' | 'validatorCompiler' | 'serializerCompiler' | 'onRequest' | 'preHandler'
+> {
+  return {
+    method: 'GET',
+    exposeHeadRoute: false,
+    ...compilers,
+    onRequest(request, reply, done) {
+      if (request.raw.httpVersionMajor === 2) {
+        reply.callNotFound()
+        return
+      }
+      if (name === 'ws') meter?.begin('ws', request.raw, reply.raw)
+      checkHandshake(request, reply)
+      settings.origins.check(request)
+      parse?.(queryOf(request))
+      done()
+    },
+    preHandler: [
+      ...(parse
+        ? guard.hook((request) => ({ action: 'subscribe', channels: parse(queryOf(request)).channels }))
+        : []),
+      (request, reply, done) => {
+        const refusal = readers.refusal(request)
+        if (refusal !== undefined) {
+          reply.header('retry-after', retryAfter())
+          throw refusal
+        }
+        done()
+      },
+    ],
+  }
+}
+
+/** The subprotocol `tidings` where it is offered; where only others are, none. */
+export function handleProtocols(offered: Set<string>): string | false {
+  return offered.has('tidings') ? 'tidings' : false
+}

@@ -1,0 +1,139 @@
+import t, { type Test } from 'tap'
+import {
+  LONG_POLL_LOAD,
+  longPollBytes,
+  longPollCycle,
+  longPollDelay,
+  longPollEmptyShare,
+  longPollGap,
+  longPollLoad,
+  longPollQuantile,
+  longPollRequests,
+} from '../../../benchmarks/model/longpoll.ts'
+import { poissonTimes, randomOf } from '../../../benchmarks/model/random.ts'
+import { simulateLongPoll } from '../../../benchmarks/model/simulation.ts'
+
+/** One reader, followed message by message on a given line of time. */
+function follow(rate: number, gap: number, wait: number, seed: number) {
+  const times = poissonTimes(randomOf(seed), rate, 40_000 / rate)
+  const waits: number[] = []
+  let requests = 0
+  let empty = 0
+  let back = 0
+  let i = 0
+  while (i < times.length) {
+    requests++
+    const answered = times[i]! <= back ? back : Math.min(times[i]!, back + wait)
+    const first = i
+    while (i < times.length && times[i]! <= answered) waits.push(answered - times[i++]!)
+    if (i === first) empty++
+    back = answered + gap
+  }
+  waits.sort((a, b) => a - b)
+  return {
+    mean: waits.reduce((a, b) => a + b, 0) / waits.length,
+    quantile: (q: number) => waits[Math.floor(q * waits.length)]!,
+    requests: requests / waits.length,
+    emptyShare: empty / requests,
+  }
+}
+
+const near = (t: Test, found: number, wanted: number, part: number, name: string) =>
+  t.ok(Math.abs(found - wanted) <= part * Math.abs(wanted), `${name}: ${found}, not ${wanted}`)
+
+t.test('one reader: what is followed message by message', async (t) => {
+  for (const [rate, gap, wait] of [
+    [5, 0.1, 25],
+    [0.5, 0.3, 2],
+    [20, 0.2, 25],
+  ] as const) {
+    const polling = { rate, oneWay: 0, gap, wait }
+    const found = follow(rate, gap, wait, 17)
+    near(t, found.mean, longPollDelay(polling), 0.04, 'delay')
+    for (const q of [0.9, 0.99]) near(t, found.quantile(q), longPollQuantile(polling, q), 0.04, `p${q}`)
+    near(t, found.requests, longPollRequests(polling), 0.02, 'requests')
+    if (wait === 2) near(t, found.emptyShare, longPollEmptyShare(polling), 0.03, 'empty share')
+    t.ok(found.quantile(0.999999) <= gap + 1e-9, 'no wait is above the gap')
+  }
+})
+
+t.test('at its ends', async (t) => {
+  const polling = { rate: 0.01, oneWay: 0.05, gap: 0.1, wait: 25 }
+  t.equal(longPollQuantile(polling, 0.5), 0.05, 'a rare message never meets the gap')
+  near(t, longPollDelay({ ...polling, rate: 1e6 }), 0.05 + 0.05, 0.001, 'always: half a gap')
+  near(t, longPollCycle({ ...polling, rate: 1e6 }), 0.1, 0.001, 'always: a cycle is the gap')
+  t.equal(longPollGap({ ...polling, readers: 10, request: 0.001, write: 0.002 }), 0.1 + 10 * 0.003)
+  t.equal(
+    longPollLoad({ rate: 2, oneWay: 0, gap: 0, wait: 1, readers: 10, request: 0.001, write: 0.002 }),
+    0.06,
+  )
+  t.equal(longPollLoad(polling), 0)
+  t.equal(LONG_POLL_LOAD, 0.1)
+})
+
+t.test('bytes: a rare message costs its empty answers, too', async (t) => {
+  const bytes = { empty: 300, full: 400, message: 150 }
+  near(t, longPollBytes({ rate: 0.001, oneWay: 0, gap: 0, wait: 10 }, bytes), 300 * 100, 0.02, 'rare')
+  near(t, longPollBytes({ rate: 1, oneWay: 0, gap: 0, wait: 1e9 }, bytes), 550, 1e-6, 'each its own')
+})
+
+t.test('the simulation of one server: one reader, the formula', async (t) => {
+  const polling = { rate: 4, oneWay: 0.02, gap: 0.1, wait: 0.3 }
+  const found = simulateLongPoll({
+    ...polling,
+    readers: 1,
+    request: 0,
+    write: 0,
+    messages: 40_000,
+    random: randomOf(5),
+  })
+  near(t, found.delay, longPollDelay(polling), 0.02, 'delay')
+  near(t, found.quantile(0.99), longPollQuantile(polling, 0.99), 0.02, 'p99')
+  near(t, found.requests, longPollRequests(polling), 0.02, 'requests')
+  near(t, found.emptyShare, longPollEmptyShare(polling), 0.04, 'empty share')
+})
+
+t.test('the simulation of one server: many readers with little load are near the formula', async (t) => {
+  const polling = {
+    rate: 2,
+    oneWay: 0.02,
+    gap: 0.1,
+    wait: 25,
+    readers: 50,
+    request: 0.0002,
+    write: 0.0002,
+  }
+  t.ok(longPollLoad(polling) <= LONG_POLL_LOAD)
+  const found = simulateLongPoll({ ...polling, messages: 4000, random: randomOf(6) })
+  near(t, found.delay, longPollDelay(polling), 0.06, 'delay')
+  near(t, found.quantile(0.5), longPollQuantile(polling, 0.5), 0.1, 'p50, a place in the row')
+  near(t, found.quantile(0.99), longPollQuantile(polling, 0.99), 0.1, 'p99')
+  near(t, found.requests, longPollRequests(polling), 0.03, 'requests')
+})
+
+t.test('the simulation of one server: known cases', async (t) => {
+  // One message to three held readers: they leave after 1, 2 and 3 writes.
+  const one = simulateLongPoll({
+    rate: 0.001,
+    oneWay: 0.5,
+    gap: 1,
+    wait: 1e9,
+    readers: 3,
+    request: 0,
+    write: 0.1,
+    messages: 1,
+    random: randomOf(1),
+  })
+  near(t, one.delay, 0.5 + 0.2, 1e-6, 'mean')
+  near(t, one.quantile(0), 0.6, 1e-6, 'first')
+  near(t, one.quantile(1), 0.8, 1e-6, 'last')
+  t.equal(one.requests, 1)
+  t.equal(one.emptyShare, 0)
+
+  // Overloaded: nearly all of the time the server works, and the formula would say far too little.
+  const full = { rate: 100, oneWay: 0, gap: 0.001, wait: 25, readers: 20, request: 0.001, write: 0.001 }
+  const found = simulateLongPoll({ ...full, messages: 2000, random: randomOf(2) })
+  // A round of all readers takes 40 ms: a message waits for between half of it and all of it on average.
+  t.ok(found.delay > 0.015 && found.delay < 0.05, `delay ${found.delay}`)
+  near(t, found.requests, 1 / (100 * 0.04), 0.1, 'one request a round')
+})

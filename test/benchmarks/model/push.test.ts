@@ -1,0 +1,112 @@
+import t, { type Test } from 'tap'
+import {
+  joinedBusy,
+  joinedDelay,
+  joinedQuantile,
+  pushDelay,
+  pushLoad,
+  pushRequests,
+  takenDelay,
+} from '../../../benchmarks/model/push.ts'
+import { poissonTimes, randomOf } from '../../../benchmarks/model/random.ts'
+
+const near = (t: Test, found: number, wanted: number, part: number, name: string) =>
+  t.ok(Math.abs(found - wanted) <= part * Math.abs(wanted), `${name}: ${found}, not ${wanted}`)
+
+/** A server that writes rows: each message its own, or all that wait in one. */
+function follow(rate: number, readers: number, write: number, joined: boolean) {
+  const times = poissonTimes(randomOf(23), rate, 20_000 / rate)
+  const delays: number[] = []
+  let free = 0
+  for (let i = 0; i < times.length; ) {
+    const start = Math.max(free, times[i]!)
+    const first = i++
+    if (joined) while (i < times.length && times[i]! <= start) i++
+    for (let k = 1; k <= readers; k++) {
+      for (let n = first; n < i; n++) delays.push(start + k * write - times[n]!)
+    }
+    free = start + readers * write
+  }
+  delays.sort((a, b) => a - b)
+  return {
+    mean: delays.reduce((a, b) => a + b, 0) / delays.length,
+    quantile: (q: number) => delays[Math.floor(q * delays.length)]!,
+  }
+}
+
+t.test('message by message: the queue that is followed', async (t) => {
+  for (const rate of [1, 10, 18]) {
+    const push = { rate, oneWay: 0, readers: 10, write: 0.005 }
+    near(t, follow(rate, 10, 0.005, false).mean, pushDelay(push), 0.08, `rate ${rate}`)
+  }
+  t.equal(pushLoad({ rate: 10, oneWay: 0, readers: 10, write: 0.005 }), 0.5)
+  t.equal(pushDelay({ rate: 20, oneWay: 0, readers: 10, write: 0.005 }), Number.POSITIVE_INFINITY)
+  // The textbook's M/D/1 at half load: the wait is half a service.
+  t.equal(pushDelay({ rate: 0.5, oneWay: 0, readers: 1, write: 1 }), 1.5)
+})
+
+t.test('turn by turn: the queue that is followed, over full load, too', async (t) => {
+  for (const rate of [1, 10, 40]) {
+    const push = { rate, oneWay: 0, readers: 10, write: 0.005 }
+    const found = follow(rate, 10, 0.005, true)
+    near(t, found.mean, joinedDelay(push), 0.02, `rate ${rate}`)
+    for (const q of [0.25, 0.5, 0.9, 0.99]) near(t, found.quantile(q), joinedQuantile(push, q), 0.03, `p${q}`)
+  }
+  near(
+    t,
+    joinedBusy({ rate: 1e4, oneWay: 0, readers: 10, write: 0.005 }),
+    1,
+    1e-6,
+    'never above all the time',
+  )
+})
+
+t.test('a way of d is added; requests are one a session', async (t) => {
+  const push = { rate: 1, oneWay: 0, readers: 1, write: 0.001 }
+  const far = { ...push, oneWay: 0.05 }
+  near(t, pushDelay(far), pushDelay(push) + 0.05, 1e-9, 'by message')
+  near(t, joinedDelay(far), joinedDelay(push) + 0.05, 1e-9, 'by turn')
+  near(t, joinedQuantile(far, 0.5), joinedQuantile(push, 0.5) + 0.05, 1e-9, 'quantile')
+  t.equal(pushRequests(0.5, 600), 1 / 300)
+})
+
+t.test('from when it is taken, only its row counts', (t) => {
+  const push = { rate: 10, oneWay: 0.02, readers: 4, write: 0.001 }
+  const row = [1, 2, 3, 4].map((k) => 0.02 + k * 0.001)
+  near(t, takenDelay(push), row.reduce((a, b) => a + b) / 4, 1e-12, 'the mean over the readers')
+  t.ok(takenDelay(push) < joinedDelay(push))
+  t.end()
+})
+
+t.test('one process that reads for all: only the first waits for it to wake', (t) => {
+  /** Reads one after the other, each once it is there. */
+  const follow = (wake: number, write: number, read: number, readers: number) => {
+    const at: number[] = []
+    for (let k = 1; k <= readers; k++) {
+      const free = k === 1 ? wake + write : at[k - 2]! + read
+      at.push(Math.max(free, k * write + read))
+    }
+    return at
+  }
+  for (const [wake, write, read] of [
+    [0.3, 0.018, 0.011],
+    [0.3, 0.01, 0.012],
+    [0.001, 0.02, 0.01],
+    [0, 0.01, 0.01],
+  ] as const) {
+    const push = { rate: 0.001, oneWay: wake + 5, readers: 100, write, shared: { wake, read } }
+    const all = follow(wake, write, read, 100).map((at) => at + 5)
+    near(t, takenDelay(push), all.reduce((a, b) => a + b) / 100, 1e-12, `${wake}, ${write}, ${read}`)
+    const middle = all.toSorted((a, b) => a - b)[49]!
+    near(t, joinedQuantile(push, 0.495), middle, 1e-6, 'one in the middle, where nothing waits')
+  }
+  const alone = { rate: 1, oneWay: 0.3, readers: 1, write: 0.02 }
+  near(
+    t,
+    takenDelay({ ...alone, shared: { wake: 0.3, read: 0.01 } }),
+    takenDelay(alone),
+    1e-12,
+    'of one it is the same',
+  )
+  t.end()
+})

@@ -1,0 +1,24 @@
+import t from 'tap'
+import { radioBoth, radioPolled, radioPushed, TAIL } from '../../../benchmarks/model/radio.ts'
+import { exponential, randomOf } from '../../../benchmarks/model/random.ts'
+
+/** The share of a long time in which something happened less than a tail ago. */
+function share(rate: number, cycle: number): number {
+  const random = randomOf(31)
+  const end = 1e6
+  const wakes: number[] = []
+  for (let at = exponential(random, rate); at < end; at += exponential(random, rate)) wakes.push(at)
+  for (let at = 0; at < end; at += cycle) wakes.push(at)
+  wakes.sort((a, b) => a - b)
+  let on = 0
+  for (const [i, wake] of wakes.entries()) on += Math.min(TAIL, (wakes[i + 1] ?? end) - wake)
+  return on / end
+}
+
+t.test('the radio is on as in a simulation', async (t) => {
+  const near = (found: number, wanted: number) => t.ok(Math.abs(found - wanted) < 0.01, `${found} ${wanted}`)
+  near(share(0.05, 1e9), radioPushed(0.05))
+  near(share(1e-7, 25), radioPolled(25))
+  near(share(0.05, 25), radioBoth(0.05, 25))
+  t.equal(radioPolled(5), 1)
+})
