@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { page } from './demo/page.ts'
 import { setUpBus, type Tidings } from './plugins/bus.ts'
 import { storeNothing } from './plugins/no-store.ts'
 import { answerUpgradesPlainly, setUpSockets } from './plugins/websocket.ts'
@@ -12,14 +11,11 @@ import { Guard } from './routes/http/guard.ts'
 import { HeartbeatTimer } from './routes/http/heartbeat-timer.ts'
 import { Meter } from './routes/http/meter.ts'
 import { OpenConnections } from './routes/http/open-connections.ts'
-import { settle, type TidingsOptions } from './routes/http/options.ts'
+import { type Options, settle } from './routes/http/options.ts'
 import { Unread } from './routes/http/unread.ts'
-import { longpoll } from './routes/longpoll/route.ts'
-import { poll } from './routes/poll/route.ts'
 import { publish } from './routes/publish/route.ts'
-import { sse } from './routes/sse/route.ts'
 import { stats } from './routes/stats/route.ts'
-import { ws } from './routes/ws/route.ts'
+import { addTransports, TRANSPORTS, type Transport } from './routes/transports.ts'
 
 export type { Accepted, Bus } from './bus/bus.ts'
 export { GapError, type GapReason } from './bus/errors.ts'
@@ -29,15 +25,13 @@ export type { Message } from './bus/message.ts'
 export type { Payload } from './bus/payload.ts'
 export type { SubscribeOptions } from './bus/subscribe.ts'
 export type { Tidings } from './plugins/bus.ts'
-export { websocketOptions } from './plugins/websocket.ts'
-export type {
-  Authorize,
-  Limits,
-  Permission,
-  Question,
-  TidingsOptions,
-  Transport,
-} from './routes/http/options.ts'
+export { type WebsocketOptions, websocketOptions } from './plugins/websocket-options.ts'
+export type { Authorize, Limits, Permission, Question } from './routes/http/options.ts'
+export type { Transport } from './routes/transports.ts'
+export type * from './types/channels.ts'
+
+/** The options of the plugin. */
+export type TidingsOptions = Options<Transport>
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -52,8 +46,8 @@ declare module 'fastify' {
  * @throws TIDINGS_ERR_OPTION that names the option
  */
 async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<void> {
-  const settings = settle(options)
-  const { bus, transports, limits } = settings
+  const settings = settle(options, TRANSPORTS)
+  const { bus, limits } = settings
   const context: Context = {
     bus,
     settings,
@@ -64,7 +58,7 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
       sse: new HeartbeatTimer(settings.heartbeat.sse),
       ws: new HeartbeatTimer(settings.heartbeat.ws),
     },
-    meter: settings.stats ? new Meter() : undefined,
+    meter: settings.stats ? new Meter(TRANSPORTS) : undefined,
   }
   setUpBus(app, bus, settings.decorator)
   storeNothing(app)
@@ -84,26 +78,16 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
       scope.addHook('onSend', context.unread.hook)
       answerUpgradesPlainly(scope, settings.slowConsumer.timeout)
       if (settings.publish) publish(scope, context)
-      if (transports.has('poll')) poll(scope, context)
-      if (transports.has('longpoll')) longpoll(scope, context)
-      if (transports.has('sse')) sse(scope, context)
+      addTransports(scope, context)
       if (settings.stats) stats(scope, context)
       // In a scope of their own: @fastify/websocket hooks into every request of the scope that it stands in.
       await scope.register(async (sockets) => {
         const make = await setUpSockets(sockets, settings.payloadLimit)
-        if (transports.has('ws')) ws(sockets, context, make)
+        addTransports(sockets, context, make)
         if (settings.echo) echo(sockets, context, make)
       })
     },
     { prefix: settings.prefix, ...(settings.logLevel && { logLevel: settings.logLevel }) },
-  )
-  if (!settings.page) return
-  await app.register(
-    async (scope) => {
-      scope.addHook('onSend', context.unread.hook)
-      await page(scope)
-    },
-    { prefix: settings.prefix },
   )
 }
 

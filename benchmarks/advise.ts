@@ -15,9 +15,9 @@ import { type Prices, USUAL } from './model/need.ts'
 import { checked, number, oneOf, UsageError } from './options.ts'
 import { show, table } from './table.ts'
 
-const HELP = `fastify-tidings advise: which transport fits
+const HELP = `fastify-tidings-bench advise: which transport fits
 
-Usage: fastify-tidings advise [options]
+Usage: fastify-tidings-bench advise [options]
 
   --subscribers N       readers at once (1000)
   --rate N              messages a second to each (0.1)

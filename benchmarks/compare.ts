@@ -86,9 +86,9 @@ function sameMachine(one: Run, two: Run): boolean {
   return of(one) === of(two)
 }
 
-const HELP = `fastify-tidings bench compare: what has changed from one run to another
+const HELP = `fastify-tidings-bench compare: what has changed from one run to another
 
-Usage: fastify-tidings bench compare BEFORE.json AFTER.json [MORE.json ...]
+Usage: fastify-tidings-bench compare BEFORE.json AFTER.json [MORE.json ...]
 
 The files are those of bench --json. With two it ends with 1 where a figure is worse by more than its interval and
 ${TIE * 100} %; with more it shows how far the runs lie apart. Rounds of one run that go by turns tell more: bench --against.

@@ -1,10 +1,11 @@
 import { createRequire } from 'node:module'
 import { availableParallelism, cpus } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
+import { LIMITS } from './limits.ts'
 import { cpuOf, hasTool, openFiles, slabBytes, stealNow } from './machine.ts'
 import { readBench } from './options.ts'
 import { planOf, type Settings } from './plan.ts'
-import { LIMITS, needOf } from './run.ts'
+import { needOf } from './run.ts'
 
 /** Whether this machine can measure, before it tries. */
 
@@ -116,7 +117,7 @@ export async function doctorCommand(
   const options = readBench(args)
   if (options === 'help') {
     print(
-      'fastify-tidings bench doctor: whether this machine can measure, and how long it will take\n\nUsage: fastify-tidings bench doctor [the flags of bench]\n',
+      'fastify-tidings-bench doctor: whether this machine can measure, and how long it will take\n\nUsage: fastify-tidings-bench doctor [the flags of bench]\n',
     )
     return 0
   }

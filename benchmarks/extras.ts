@@ -1,10 +1,10 @@
 import { heat } from './heat.ts'
+import type { Limits } from './limits.ts'
 import { openFiles, pin } from './machine.ts'
 import { autocannon } from './peers.ts'
 import { type Settings, variantOf } from './plan.ts'
 import type { Kind } from './readers/reader.ts'
 import { targetOf } from './round.ts'
-import type { Limits } from './run.ts'
 import type { Stage } from './stage.ts'
 import { type Estimate, medianEstimate, slopeOf } from './statistics.ts'
 

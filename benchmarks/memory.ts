@@ -1,9 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Log } from '../bus/log.ts'
-import { memoryBus } from '../bus/memory.ts'
-import { textPayload } from '../bus/payload.ts'
+import { type Log, memoryBus, textPayload } from 'fastify-tidings/bus'
 
 /*
  * What the log costs: bytes a message in memory, and the time of a read after a random cursor. Each case runs in a

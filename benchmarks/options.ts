@@ -9,11 +9,11 @@ export class UsageError extends Error {
   readonly exitCode = 2
 }
 
-export const BENCH_HELP = `fastify-tidings bench: what each transport costs
+export const BENCH_HELP = `fastify-tidings-bench: what each transport costs
 
-Usage: fastify-tidings bench [options]
-       fastify-tidings bench doctor [options]     whether this machine can, and how long it takes
-       fastify-tidings bench compare A.json B.json
+Usage: fastify-tidings-bench [options]
+       fastify-tidings-bench doctor [options]     whether this machine can, and how long it takes
+       fastify-tidings-bench compare A.json B.json
 
   --quick                poll at 1 s, longpoll, sse, ws; in about a minute, no ranking
   --transports LIST      of poll, longpoll, sse, ws, with commas between (all)

@@ -82,7 +82,7 @@ Two bytes of frame are not two bytes on the wire. A message on a WebSocket has $
 
 ![The cheapest transport over message rate and the delay that may be](benchmarks/results/cheapest.svg)
 
-${streams(results)}What is cheapest by the month, with the headers of a browser over ${mapped.rtt} ms of round trip: bytes that leave the server at ${PRICES.gigabyte} US dollars a GB, by the model, and the CPU of a hot server at ${PRICES.core} a core and month, as measured here; ${profile === 'browser' ? 'the table above has the same headers' : `the table above has the headers of the profile ${profile}`}. \`npx fastify-tidings advise\` says it for your figures.
+${streams(results)}What is cheapest by the month, with the headers of a browser over ${mapped.rtt} ms of round trip: bytes that leave the server at ${PRICES.gigabyte} US dollars a GB, by the model, and the CPU of a hot server at ${PRICES.core} a core and month, as measured here; ${profile === 'browser' ? 'the table above has the same headers' : `the table above has the headers of the profile ${profile}`}. \`npx fastify-tidings-bench advise\` says it for your figures.
 `
 }
 

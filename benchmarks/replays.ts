@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import Fastify from 'fastify'
-import tidings, { memoryBus } from '../index.ts'
+import tidings, { memoryBus } from 'fastify-tidings'
 
 /*
  * What many long replays do to everybody else: how long the turns of the event loop take meanwhile, by the clock and in

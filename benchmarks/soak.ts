@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { serve, urlOf } from 'fastify-tidings-demo'
 import { type CDPSession, chromium, type Page } from 'playwright-core'
-import { serve, urlOf } from '../demo/server.ts'
 
 /*
  * The page and its server, left to themselves: messages at a rate in four lanes with the plots open, and what both

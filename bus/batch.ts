@@ -7,7 +7,7 @@ export interface Encoder<T extends Buffer | string = Buffer> {
 }
 
 /**
- * Messages that stand next to each other in what a reader follows. It is encoded at most once for each form, by
+ * Messages that stand next to each other in what a reader follows. It is encoded at most once by each encoder, by
  * whoever asks first; all readers that stand at the same place are given the same bytes.
  */
 export class Batch {
@@ -38,13 +38,13 @@ export class Batch {
     return this.#encoded === undefined
   }
 
-  as<T extends Buffer | string>(form: Encoder<T>): T {
+  as<T extends Buffer | string>(encoder: Encoder<T>): T {
     this.#encoded ??= new Map()
-    // The map holds under a form what that form has made.
-    let encoded = this.#encoded.get(form) as T | undefined
+    // The map holds under an encoder what it has made.
+    let encoded = this.#encoded.get(encoder) as T | undefined
     if (encoded === undefined) {
-      encoded = form.encode(this)
-      this.#encoded.set(form, encoded)
+      encoded = encoder.encode(this)
+      this.#encoded.set(encoder, encoded)
     }
     return encoded
   }

@@ -27,7 +27,7 @@ export function checkKnown<T extends object>(
     if (!(known as readonly string[]).includes(key)) {
       throw new ERR_OPTION(
         name === 'options' ? key : `${name}.${key}`,
-        `is not known; ${known.join(', ')} are`,
+        `is not an option of fastify-tidings; ${known.join(', ')} are`,
       )
     }
   }

@@ -113,12 +113,6 @@ export const ERR_PUBLISHES = createError<[]>(
   'This client publishes too often: try again later',
   429,
 )
-export const ERR_HOST = createError<[string]>(
-  'TIDINGS_ERR_HOST',
-  "'%s' is not a name of this server: start it with --allow-host to accept it",
-  421,
-)
-
 export const ERR_UPGRADE = createError<[]>(
   'TIDINGS_ERR_UPGRADE',
   'This is a WebSocket endpoint: send Connection: Upgrade and Upgrade: websocket',

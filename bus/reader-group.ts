@@ -1,8 +1,7 @@
 import type { Batch } from './batch.ts'
 import type { Bound, Gap } from './bound.ts'
 import { IndexedSet } from './indexed-set.ts'
-import type { Log } from './log.ts'
-import type { ReaderGroups } from './reader-groups.ts'
+import type { ReadableLog } from './readable.ts'
 
 /** A live reader: it has all that its group holds, and waits for what comes next. */
 export interface Member {
@@ -18,6 +17,14 @@ export interface Member {
   readonly effort?: number
 }
 
+/** Who keeps the groups that have members. */
+export interface WatchedGroups {
+  /** A group has its first member. */
+  watch(group: ReaderGroup): void
+  /** A group has lost its last member. */
+  unwatch(group: ReaderGroup): void
+}
+
 /** How much is handed out at once: in one write, where it is a stream. */
 export const STEP: Bound = { limit: 1000, bytes: 64 * 1024 }
 
@@ -28,8 +35,8 @@ export const STEP: Bound = { limit: 1000, bytes: 64 * 1024 }
 export class ReaderGroup {
   readonly key: string
   readonly channels: readonly string[]
-  readonly #log: Log
-  readonly #groups: ReaderGroups
+  readonly #log: ReadableLog
+  readonly #groups: WatchedGroups
   readonly #members = new IndexedSet<'indexInGroup', Member>('indexInGroup')
   #next: { readonly after: number; readonly batch: Batch | undefined } | undefined
   #dirty = false
@@ -40,7 +47,7 @@ export class ReaderGroup {
   /** The last message of these channels, of those that came while the group had members. */
   #last = 0
 
-  constructor(log: Log, groups: ReaderGroups, key: string, channels: readonly string[]) {
+  constructor(log: ReadableLog, groups: WatchedGroups, key: string, channels: readonly string[]) {
     this.#log = log
     this.#groups = groups
     this.key = key

@@ -1,5 +1,5 @@
-import type { Log } from './log.ts'
-import { ReaderGroup } from './reader-group.ts'
+import type { ReadableLog } from './readable.ts'
+import { ReaderGroup, type WatchedGroups } from './reader-group.ts'
 import { detach } from './text.ts'
 
 const NO_GROUPS: ReadonlySet<ReaderGroup> = new Set()
@@ -21,8 +21,8 @@ export const HAND_OUT = 512
 const MANY = 32
 
 /** All groups of a log: who waits for what, and what has still to be handed out. */
-export class ReaderGroups {
-  readonly #log: Log
+export class ReaderGroups implements WatchedGroups {
+  readonly #log: ReadableLog
   readonly #watched = new Map<string, ReaderGroup>()
   readonly #idle = new Map<string, ReaderGroup>()
   readonly #watchers = new Map<string, Set<ReaderGroup>>()
@@ -36,7 +36,7 @@ export class ReaderGroups {
   #flushed = 0
   #flushing = false
 
-  constructor(log: Log) {
+  constructor(log: ReadableLog) {
     this.#log = log
   }
 

@@ -1,9 +1,8 @@
-import type { Settings } from './settings.ts'
 import { waitOf } from './time.ts'
-import type { Credentials, Fault } from './types.ts'
+import type { ConnectOptions, Credentials, Fault } from './types.ts'
 
 /** What opens the door now. @throws what getToken throws */
-export async function credentials({ getToken }: Settings): Promise<Credentials> {
+export async function credentials({ getToken }: Pick<ConnectOptions, 'getToken'>): Promise<Credentials> {
   const token = await getToken?.()
   if (typeof token !== 'string') return token ?? {}
   return { headers: { authorization: `Bearer ${token}` }, query: { access_token: token } }
@@ -11,7 +10,7 @@ export async function credentials({ getToken }: Settings): Promise<Credentials> 
 
 /** The options of a fetch: what the user gives, then the credentials. */
 export function initOf(
-  { request }: Settings,
+  { request }: Required<Pick<ConnectOptions, 'request'>>,
   { headers: shown }: Credentials,
   signal: AbortSignal,
 ): RequestInit {

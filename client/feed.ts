@@ -2,10 +2,10 @@ import { Consumers, type Item, type Iteration } from './consumers.ts'
 import { Emitter, report } from './emitter.ts'
 import { Holes } from './holes.ts'
 import type { Host } from './host.ts'
+import type { FeedSettings } from './kinds.ts'
 import { Links } from './links.ts'
 import { watchPage } from './page.ts'
 import { isCursor, isStart } from './place.ts'
-import type { Settings } from './settings.ts'
 import { jitter } from './time.ts'
 import type { Gap, GapReason, Message, MessageEvent, Transport } from './types.ts'
 
@@ -14,7 +14,7 @@ export class CursorFeed extends Emitter {
   readonly url: string
   protected readonly host: Host
   protected readonly links: Links
-  readonly #settings: Settings
+  readonly #settings: FeedSettings
   readonly #consumers: Consumers
   readonly #holes: Holes
   #readyState = 0
@@ -39,7 +39,7 @@ export class CursorFeed extends Emitter {
   readonly #close = () => this.close()
   readonly #unwatch: () => void
 
-  constructor(settings: Settings) {
+  constructor(settings: FeedSettings) {
     super()
     const { url, signal, cursor, channels, buffer } = settings
     const feed = this
@@ -257,7 +257,7 @@ export class CursorFeed extends Emitter {
     if (onGap) void this.#ask(onGap, gap, pause)
   }
 
-  async #ask(onGap: NonNullable<Settings['onGap']>, gap: Gap, pause: number): Promise<void> {
+  async #ask(onGap: NonNullable<FeedSettings['onGap']>, gap: Gap, pause: number): Promise<void> {
     try {
       const place = (await onGap(gap)) ?? undefined
       if (gap.channel || this.#readyState > 1) return

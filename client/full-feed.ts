@@ -2,8 +2,8 @@ import { ADVICE, warnOfSix } from './advice.ts'
 import { CursorFeed } from './feed.ts'
 import { FrameSocket } from './frame-socket.ts'
 import { Joiner } from './joiner.ts'
+import type { FeedSettings } from './kinds.ts'
 import { Publisher } from './publisher.ts'
-import type { Settings } from './settings.ts'
 import type { GapReason, PublishOptions, SubscribeOptions } from './types.ts'
 
 /** A reader that publishes, adds channels while it reads, and says what can be done about what goes wrong. */
@@ -12,7 +12,7 @@ export class FullFeed extends CursorFeed {
   readonly #joiner: Joiner
   readonly #publisher: Publisher
 
-  constructor(settings: Settings) {
+  constructor(settings: FeedSettings) {
     super(settings)
     const socket = () => {
       const { main } = this.links

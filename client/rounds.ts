@@ -1,8 +1,8 @@
 import { type Failure, isDenied } from './answer.ts'
 import type { Host } from './host.ts'
+import type { FeedSettings } from './kinds.ts'
 import type { Hearer, Link } from './link.ts'
 import { Ranking } from './ranking.ts'
-import type { Settings } from './settings.ts'
 import { jitter, later, type Timer } from './time.ts'
 import type { GapReason, Message, Transport } from './types.ts'
 
@@ -19,7 +19,7 @@ export abstract class Rounds implements Hearer {
   transport: Transport
   /** Doubled by each silence, until there is progress. */
   patience = 1
-  readonly #settings: Settings
+  readonly #settings: FeedSettings
   protected readonly host: Host
   readonly #ranking: Ranking
   readonly #probation = new Set<Link>()
@@ -40,7 +40,7 @@ export abstract class Rounds implements Hearer {
   #climbs = 0
   #switched: ((carries: boolean) => void) | undefined
 
-  constructor(settings: Settings, host: Host) {
+  constructor(settings: FeedSettings, host: Host) {
     this.#settings = settings
     this.host = host
     this.#ranking = new Ranking(settings)

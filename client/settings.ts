@@ -1,4 +1,3 @@
-import type { Hearer, Link } from './link.ts'
 import type { ConnectOptions, SocketLike, Transport } from './types.ts'
 
 /** The options with every default in its place. */
@@ -9,20 +8,7 @@ export type Settings = Required<Pick<ConnectOptions, 'cursor' | 'request' | 'fet
     readonly base: number
     readonly cap: number
     readonly url: string
-    readonly kinds: Kinds
   }
-
-/** What reads over one transport. */
-export type Kind = new (
-  settings: Settings,
-  transport: Transport,
-  channels: readonly string[],
-  at: string,
-  hearer: Hearer,
-) => Link
-
-/** What reads over each transport, in the order in which they are liked unless an option says otherwise. */
-export type Kinds = Partial<Record<Transport, Kind>>
 
 export const BACKOFF = { base: 1000, cap: 30_000 }
 export const NUMBERS = {
@@ -54,7 +40,11 @@ function bounded(options: object): object {
 }
 
 /** @throws TypeError that names the option, also where no transport is left to be used here */
-export function settle(url: string | URL, options: ConnectOptions, kinds: Kinds): Settings {
+export function settle<K extends Partial<Record<Transport, unknown>>>(
+  url: string | URL,
+  options: ConnectOptions,
+  kinds: K,
+): Settings & { readonly kinds: K } {
   const given = bounded(options) as ConnectOptions
   const all = Object.keys(kinds) as Transport[]
   const { WebSocket = here.WebSocket, transports = all, channels = [] } = given

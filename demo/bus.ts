@@ -1,6 +1,4 @@
-import type { Accepted, Bus } from '../bus/bus.ts'
-import type { Log } from '../bus/log.ts'
-import type { Payload } from '../bus/payload.ts'
+import type { Accepted, Bus, Payload } from 'fastify-tidings'
 
 /** A bus whose log can start over, as it does when a process is killed and started again. */
 export class RestartableBus implements Bus {
@@ -12,7 +10,7 @@ export class RestartableBus implements Bus {
     this.#bus = make()
   }
 
-  get log(): Log {
+  get log(): Bus['log'] {
     return this.#bus.log
   }
 

@@ -4,9 +4,9 @@ import { parseArgs } from 'node:util'
 import type { LevelWithSilent } from 'pino'
 import type { ServerOptions } from './server.ts'
 
-const HELP = `fastify-tidings: one message log behind polling, long polling, SSE and WebSocket
+const HELP = `fastify-tidings-demo: a page that shows polling, long polling, SSE and WebSocket live
 
-Usage: fastify-tidings [serve] [options]
+Usage: fastify-tidings-demo [options]
 
   --host ADDRESS      address to listen on (default: HOST, or 127.0.0.1)
   --port PORT         port to listen on; 0 chooses a free one (default: PORT, or 3000)
@@ -14,9 +14,6 @@ Usage: fastify-tidings [serve] [options]
   -h, --help          print this help
 
 LOG_LEVEL sets the log level: trace, debug, info, warn, error, fatal or silent (default: info).
-
-  fastify-tidings bench --help    measure the cost of each transport
-  fastify-tidings advise --help   choose a transport for a workload
 `
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
@@ -31,11 +28,8 @@ function readOptions(args: string[], env: NodeJS.ProcessEnv): ServerOptions | 'h
     // What Node says goes on for some sentences.
     throw new Error(`${(error as Error).message.split(/\.\s/, 1)[0]}: see --help`)
   }
-  const { values, positionals } = parsed
+  const { values } = parsed
   if (values.help) return 'help'
-  if (positionals.length > 1 || (positionals[0] ?? 'serve') !== 'serve') {
-    throw new Error(`Unknown command '${positionals.join(' ')}': see --help`)
-  }
   const host = (values.host ?? (env.HOST || '127.0.0.1')).replace(/^\[(.*)\]$/, '$1')
   if (host === '') throw new Error('Host must be an address or a name')
   const port = values.port ?? (env.PORT || '3000')
@@ -65,7 +59,6 @@ function readOptions(args: string[], env: NodeJS.ProcessEnv): ServerOptions | 'h
 function parse(args: string[]) {
   return parseArgs({
     args,
-    allowPositionals: true,
     options: {
       host: { type: 'string' },
       port: { type: 'string' },
@@ -89,19 +82,7 @@ function reason(error: unknown, { host, port }: ServerOptions): string {
   return `'${host}', from ${from}, is not an address of this machine (${code}): use --host with one, such as 127.0.0.1`
 }
 
-/** Commands that do their work and end. @returns the program's exit code */
-const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
-  bench: async (args) => (await import('../benchmarks/bench.ts')).bench(args),
-  advise: async (args) => (await import('../benchmarks/advise.ts')).advise(args),
-}
-
 async function main(): Promise<void> {
-  const [name = '', ...args] = process.argv.slice(2)
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  if (command !== undefined) {
-    process.exitCode = await command(args)
-    return
-  }
   const options = readOptions(process.argv.slice(2), process.env)
   if (options === 'help') {
     process.stdout.write(HELP)
@@ -129,6 +110,6 @@ async function main(): Promise<void> {
 }
 
 main().catch(({ message, exitCode = 1 }: Error & { exitCode?: number }) => {
-  process.stderr.write(`fastify-tidings: ${message}\n`)
+  process.stderr.write(`fastify-tidings-demo: ${message}\n`)
   process.exitCode = exitCode
 })

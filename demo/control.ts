@@ -1,4 +1,4 @@
-import type { Transport } from '../client/types.ts'
+import type { Transport } from 'fastify-tidings'
 
 /** What the page may ask for over the tap. */
 export type Control =

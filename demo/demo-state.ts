@@ -1,18 +1,28 @@
 import type { Socket } from 'node:net'
-import type { Bus } from '../bus/bus.ts'
+import type { Bus, Tidings } from 'fastify-tidings'
 import { RestartableBus } from './bus.ts'
 import { Lanes } from './lanes.ts'
-import type { Watch } from './watch.ts'
+
+/** A page that watches its lanes. */
+export interface WatchingPage {
+  /** The subscribers that it has asked for. */
+  readonly crowd: number
+  close(): void
+  /** Ends it without waiting for its answer. */
+  terminate(): void
+}
 
 /** What the demo of one app keeps. */
 export class DemoState {
+  readonly tidings: Tidings
   readonly bus: Bus
   readonly lanes = new Lanes()
-  readonly watches = new Set<Watch>()
+  readonly watches = new Set<WatchingPage>()
   /** All connections to the app but those of watchers. */
   readonly #sockets = new Set<Socket>()
 
-  constructor(bus: Bus) {
+  constructor(tidings: Tidings, bus: Bus) {
+    this.tidings = tidings
     this.bus = bus
   }
 

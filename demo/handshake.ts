@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { Origins } from '../routes/http/origin.ts'
 import { ERR_BUSY, ERR_CASE } from './errors.ts'
+import { checkOrigin } from './own-origin.ts'
 
 /** Where the handshakes go to. */
 export interface HandshakeOptions {
@@ -51,12 +51,11 @@ export async function handshake(app: FastifyInstance, { socket: path }: Handshak
     reply.header('cache-control', 'no-store')
   })
 
-  const origins = new Origins([])
   app.get('/handshake', { exposeHeadRoute: false }, () => ({ cases: CASE_NAMES }))
 
   app.post<{ Params: { case: string } }>('/handshake/:case', {
     onRequest(request, _reply, done) {
-      origins.check(request)
+      checkOrigin(request)
       done()
     },
     async handler(request, reply) {

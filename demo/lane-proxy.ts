@@ -2,14 +2,10 @@ import { request as ask, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { NOWHERE } from '../bus/indexed-set.ts'
-import { UpgradeRouter } from '../plugins/upgrade-router.ts'
-import { Connection } from '../routes/http/connection.ts'
-import { Origins } from '../routes/http/origin.ts'
-import { compilers } from '../routes/http/schemas.ts'
-import { takeUpgrade, type Upgrade, unguardSocket, upgradeOf } from '../routes/http/upgrade.ts'
 import type { Lane } from './lane.ts'
 import { LANE, type Lanes } from './lanes.ts'
+import { checkOrigin } from './own-origin.ts'
+import { takeUpgrade, type Upgrade, upgradeOf } from './upgrades.ts'
 
 /** The routes that a lane leads to. */
 const ROUTES = ['poll', 'longpoll', 'sse', 'ws', 'publish']
@@ -20,7 +16,6 @@ const ROUTES = ['poll', 'longpoll', 'sse', 'ws', 'publish']
  */
 export function laneProxy(app: FastifyInstance, lanes: Lanes): void {
   const prefix = `${app.prefix}/lane/`
-  const origins = new Origins([])
   /** Where a lane's URL leads to. */
   const pathOf = (url: string) => `${app.prefix}${url.slice(prefix.length + 16)}`
 
@@ -31,9 +26,8 @@ export function laneProxy(app: FastifyInstance, lanes: Lanes): void {
     url: '/lane/:id/:route',
     exposeHeadRoute: false,
     schema: { hide: true } as object,
-    ...compilers,
     onRequest(request, _reply, done) {
-      if (upgradeOf(request.raw) !== undefined) origins.check(request)
+      if (upgradeOf(request.raw) !== undefined) checkOrigin(request)
       done()
     },
     handler(request, reply) {
@@ -49,7 +43,6 @@ export function laneProxy(app: FastifyInstance, lanes: Lanes): void {
       else forward(lane, path, request, reply)
     },
   })
-  UpgradeRouter.of(app).add('GET', `${prefix}:id/ws`, 'socket')
 }
 
 /** The address at which the browser has reached the app: its own, whatever the app listens on. */
@@ -59,18 +52,18 @@ function addressOf({ localAddress, localPort }: Socket) {
 
 function forward(lane: Lane, path: string, { raw }: FastifyRequest, reply: FastifyReply): void {
   reply.hijack()
-  const connection = Connection.of(raw)
+  const { socket } = raw
   // It has gone while the hooks before this were asked.
-  if (connection.gone) return
+  if (socket.destroyed) return
   const answer = reply.raw
   const inner = ask({
     agent: lane.agent,
-    ...addressOf(raw.socket),
+    ...addressOf(socket),
     method: raw.method!,
     path,
     headers: raw.rawHeaders,
   })
-  const release = lane.hold({ destroy: () => raw.socket.destroy() })
+  const release = lane.hold({ destroy: () => socket.destroy() })
   inner.on('response', (response) => {
     answer.writeHead(response.statusCode!, response.statusMessage!, response.rawHeaders)
     answer.flushHeaders()
@@ -79,20 +72,19 @@ function forward(lane: Lane, path: string, { raw }: FastifyRequest, reply: Fasti
   // As it would be without the lane between: the connection ends.
   inner.on('error', () => answer.destroy())
   const end = () => {
-    connection.delete(guest)
+    socket.off('close', end)
     release()
     if (!answer.writableFinished) inner.destroy()
   }
-  const guest = { indexAtConnection: NOWHERE, clientGone: end }
-  connection.add(guest)
+  // Of an answer that waits behind others of its connection, the connection alone tells.
+  socket.on('close', end)
   answer.on('close', end)
   pipeline(raw, inner, () => {})
 }
 
 /** An upgrade, and all that follows it on the connection. */
 function tunnel(lane: Lane, path: string, request: IncomingMessage, upgrade: Upgrade): void {
-  const socket = upgrade.socket as Socket
-  const { head } = upgrade
+  const { socket, head } = upgrade
   // While the hooks before this were asked.
   if (socket.destroyed) return
   const wire = lane.open(addressOf(socket))
@@ -103,8 +95,6 @@ function tunnel(lane: Lane, path: string, request: IncomingMessage, upgrade: Upg
   wire.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
   if (head.length > 0) wire.write(head)
   socket.setNoDelay(true)
-  socket.on('error', () => {})
-  unguardSocket(socket)
   wire.on('error', () => socket.destroy())
   socket.on('close', () => {
     release()

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
+import fastifyStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
-import { asIs } from '../routes/http/schemas.ts'
 
 const ROOT = fileURLToPath(new URL('./public/', import.meta.url))
 
@@ -22,8 +22,6 @@ const PARTS = {
 
 /** Serves the page at the scope's prefix, and `page.json`: which of its parts are there. */
 export async function page(app: FastifyInstance): Promise<void> {
-  // It takes a while to load: an app without the page does not wait for it.
-  const { default: fastifyStatic } = await import('@fastify/static')
   await app.register(fastifyStatic, {
     root: ROOT,
     cacheControl: false,
@@ -40,11 +38,7 @@ export async function page(app: FastifyInstance): Promise<void> {
       name,
       app.hasRoute({ method, url: `${app.prefix}${url}` }),
     ])
-    reply
-      .header('cache-control', 'no-cache')
-      .type('application/json; charset=utf-8')
-      .serializer(asIs)
-      .send(JSON.stringify(Object.fromEntries(parts)))
+    reply.header('cache-control', 'no-cache').send(Object.fromEntries(parts))
   })
   // Its own addresses are relative: under a prefix it must stand in a folder.
   if (app.prefix !== '') app.get('', (_request, reply) => reply.redirect(`${app.prefix}/`))

@@ -1,17 +1,16 @@
-import type { Bus } from '../bus/bus.ts'
-import { textPayload } from '../bus/payload.ts'
+import type { Tidings } from 'fastify-tidings'
 
 /** Publishes at a rate: a Poisson process, as the theory has it. */
 export class PoissonPublisher {
-  readonly #bus: Bus
+  readonly #tidings: Tidings
   readonly #channel: string
   #rate = 0
   #size = 0
   #count = 0
   #timer: NodeJS.Timeout | undefined
 
-  constructor(bus: Bus, channel: string) {
-    this.#bus = bus
+  constructor(tidings: Tidings, channel: string) {
+    this.#tidings = tidings
     this.#channel = channel
   }
 
@@ -36,7 +35,7 @@ export class PoissonPublisher {
   #publish(): void {
     const text = `#${++this.#count}`.padEnd(this.#size, ' .').slice(0, Math.max(this.#size, 1))
     // While the app closes, a bus takes nothing more.
-    this.#bus.publish(this.#channel, textPayload(text)).catch(() => this.close())
+    this.#tidings.publish(this.#channel, text).catch(() => this.close())
   }
 
   close(): void {

@@ -2,12 +2,14 @@ import { lookup } from 'node:dns/promises'
 import { isIPv6 } from 'node:net'
 import { hostname } from 'node:os'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import tidings, { memoryBus, type Tidings, type TidingsOptions } from 'fastify-tidings'
 import { type LevelWithSilent, pino } from 'pino'
-import { ERR_HOST } from '../bus/errors.ts'
-import tidings, { memoryBus, type TidingsOptions } from '../index.ts'
 import { RestartableBus } from './bus.ts'
+import { ERR_HOST } from './errors.ts'
+import { logFrames } from './frame-log.ts'
 import { handshake } from './handshake.ts'
 import { demo } from './index.ts'
+import { page } from './page.ts'
 
 /** What the app is started with. */
 export interface ServerOptions {
@@ -25,6 +27,12 @@ export interface ServerOptions {
 
 /** Connections that the app takes at once, in all. */
 const MAX_CONNECTIONS = 20_000
+
+/**
+ * Milliseconds after which a connection on which nothing moves is closed, such as that of a reader of the page who has
+ * stopped reading. The plugin's own readers have limits of their own.
+ */
+const CONNECTION_TIMEOUT = 70_000
 
 /**
  * Milliseconds that a close waits for requests that are under way. A connection on which nothing was asked yet, as
@@ -61,6 +69,7 @@ export async function serve({
 }: ServerOptions = {}): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: pino({ level: logLevel }) as FastifyBaseLogger,
+    connectionTimeout: CONNECTION_TIMEOUT,
     requestTimeout: 30_000,
     http: { headersTimeout: 20_000 },
     logController: new QuietLog(),
@@ -77,14 +86,14 @@ export async function serve({
     publish: true,
     stats: true,
     echo: true,
-    page: true,
-    logFrames: true,
     ...options,
     bus,
     retention: options.bus && options.retention,
   })
-  const { prefix = '' } = options
-  await app.register(demo, { bus, prefix })
+  const { prefix = '', decorator = 'tidings' } = options
+  logFrames(app)
+  await app.register(page, { prefix })
+  await app.register(demo, { tidings: app.getDecorator<Tidings>(decorator), bus, prefix })
   await app.register(handshake, { prefix: `${prefix}/demo`, socket: `${prefix}/echo` })
   try {
     // One address: Fastify would listen on all that localhost has, with servers that none of the above is set on.

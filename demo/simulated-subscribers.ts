@@ -1,6 +1,6 @@
+import type { Transport } from 'fastify-tidings'
+import { type ConnectOptions, connect, type Feed } from 'fastify-tidings/client'
 import { WebSocket } from 'ws'
-import { type ConnectOptions, connect, type Feed } from '../client/index.ts'
-import type { Transport } from '../client/types.ts'
 
 /** Further subscribers in this process, which read over loopback, not over a lane. */
 export class SimulatedSubscribers {

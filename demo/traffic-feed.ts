@@ -1,50 +1,64 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { checkChannel, DEFAULT_CHANNEL } from '../bus/channel.ts'
-import { setUpSockets } from '../plugins/websocket.ts'
-import { Origins } from '../routes/http/origin.ts'
-import { compilers } from '../routes/http/schemas.ts'
-import { checkHandshake } from '../routes/ws/handshake.ts'
+import { WebSocketServer } from 'ws'
 import type { DemoState } from './demo-state.ts'
-import { ERR_FULL, ERR_LANES } from './errors.ts'
+import { ERR_CHANNEL, ERR_FULL, ERR_LANES, ERR_UPGRADE } from './errors.ts'
 import { LANE } from './lanes.ts'
+import { checkOrigin } from './own-origin.ts'
+import { takeUpgrade, upgradeOf } from './upgrades.ts'
 import { Watch } from './watch.ts'
 
-/** Pages at once, and lanes of one. */
-const MOST = { pages: 16, lanes: 8 }
+/** Pages at once, lanes of one, and bytes of a control. */
+const MOST = { pages: 16, lanes: 8, control: 4096 }
+
+const CHANNEL = /^[A-Za-z0-9_.:~-]{1,128}$/
 
 /** `/demo/tap?lane=ID`: what goes over these lanes, and the controls of the page. They are there while it is open. */
-export async function trafficFeed(app: FastifyInstance, stage: DemoState): Promise<void> {
-  // Controls are small: a larger frame gets 1009.
-  const sockets = await setUpSockets(app, 0)
-  const origins = new Origins([])
+export async function trafficFeed(app: FastifyInstance, state: DemoState): Promise<void> {
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: MOST.control,
+    perMessageDeflate: false,
+  })
   app.route({
     method: 'GET',
     url: '/demo/tap',
     exposeHeadRoute: false,
     schema: { hide: true } as object,
-    ...compilers,
     onRequest(request, reply, done) {
-      checkHandshake(request, reply)
-      origins.check(request)
+      if (upgradeOf(request.raw) === undefined) {
+        // RFC 9110 section 15.5.22; a client that asks for the connection's end gets it.
+        const last = /\bclose\b/i.test(request.headers.connection ?? '')
+        reply.header('upgrade', 'websocket').header('connection', last ? 'upgrade, close' : 'upgrade')
+        throw new ERR_UPGRADE()
+      }
+      checkOrigin(request)
       const { lanes } = parse(request)
-      if (stage.watches.size >= MOST.pages || stage.lanes.fullWith(lanes.length)) throw new ERR_FULL()
+      if (state.watches.size >= MOST.pages || state.lanes.fullWith(lanes.length)) throw new ERR_FULL()
       done()
     },
-    ...sockets((socket, request) => {
-      const { localAddress, localPort } = request.socket
+    handler(request, reply) {
+      const { socket, head } = takeUpgrade(reply)
+      const { localAddress, localPort } = socket
       const host = localAddress!.includes(':') ? `[${localAddress}]` : localAddress
-      stage.spare(request.socket)
-      new Watch(stage, socket, { ...parse(request), url: `http://${host}:${localPort}${app.prefix}` })
-    }),
+      const asked = { ...parse(request), url: `http://${host}:${localPort}${app.prefix}` }
+      server.handleUpgrade(request.raw, socket, head, (ws) => {
+        // ws closes with the code that the fault calls for.
+        ws.on('error', () => {})
+        state.spare(socket)
+        new Watch(state, ws, asked)
+      })
+    },
   })
 }
 
 /** @throws TIDINGS_ERR_LANES, TIDINGS_ERR_CHANNEL */
 function parse({ query }: FastifyRequest): { lanes: readonly string[]; channel: string } {
-  const { lane = [], channel = DEFAULT_CHANNEL } = query as { lane?: string | string[]; channel?: unknown }
+  const { lane = [], channel = 'default' } = query as { lane?: string | string[]; channel?: unknown }
   const lanes = [...new Set([lane].flat())]
   if (lanes.length === 0 || lanes.length > MOST.lanes || !lanes.every((id) => LANE.test(id))) {
     throw new ERR_LANES(MOST.lanes)
   }
-  return { lanes, channel: checkChannel(channel) }
+  if (typeof channel !== 'string' || !CHANNEL.test(channel)) throw new ERR_CHANNEL()
+  return { lanes, channel }
 }

@@ -1,7 +1,6 @@
 import type { WebSocket } from 'ws'
-import type { Control } from './control.ts'
-import { parseControl } from './control.ts'
-import type { DemoState } from './demo-state.ts'
+import { type Control, parseControl } from './control.ts'
+import type { DemoState, WatchingPage } from './demo-state.ts'
 import type { Lane, Told, Watcher } from './lane.ts'
 import type { Lanes } from './lanes.ts'
 import { PoissonPublisher } from './poisson-publisher.ts'
@@ -14,8 +13,8 @@ const MOST = 512 * 1024
 const CROWD = 800
 
 /** One page that watches its lanes, and what it has asked for: all of it ends with its socket. */
-export class Watch implements Watcher {
-  readonly #stage: DemoState
+export class Watch implements Watcher, WatchingPage {
+  readonly #state: DemoState
   readonly #lanes: Lanes
   readonly #socket: WebSocket
   readonly #watched: readonly Lane[]
@@ -26,23 +25,23 @@ export class Watch implements Watcher {
   #flush: NodeJS.Immediate | undefined
 
   constructor(
-    stage: DemoState,
+    state: DemoState,
     socket: WebSocket,
     { lanes, channel, url }: { lanes: readonly string[]; channel: string; url: string },
   ) {
-    this.#stage = stage
-    this.#lanes = stage.lanes
+    this.#state = state
+    this.#lanes = state.lanes
     this.#socket = socket
-    this.#watched = lanes.map((id) => stage.lanes.watch(id, this))
-    this.#flow = new PoissonPublisher(stage.bus, channel)
+    this.#watched = lanes.map((id) => state.lanes.watch(id, this))
+    this.#flow = new PoissonPublisher(state.tidings, channel)
     this.#crowd = new SimulatedSubscribers(url, channel)
-    stage.watches.add(this)
+    state.watches.add(this)
     socket.on('message', (data, binary) => {
       if (binary) socket.close(1003)
       else this.#hear(data.toString())
     })
     socket.once('close', () => this.#release())
-    this.#send({ type: 'ready', epoch: stage.bus.log.epoch })
+    this.#send({ type: 'ready', epoch: state.bus.log.epoch })
   }
 
   get crowd(): number {
@@ -94,7 +93,7 @@ export class Watch implements Watcher {
         this.#flow.set(control.rate, control.size)
         break
       case 'crowd': {
-        const all = [...this.#stage.watches].reduce((sum, { crowd }) => sum + crowd, 0)
+        const all = [...this.#state.watches].reduce((sum, { crowd }) => sum + crowd, 0)
         if (all - this.#crowd.of(control.transport) + control.count > CROWD) {
           throw new Error(`there are no more than ${CROWD} for all pages together`)
         }
@@ -102,7 +101,7 @@ export class Watch implements Watcher {
         break
       }
       case 'restart':
-        this.#stage.restart()
+        this.#state.restart()
     }
     this.#send({ ...control, type: 'done', what: control.type })
   }
@@ -129,7 +128,7 @@ export class Watch implements Watcher {
     clearImmediate(this.#flush)
     this.#flow.close()
     this.#crowd.close()
-    this.#stage.watches.delete(this)
+    this.#state.watches.delete(this)
     for (const lane of this.#watched) this.#lanes.unwatch(lane, this)
   }
 }

@@ -1,8 +1,7 @@
 // The smallest whole program: node --import tsx examples/hello.ts
 import websocket from '@fastify/websocket'
 import Fastify from 'fastify'
-// In a program of your own: from 'fastify-tidings'
-import tidings, { websocketOptions } from '../index.ts'
+import tidings, { websocketOptions } from 'fastify-tidings'
 
 const PAGE = `<!doctype html>
 <html lang="en">

@@ -7,6 +7,7 @@ import { checkKey, checkPublisher } from '../bus/idempotency-keys.ts'
 import type { Message } from '../bus/message.ts'
 import { payloadOf } from '../bus/payload.ts'
 import { type SubscribeOptions, subscribe } from '../bus/subscribe.ts'
+import type { DataOf } from '../types/channels.ts'
 
 /** What `app.tidings` is. */
 export class Tidings {
@@ -27,8 +28,8 @@ export class Tidings {
    * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_DATA, TIDINGS_ERR_KEY, TIDINGS_ERR_KEY_REUSED, TIDINGS_ERR_KEYS_FULL,
    * TIDINGS_ERR_PUBLISHER, TIDINGS_ERR_TOO_LARGE, TIDINGS_ERR_CLOSED
    */
-  async publish<T>(
-    channel: string,
+  async publish<C extends string, T extends DataOf<C>>(
+    channel: C,
     data: T,
     { key, publisher }: { key?: string; publisher?: string } = {},
   ): Promise<Message<T>> {
@@ -44,11 +45,11 @@ export class Tidings {
    * so do its signal and the app's close.
    * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR; in the loop TIDINGS_ERR_GAP
    */
-  subscribe<T = unknown>(
-    channel: string | readonly string[],
+  subscribe<T = never, C extends string = string>(
+    channel: C | readonly C[],
     options: SubscribeOptions = {},
-  ): AsyncIterableIterator<Message<T>, void, void> {
-    return subscribe<T>(this.bus.log, channel, options, this.#closing.signal)
+  ): AsyncIterableIterator<Message<[T] extends [never] ? DataOf<C> : T>, void, void> {
+    return subscribe(this.bus.log, channel, options, this.#closing.signal)
   }
 
   /** @internal Ends the loops. */

@@ -1,53 +1,14 @@
 import { EventEmitter } from 'node:events'
-import fastifyWebsocket, { type WebsocketPluginOptions } from '@fastify/websocket'
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Server } from 'node:http'
+import fastifyWebsocket from '@fastify/websocket'
+import type { FastifyInstance } from 'fastify'
 import type { HTTPMethod } from 'find-my-way'
-import type { WebSocket, WebSocketServer } from 'ws'
+import type { WebSocketServer } from 'ws'
 import { takeUpgrade, unguardSocket } from '../routes/http/upgrade.ts'
-import { maxFrame } from '../routes/ws/frame-limit.ts'
 import { handleProtocols } from '../routes/ws/handshake.ts'
+import type { SocketMaker } from '../routes/ws/socket-maker.ts'
 import { UpgradeRouter } from './upgrade-router.ts'
-
-/**
- * Pieces of a frame, and of a message, that ws keeps until it is whole. A piece of one byte takes 200 bytes, and it may
- * keep the 64 KiB alive that it was read with.
- */
-const PIECES: object = { maxBufferedChunks: 4096, maxFragments: 128 }
-
-/**
- * What @fastify/websocket is to be registered with where an app registers it by itself.
- * @param payloadLimit the plugin's option of that name, in bytes. @default 65536
- */
-export function websocketOptions(payloadLimit: number = 64 * 1024): WebsocketPluginOptions {
-  return {
-    options: { handleProtocols, maxPayload: maxFrame(payloadLimit), perMessageDeflate: false, ...PIECES },
-    // ws closes with the code that the fault calls for, 1002, 1007 or 1009; the plugin's own handler would cut it off.
-    errorHandler(error, _socket, request) {
-      logFailure(error, request.log)
-    },
-    // Ours closes with 1001, and waits.
-    preClose(done) {
-      done()
-    },
-  }
-}
-
-function logFailure(err: Error, log: FastifyBaseLogger): void {
-  log.debug({ err }, 'a WebSocket failed')
-}
-
-/** Begins what a socket is there for. */
-export type Opened = (socket: WebSocket, request: FastifyRequest) => void
-
-/** The handlers of a route whose requests become WebSockets. */
-export interface SocketHandlers {
-  handler(request: FastifyRequest, reply: FastifyReply): void
-  /** What the app's own @fastify/websocket calls, in a test by injection. */
-  wsHandler: Opened
-}
-
-/** Makes the handlers of the sockets of one registration. */
-export type SocketMaker = (opened: Opened) => SocketHandlers
+import { logFailure, websocketOptions } from './websocket-options.ts'
 
 /**
  * Sets up the sockets of one registration, with @fastify/websocket in this scope, or with the one that the app has
@@ -60,7 +21,7 @@ export async function setUpSockets(app: FastifyInstance, payloadLimit: number): 
   if (!theirs) {
     const { options, ...others } = websocketOptions(payloadLimit)
     // It listens on what it takes for a server: the upgrades of the app's own come through the router.
-    const server = new EventEmitter() as NonNullable<typeof options>['server']
+    const server = new EventEmitter() as unknown as Server
     await app.register(fastifyWebsocket, {
       ...others,
       options: { ...options, clientTracking: false, server },

@@ -43,7 +43,6 @@ const ADVICE: Record<string, [where: string, advice: string]> = {
   TIDINGS_ERR_CLIENT_READERS: ['`/longpoll`, `/ws`, `/echo`', 'Close a reader, or wait for `Retry-After`.'],
   TIDINGS_ERR_FRAMES: ['frames', 'Send fewer frames. The socket closes with 1008.'],
   TIDINGS_ERR_PUBLISHES: ['publish', 'Wait for `Retry-After`. `limits.publish` refused.'],
-  TIDINGS_ERR_HOST: ['the app of `npm start`', 'Start it with `--allow-host` and the name.'],
   TIDINGS_ERR_UPGRADE: [
     '`/ws`, `/echo`',
     'Use a WebSocket client. If you do, a proxy removes `Upgrade`: see [deploying](deploying.md).',

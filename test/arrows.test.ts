@@ -28,7 +28,7 @@ interface Piece {
   size?: number
   bytes?: string
 }
-const load = (name: string) => import(join(ROOT, 'public', name))
+const load = (name: string) => import(join(ROOT, 'demo', 'public', name))
 const { Arrows, wordsOf } = (await load('arrow.js')) as {
   Arrows: new () => { take(piece: Piece): Arrow | undefined }
   wordsOf(arrow: Partial<Arrow>): string

@@ -77,9 +77,19 @@ export class Child {
   }
 }
 
-/** The command line as it stands in the source, loaded as this test is. */
+/** A program as it stands in the source, loaded as this test is. */
+function program(t: Test, path: string, args: readonly string[], env: NodeJS.ProcessEnv): Child {
+  return new Child(t, process.execPath, [...process.execArgv, path, ...args], env)
+}
+
+/** The runnable app. */
 export function cli(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}): Child {
-  return new Child(t, process.execPath, [...process.execArgv, 'cli.ts', ...args], env)
+  return program(t, 'demo/cli.ts', args, env)
+}
+
+/** The benchmark. */
+export function benchCli(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}): Child {
+  return program(t, 'benchmarks/cli.ts', args, env)
 }
 
 /** The app on a free port. @returns its URL without a slash at the end */
@@ -87,7 +97,7 @@ export async function startApp(
   t: Test,
   args: readonly string[] = [],
 ): Promise<{ child: Child; url: string }> {
-  const child = cli(t, ['serve', '--port', '0', ...args])
+  const child = cli(t, ['--port', '0', ...args])
   return { child, url: await urlFrom(child) }
 }
 

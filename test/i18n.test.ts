@@ -6,7 +6,7 @@ import { ROOT } from './child.ts'
 
 type Texts = Record<'en' | 'zh', Record<string, string>>
 
-const folder = join(ROOT, 'public')
+const folder = join(ROOT, 'demo', 'public')
 const files = (await readdir(join(folder, 'texts'))).sort()
 const texts = await Promise.all(
   files.map(async (file) => (await import(join(folder, 'texts', file))).default as Texts),

@@ -10,8 +10,12 @@ type Language = 'en' | 'zh'
 type Texts = Record<Language, Record<string, string>>
 
 const LANES = ['poll', 'longpoll', 'sse', 'ws']
-const { default: texts } = (await import(join(ROOT, 'public', 'texts', 'lesson.js'))) as { default: Texts }
-const { default: frame } = (await import(join(ROOT, 'public', 'texts', 'page.js'))) as { default: Texts }
+const { default: texts } = (await import(join(ROOT, 'demo', 'public', 'texts', 'lesson.js'))) as {
+  default: Texts
+}
+const { default: frame } = (await import(join(ROOT, 'demo', 'public', 'texts', 'page.js'))) as {
+  default: Texts
+}
 
 /** What an arrow may do that bears a caption: another one is contradicted by it. */
 const ACTS: Record<string, RegExp> = {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -23,8 +23,12 @@ async function run(command: string, args: readonly string[], cwd: string): Promi
 const folder = await mkdtemp(join(tmpdir(), 'fastify-tidings-'))
 t.teardown(() => rm(folder, { recursive: true, force: true }))
 
-await run('npm', ['pack', '--pack-destination', folder], ROOT)
-const [tarball = ''] = await readdir(folder)
+/** The package, and the others of this repository, which bring their own tools. */
+const pack = async (...args: string[]) => {
+  const packed = await run('npm', ['pack', '--json', '--pack-destination', folder, ...args], ROOT)
+  return (JSON.parse(packed.slice(packed.indexOf('[\n'))) as { filename: string }[])[0]!.filename
+}
+const tarball = await pack()
 await cp(join(ROOT, 'test', 'fixtures', 'app'), folder, { recursive: true })
 await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
 const { devDependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
@@ -44,11 +48,7 @@ t.test('the package holds what is run, and no more', async (t) => {
     'dist/client/core/index.js',
     'dist/client/shared/index.js',
     'dist/client/react/index.d.ts',
-    'dist/cli.js',
-    'dist/public/page.js',
-    'dist/public/lib/uplot/LICENSE',
-    'dist/benchmarks/page/plots.js',
-    'dist/benchmarks/results.schema.json',
+    'dist/bus/index.d.ts',
     'LICENSE',
     'CHANGELOG.md',
     'SECURITY.md',
@@ -59,7 +59,7 @@ t.test('the package holds what is run, and no more', async (t) => {
   ]) {
     t.ok(files.includes(file), file)
   }
-  t.notOk(files.some((file) => /(^|\/)(test|fanout|reproductions|results|node_modules)(\/|$)/.test(file)))
+  t.notOk(files.some((file) => /(^|\/)(test|benchmarks|demo|public|model|node_modules)(\/|$)/.test(file)))
   t.notOk(files.some((file) => file.endsWith('.ts') && !file.endsWith('.d.ts')))
 })
 
@@ -113,12 +113,54 @@ t.test('from CommonJS by import()', async (t) => {
   t.equal(await run(process.execPath, ['app.cjs'], folder), 'hello\n')
 })
 
-t.test('its command', async (t) => {
-  const command = join(folder, 'node_modules', '.bin', 'fastify-tidings')
-  const child = new Child(t, command, ['--port', '0'], UNCOVERED, folder)
+t.test('what it adds to an app of Fastify is small', async (t) => {
+  const { dependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
+  t.same(Object.keys(dependencies), ['@fastify/error', '@fastify/websocket', 'fastify-plugin', 'find-my-way'])
+  const own = await mkdtemp(join(tmpdir(), 'fastify-tidings-size-'))
+  t.teardown(() => rm(own, { recursive: true, force: true }))
+  const install = async (...packages: string[]) => {
+    await run(
+      'npm',
+      ['install', '--prefer-offline', '--no-audit', '--no-fund', '--engine-strict', ...packages],
+      own,
+    )
+    return sizeOf(join(own, 'node_modules'))
+  }
+  await writeFile(join(own, 'package.json'), '{ "private": true }')
+  const before = await install(`fastify@${devDependencies.fastify}`)
+  const after = await install(join(folder, tarball))
+  t.ok(after - before <= 1.5e6, `${after - before} bytes`)
+})
+
+/** Bytes of all files in a folder. */
+async function sizeOf(path: string): Promise<number> {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true })
+  const sizes = entries
+    .filter((entry) => entry.isFile())
+    .map(async (entry) => (await stat(join(entry.parentPath, entry.name))).size)
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+}
+
+t.test('the commands of the other packages', async (t) => {
+  const others = [await pack('-w', 'demo'), await pack('-w', 'benchmarks')]
+  await run(
+    'npm',
+    ['install', '--prefer-offline', '--no-audit', '--no-fund', ...others.map((name) => `./${name}`)],
+    folder,
+  )
+  const bin = (name: string) => join(folder, 'node_modules', '.bin', name)
+
+  const child = new Child(t, bin('fastify-tidings-demo'), ['--port', '0'], UNCOVERED, folder)
   const url = await urlFrom(child)
   t.match(await (await fetch(url)).text(), /<title>Polling, long polling, SSE and WebSocket, live<\/title>/)
   t.equal((await fetch(`${url}/lib/client/index.js`)).status, 200)
   child.process.kill('SIGTERM')
   t.same(await child.ended, { code: 0, signal: null })
+
+  t.match(await run(bin('fastify-tidings-bench'), ['advise'], folder), /Rank.*ws/s)
+  t.match(await run(bin('fastify-tidings-bench'), ['--help'], folder), /fastify-tidings-bench/)
+  const files = await readdir(join(folder, 'node_modules', 'fastify-tidings-bench'), { recursive: true })
+  t.ok(files.includes('dist/page/plots.js'))
+  t.ok(files.includes('dist/results.schema.json'))
+  t.notOk(files.some((file) => /(^|\/)(fanout|reproductions|results)(\/|$)/.test(file)))
 })

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import t from 'tap'
+import { page as servePage } from '../demo/page.ts'
 import { openBrowser } from './browser.ts'
 import { ROOT } from './child.ts'
 import { build } from './helper.ts'
@@ -226,7 +227,12 @@ t.test('the page', async (t) => {
   })
 
   await t.test('without the demo it still reads, and says what is not seen', async (t) => {
-    const { app, url } = await build(t, { prefix: '/live', page: true, publish: true })
+    const prefix = '/live'
+    const { app, url } = await build(
+      t,
+      { prefix, publish: true },
+      { before: (app) => app.register(servePage, { prefix }) },
+    )
     const { page, faults } = await openPage(t, browser, `${url}/live/`)
     await live(page)
     t.match(await page.locator('#outcome').textContent(), /does not record its traffic/)

@@ -16,7 +16,7 @@ const SHOTS = join(ROOT, '.artefacts')
 await mkdir(SHOTS, { recursive: true })
 
 type Sha1 = (bytes: Uint8Array) => Uint8Array
-const { sha1, digest } = (await import(join(ROOT, 'public', 'sha1.js'))) as {
+const { sha1, digest } = (await import(join(ROOT, 'demo', 'public', 'sha1.js'))) as {
   sha1: Sha1
   digest(bytes: Uint8Array, subtle?: SubtleCrypto | null): Promise<{ bytes: Uint8Array; by: string }>
 }

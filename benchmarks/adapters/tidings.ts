@@ -1,5 +1,5 @@
 import Fastify from 'fastify'
-import { tidings } from '../../index.ts'
+import { tidings } from 'fastify-tidings'
 import type { Adapter, Reading } from './adapter.ts'
 
 const CURSOR = /^\{"cursor":"([^"]*)"/

@@ -1,8 +1,8 @@
 import { createServer as createHttp, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import Fastify, { type FastifyReply } from 'fastify'
-import { serve } from '../../demo/server.ts'
-import type { Side } from './server.ts'
+import { serve } from 'fastify-tidings-demo'
+import type { Side } from './side.ts'
 
 /*
  * Long poll at one message after another, as one would write it without the plugin: from the least that can be done to

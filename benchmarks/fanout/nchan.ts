@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cpuOf } from '../machine.ts'
-import type { Side } from './server.ts'
+import type { Side } from './side.ts'
 
 /** nginx with nchan, as Debian's libnginx-mod-nchan has it: one worker, which holds the subscribers. */
 

@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { Side } from './server.ts'
+import type { Side } from './side.ts'
 
 /*
  * What one would write without the plugin: a loop around `send`. Each serialises a message once, into an envelope of

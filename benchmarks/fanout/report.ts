@@ -250,7 +250,7 @@ export function sectionText<N extends keyof Tables>(figures: Figures, name: N): 
 
 const HEAD = `# Fan-out
 
-Written by \`npm run bench:fanout -- --publish\`. Medians over the rounds, in brackets the least and the most; where two figures stand together, ours is the first. In a round both sides are up and take turns, at twenty, five or one windows each, the fewer the longer a turn of the load is, of which the median counts. The machine is shared: where the brackets are wide, so was the noise. Both sides ran with the plugin's module loaded, which spares both a slowness of \`process.nextTick\` in Node 20 (wire/internals.ts).
+Written by \`npm run bench:fanout -- --publish\`. Medians over the rounds, in brackets the least and the most; where two figures stand together, ours is the first. In a round both sides are up and take turns, at twenty, five or one windows each, the fewer the longer a turn of the load is, of which the median counts. The machine is shared: where the brackets are wide, so was the noise. Both sides ran with the plugin's module loaded, which spares both a slowness of \`process.nextTick\` in Node 20 (routes/http/node-internals.ts).
 `
 
 /** All that has been measured. */

@@ -1,25 +1,16 @@
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import Fastify from 'fastify'
-import tidings from '../../index.ts'
+import tidings from 'fastify-tidings'
 import { rungs } from './ladder.ts'
 import { nchan } from './nchan.ts'
 import { reference } from './reference.ts'
+import type { Side } from './side.ts'
 
 /*
  * One side of the comparison, in a process of its own: `server.ts KIND TRANSPORT PAYLOAD CHANNELS`. A byte
  * on a control connection publishes one message. Over IPC it tells its CPU and memory.
  */
-
-/** What is measured: something to publish to, and a port to read from. */
-export interface Side {
-  port: number
-  publish(channel: string, data: string): void
-  /** Microseconds of CPU so far, where another process than this one serves. */
-  cpu?(): number
-  /** Ends what it has started. */
-  close?(): void
-}
 
 export type TransportName = 'ws' | 'sse' | 'longpoll' | 'poll'
 

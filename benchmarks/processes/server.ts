@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import type { Bus } from '../../index.ts'
+import type { Bus } from 'fastify-tidings'
 import { now } from '../clock.ts'
 import { indexOf } from '../payload.ts'
 import { answer } from './child.ts'
@@ -9,8 +9,6 @@ import { usageMeter } from './usage.ts'
 
 const accepted = new Map<string, number[]>()
 const work = { messages: 0, turn: 0, rows: 0, ahead: 0, writes: 0, handed: 0 }
-/** This plugin, with the ending that this file has. */
-const OWN = import.meta.url.replace(/benchmarks\/processes\/server(?=\.\w+$)/, 'index')
 let app: FastifyInstance | undefined
 let meter: ReturnType<typeof usageMeter> | undefined
 
@@ -25,7 +23,7 @@ function watch(bus: Bus): void {
   const { groups } = bus.log
   const publish = bus.publish.bind(bus)
   // The class of all views: a row of readers is handed out in parts, where it is long.
-  const rows = Object.getPrototypeOf(views.of(['watch'])) as { flush(this: Row, most: number): number }
+  const rows = Object.getPrototypeOf(groups.of(['watch'])) as { flush(this: Row, most: number): number }
   const { flush } = rows
   let taken: number[] = []
   let first: number | undefined
@@ -87,7 +85,9 @@ const api = {
   /** Listens, so that a round need not wait for it. @param entry the plugin's module, where it is another checkout's */
   async ready(entry: string | undefined): Promise<void> {
     if (app !== undefined) return
-    const { memoryBus, tidings } = (await import(entry ?? OWN)) as typeof import('../../index.ts')
+    const { memoryBus, tidings } = (await import(
+      entry ?? 'fastify-tidings'
+    )) as typeof import('fastify-tidings')
     const bus = memoryBus()
     app = Fastify()
     watch(bus)

@@ -1,6 +1,7 @@
 import { CursorFeed } from '../feed.ts'
+import type { Kind } from '../kinds.ts'
 import { PollLink } from '../poll.ts'
-import { type Kind, settle } from '../settings.ts'
+import { settle } from '../settings.ts'
 import { SocketLink } from '../socket.ts'
 import { SseLink } from '../sse.ts'
 import type { ConnectOptions, Feed, Transport } from '../types.ts'

@@ -1,12 +1,27 @@
 import { connect } from '../index.ts'
-import type { Feed, SocketLike, Transport } from '../types.ts'
-import type { Member } from './member.ts'
+import type { ConnectOptions, Feed, SocketLike, Transport } from '../types.ts'
 import { frameOf, type Note, placeOf, reaches, type State } from './notes.ts'
 
 /** Transports that give what is missed at once come first. */
 const SHORT: readonly Transport[] = ['poll', 'longpoll', 'sse', 'ws']
 /** Milliseconds between two looks at how far a read of what was missed has come. */
 const LOOK = 20
+
+/** The tab that a connection belongs to. */
+export interface Tab {
+  readonly id: string
+  readonly url: string
+  readonly options: ConnectOptions
+  /** What the leader has told last. */
+  readonly state: State | undefined
+  readonly sockets: Set<ChannelSocket>
+  /** Asks for the leader's state. */
+  hello(): void
+  /** Tells the other tabs, and this one. */
+  post(note: Note): void
+  /** A connection of the tab has ended. */
+  left(): void
+}
 
 let count = 0
 
@@ -22,7 +37,7 @@ export class ChannelSocket implements SocketLike {
   onmessage: ((event: { data: string }) => void) | null = null
   onclose: ((event: { code: number; reason: string; final: boolean }) => void) | null = null
   onerror: (() => void) | null = null
-  readonly #member: Member
+  readonly #tab: Tab
   /** Where the tab is: a cursor, or where it wants to start. */
   #at: string
   /** Reads what was missed. */
@@ -31,15 +46,15 @@ export class ChannelSocket implements SocketLike {
   #pinged = false
   #switched: ((carries: boolean) => void) | undefined
 
-  constructor(member: Member, url: string) {
-    this.#member = member
+  constructor(tab: Tab, url: string) {
+    this.#tab = tab
     this.#at = new URL(url).searchParams.get('cursor') ?? 'now'
-    this.id = `${member.id} ${++count}`
-    member.sockets.add(this)
+    this.id = `${tab.id} ${++count}`
+    tab.sockets.add(this)
     // Its listeners come first.
     queueMicrotask(() => {
-      if (member.state) this.know(member.state)
-      else member.hello()
+      if (tab.state) this.know(tab.state)
+      else tab.hello()
     })
   }
 
@@ -89,7 +104,7 @@ export class ChannelSocket implements SocketLike {
 
   /** Reads what lies between this tab and the leader. */
   #read(): void {
-    const { url, options } = this.#member
+    const { url, options } = this.#tab
     const { transports = SHORT } = options
     const feed = connect(url, {
       ...options,
@@ -127,7 +142,7 @@ export class ChannelSocket implements SocketLike {
   /** Whether it has read up to where the leader's items go on. */
   #look(): void {
     // Before it is open it stands where it was put, which may be nowhere.
-    if (this.#reading?.readyState === 1 && reaches(this.#at, this.#member.state?.after)) this.#stop()
+    if (this.#reading?.readyState === 1 && reaches(this.#at, this.#tab.state?.after)) this.#stop()
   }
 
   #stop(): void {
@@ -138,12 +153,12 @@ export class ChannelSocket implements SocketLike {
   }
 
   send(text: string): void {
-    const { leader } = this.#member.state ?? {}
+    const { leader } = this.#tab.state ?? {}
     const frame = JSON.parse(text)
     if (frame.type === 'ping') {
       this.#pinged = true
-      this.#member.hello()
-    } else if (leader) this.#member.post({ type: 'publish', leader, socket: this.id, frame })
+      this.#tab.hello()
+    } else if (leader) this.#tab.post({ type: 'publish', leader, socket: this.id, frame })
   }
 
   /** Asks the leader to go over to a transport. */
@@ -151,8 +166,8 @@ export class ChannelSocket implements SocketLike {
     this.#switched?.(false)
     return new Promise((resolve) => {
       this.#switched = resolve
-      const { leader } = this.#member.state ?? {}
-      if (leader) this.#member.post({ type: 'switch', leader, socket: this.id, transport })
+      const { leader } = this.#tab.state ?? {}
+      if (leader) this.#tab.post({ type: 'switch', leader, socket: this.id, transport })
       else resolve(false)
     })
   }
@@ -163,9 +178,9 @@ export class ChannelSocket implements SocketLike {
     this.readyState = 3
     this.#stop()
     this.#switched?.(false)
-    this.#member.sockets.delete(this)
+    this.#tab.sockets.delete(this)
     this.onclose?.({ code, reason, final })
-    this.#member.left()
+    this.#tab.left()
   }
 
   close(code = 1000): void {

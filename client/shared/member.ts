@@ -1,5 +1,5 @@
 import type { ConnectOptions } from '../types.ts'
-import type { ChannelSocket } from './channel-socket.ts'
+import type { ChannelSocket, Tab } from './channel-socket.ts'
 import { type ChannelLike, here } from './here.ts'
 import { Hub } from './hub.ts'
 import type { Note, State } from './notes.ts'
@@ -12,7 +12,7 @@ const MISSED = 4
 const LAST_WORDS = 100
 
 /** A tab among those that share one connection. One of them holds the lock, and leads. */
-export class Member {
+export class Member implements Tab {
   readonly id = crypto.randomUUID()
   readonly url: string
   readonly options: ConnectOptions

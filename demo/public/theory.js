@@ -1,8 +1,8 @@
 import { bytesOf, latin1 } from './bytes.js'
-import { exchangeOf, pushOf } from './lib/model/exchange.js'
-import { longPollBytes, longPollDelay } from './lib/model/longpoll.js'
-import { pollBytes, pollDelay } from './lib/model/poll.js'
-import { takenDelay } from './lib/model/push.js'
+import { exchangeOf, pushOf } from './lib/benchmarks/model/exchange.js'
+import { longPollBytes, longPollDelay } from './lib/benchmarks/model/longpoll.js'
+import { pollBytes, pollDelay } from './lib/benchmarks/model/poll.js'
+import { takenDelay } from './lib/benchmarks/model/push.js'
 
 /** Seconds that a long poll asks to be held: as the lanes do. */
 const WAIT = 25

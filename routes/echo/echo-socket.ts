@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import type { Context } from '../http/context.ts'
-import { logFrame } from '../ws/log-frame.ts'
+import { type FrameMessage, frameChannel } from '../ws/frame-channel.ts'
 import { SocketConnection } from '../ws/socket-connection.ts'
 
 /** Sends each frame back as it came: text as text, binary as binary. A full socket is not read. */
@@ -17,7 +17,10 @@ export class EchoSocket extends SocketConnection {
 
   protected override message(data: Buffer, binary: boolean): void {
     if (!this.open) return
-    if (this.context.settings.logFrames) logFrame(this.#log, this.#path, binary ? data : data.toString())
+    if (frameChannel.hasSubscribers) {
+      const frame = binary ? data : data.toString()
+      frameChannel.publish({ log: this.#log, path: this.#path, frame } satisfies FrameMessage)
+    }
     this.ws.send(data, { binary })
     this.watch()
     if (this.full) this.ws.pause()

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
-import type { SocketMaker } from '../../plugins/websocket.ts'
 import type { Context } from '../http/context.ts'
 import { echoSchema } from '../http/schemas.ts'
 import { socketRoute } from '../ws/handshake.ts'
+import type { SocketMaker } from '../ws/socket-maker.ts'
 import { EchoSocket } from './echo-socket.ts'
 
 /** GET /echo: a WebSocket that sends each frame back. */

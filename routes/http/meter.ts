@@ -5,7 +5,6 @@ import type { onRequestHookHandler } from 'fastify'
 import { IndexedSet, NOWHERE } from '../../bus/indexed-set.ts'
 import { Connection, type Guest } from './connection.ts'
 import { waitingBytes } from './node-internals.ts'
-import type { Transport } from './options.ts'
 
 /** What one transport has cost. Bytes are those on the socket: headers and framing included, over TLS before it. */
 export interface Cost {
@@ -94,18 +93,19 @@ let meters = 0
  * bytes are split at each response's end.
  */
 export class Meter {
-  readonly #costs: Record<Transport, Cost>
+  readonly #costs: Readonly<Record<string, Cost>>
   readonly #open = new IndexedSet<'indexInMeter', Open>('indexInMeter')
 
-  constructor() {
+  /** @param transports their names */
+  constructor(transports: readonly string[]) {
     const cost = (): Cost => ({ open: 0, requests: 0, messages: 0, bytesIn: 0, bytesOut: 0 })
-    this.#costs = { poll: cost(), longpoll: cost(), sse: cost(), ws: cost() }
+    this.#costs = Object.fromEntries(transports.map((name) => [name, cost()]))
     if (meters++ === 0) subscribe(FINISH, onFinish)
   }
 
   /** A request for this transport has come in. It is open until its response, or the socket that it became, is. */
-  begin(transport: Transport, request: IncomingMessage, response: ServerResponse): void {
-    const cost = this.#costs[transport]
+  begin(transport: string, request: IncomingMessage, response: ServerResponse): void {
+    const cost = this.#costs[transport]!
     cost.requests++
     const connection = Connection.of(request)
     // It has gone while a hook of the app's was asked.
@@ -118,7 +118,7 @@ export class Meter {
   }
 
   /** The hook that begins each request of a route. */
-  hook(transport: Transport): onRequestHookHandler {
+  hook(transport: string): onRequestHookHandler {
     return (request, reply, done) => {
       this.begin(transport, request.raw, reply.raw)
       done()
@@ -126,12 +126,12 @@ export class Meter {
   }
 
   /** Messages were handed to a client. */
-  delivered(transport: Transport, messages: number): void {
-    this.#costs[transport].messages += messages
+  delivered(transport: string, messages: number): void {
+    this.#costs[transport]!.messages += messages
   }
 
   /** The costs up to now, those of what is still open included. */
-  get costs(): Record<Transport, Cost> {
+  get costs(): Readonly<Record<string, Cost>> {
     for (const { cost, socket } of this.#open.all()) count(socket, cost)
     return structuredClone(this.#costs)
   }

@@ -5,8 +5,6 @@ import { ERR_OPTION } from '../../bus/errors.ts'
 import { type MemoryBusOptions, memoryBus } from '../../bus/memory.ts'
 import { Origins } from './origin.ts'
 
-export type Transport = 'poll' | 'longpoll' | 'sse' | 'ws'
-
 /** What is asked of `authorize`. */
 export interface Question {
   /** `stats` names no channel. */
@@ -55,11 +53,12 @@ export interface Limits {
   publish?: (request: FastifyRequest, question: Question) => unknown
 }
 
-export interface TidingsOptions {
+/** @typeParam T the names of the transports */
+export interface Options<T extends string = string> {
   /** Where the routes stand, as in any Fastify plugin. @default '' */
   prefix?: string
   /** The transports that are offered. @default ['poll', 'longpoll', 'sse', 'ws'] */
-  transports?: readonly Transport[]
+  transports?: readonly T[]
   /** The bus that the messages go over. @default a memory bus of its own, with `retention` */
   bus?: Bus
   /** What a memory bus of its own keeps; not beside `bus`. */
@@ -100,8 +99,6 @@ export interface TidingsOptions {
   stats?: boolean
   /** Whether `GET /echo` is there. @default false */
   echo?: boolean
-  /** Whether the page that shows the four transports is served under `prefix`. @default false */
-  page?: boolean
   /** Long polls, streams and sockets that are held open at once. @default 10000 */
   maxReaders?: number
   /** What one client may take. @default no limit of its own */
@@ -117,8 +114,6 @@ export interface TidingsOptions {
   decorator?: string
   /** The log level of the routes: some are asked again and again. @default that of the app */
   logLevel?: LogLevel
-  /** Whether each message that comes in over a socket is logged, at level `info`. @default false */
-  logFrames?: boolean
   /** Asked before anybody reads, publishes or sees figures. @default nobody is asked */
   authorize?: Authorize
 }
@@ -126,7 +121,7 @@ export interface TidingsOptions {
 /** The options as the routes see them: checked, every default in its place. */
 export interface Settings {
   readonly prefix: string
-  readonly transports: ReadonlySet<Transport>
+  readonly transports: ReadonlySet<string>
   readonly bus: Bus
   readonly poll: { readonly limit: number; readonly maxLimit: number; readonly maxBytes: number }
   readonly longpoll: { readonly wait: number; readonly maxWait: number }
@@ -136,19 +131,16 @@ export interface Settings {
   readonly publish: boolean
   readonly stats: boolean
   readonly echo: boolean
-  readonly page: boolean
   readonly maxReaders: number
   readonly limits: Required<Omit<Limits, 'publish'>> & Pick<Limits, 'publish'>
   readonly slowConsumer: { readonly bytes: number; readonly timeout: number }
   readonly decorator: string
   readonly logLevel: LogLevel | undefined
-  readonly logFrames: boolean
   readonly authorize: Authorize | undefined
 }
 
-const TRANSPORTS: readonly Transport[] = ['poll', 'longpoll', 'sse', 'ws']
 const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
-const KNOWN: readonly (keyof TidingsOptions)[] = [
+const KNOWN: readonly (keyof Options)[] = [
   'prefix',
   'transports',
   'bus',
@@ -161,13 +153,11 @@ const KNOWN: readonly (keyof TidingsOptions)[] = [
   'publish',
   'stats',
   'echo',
-  'page',
   'maxReaders',
   'limits',
   'slowConsumer',
   'decorator',
   'logLevel',
-  'logFrames',
   'authorize',
 ]
 
@@ -176,11 +166,12 @@ const MAX_MS = 0x7fff_ffff
 
 /**
  * @param given what the user wrote; Fastify's own `logSerializers` may stand beside it
+ * @param transports the names of all transports
  * @throws TIDINGS_ERR_OPTION that names the option
  */
-export function settle(given: TidingsOptions): Settings {
-  const { logSerializers: _, ...own } = given as TidingsOptions & { logSerializers?: unknown }
-  const options = checkKnown<TidingsOptions>('options', own, KNOWN)
+export function settle(given: Options, transports: readonly string[]): Settings {
+  const { logSerializers: _, ...own } = given as Options & { logSerializers?: unknown }
+  const options = checkKnown<Options>('options', own, KNOWN)
   const { prefix = '', decorator = 'tidings', bus, retention, authorize } = options
   const { payloadLimit = 64 * 1024, maxReaders = 10_000 } = options
 
@@ -202,7 +193,7 @@ export function settle(given: TidingsOptions): Settings {
     prefix,
     decorator,
     authorize,
-    transports: new Set(checkList('transports', options.transports, TRANSPORTS)),
+    transports: new Set(checkList('transports', options.transports, transports)),
     bus: bus ?? memoryBus(retention),
     poll: numbers('poll', options.poll, {
       limit: [100, 1, 'messages'],
@@ -222,7 +213,6 @@ export function settle(given: TidingsOptions): Settings {
     publish: checkFlag('publish', options.publish, authorize !== undefined),
     stats: checkFlag('stats', options.stats, false),
     echo: checkFlag('echo', options.echo, false),
-    page: checkFlag('page', options.page, false),
     maxReaders: checkNumber('maxReaders', maxReaders, { unit: 'readers' }),
     limits: checkLimits(options.limits),
     slowConsumer: numbers('slowConsumer', options.slowConsumer, {
@@ -230,7 +220,6 @@ export function settle(given: TidingsOptions): Settings {
       timeout: [30_000, 1, 'milliseconds', MAX_MS],
     }),
     logLevel: checkLevel(options.logLevel),
-    logFrames: checkFlag('logFrames', options.logFrames, false),
   }
 }
 

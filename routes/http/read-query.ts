@@ -1,7 +1,6 @@
 import { checkChannel, checkChannels, DEFAULT_CHANNEL } from '../../bus/channel.ts'
 import { type Cursor, parseCursor, parseStart, type Start } from '../../bus/cursor.ts'
-import { ERR_CHANNEL, ERR_CURSOR, ERR_FORMAT, ERR_LIMIT, ERR_WAIT } from '../../bus/errors.ts'
-import { preferredWait } from '../longpoll/prefer.ts'
+import { ERR_CHANNEL, ERR_CURSOR, ERR_FORMAT, ERR_LIMIT } from '../../bus/errors.ts'
 import type { Query } from './query.ts'
 
 /** What a reader's query asks for. */
@@ -72,7 +71,8 @@ export function parseChannel(query: Query): string {
   return checkChannel(channel)
 }
 
-const WHOLE = /^[0-9]+$/
+/** A whole number, as a parameter writes it. */
+export const WHOLE = /^[0-9]+$/
 
 /** @throws TIDINGS_ERR_LIMIT */
 export function parseLimit(query: Query, byDefault: number, most: number): number {
@@ -81,25 +81,4 @@ export function parseLimit(query: Query, byDefault: number, most: number): numbe
   const number = typeof limit === 'string' && WHOLE.test(limit) ? Number(limit) : 0
   if (number < 1 || number > most) throw new ERR_LIMIT(most)
   return number
-}
-
-/** How long to hold, in seconds, and whether that is what a Prefer header got. */
-export interface Wait {
-  readonly seconds: number
-  readonly preferred: boolean
-}
-
-/**
- * @param prefer the Prefer header; a malformed one is ignored, and so is any where the query names a wait
- * @throws TIDINGS_ERR_WAIT
- * @see RFC 7240 section 4.3
- */
-export function parseWait(query: Query, prefer: unknown, byDefault: number, most: number): Wait {
-  const { wait } = query
-  if (wait === undefined) {
-    const preferred = typeof prefer === 'string' ? preferredWait(prefer) : undefined
-    return { seconds: Math.min(preferred ?? byDefault, most), preferred: preferred !== undefined }
-  }
-  if (typeof wait !== 'string' || !WHOLE.test(wait)) throw new ERR_WAIT()
-  return { seconds: Math.min(Number(wait), most), preferred: false }
 }

@@ -2,11 +2,12 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { refuseGap } from '../http/answer.ts'
 import type { Context } from '../http/context.ts'
 import { queryOf } from '../http/query.ts'
-import { parseReadQuery, parseWait } from '../http/read-query.ts'
+import { parseReadQuery } from '../http/read-query.ts'
 import { compilers, longpollSchema } from '../http/schemas.ts'
 import { mustWait, waitTurn } from '../http/unread.ts'
 import { Bounds, Poll } from '../poll/poll-request.ts'
 import { holdPoll } from './held-poll.ts'
+import { parseWait } from './wait.ts'
 
 /** Later than in the handler nobody else sees what is thrown. */
 function attempt(reply: FastifyReply, answer: () => void): void {
@@ -40,7 +41,7 @@ export function longpoll(app: FastifyInstance, context: Context): void {
     handler(request, reply) {
       const query = parseReadQuery(queryOf(request))
       const asked = new Poll(context, 'longpoll', bounds, request, reply, query)
-      const { start, channels } = ask
+      const { start, channels } = query
       const { seconds, preferred } = parseWait(queryOf(request), request.headers.prefer, wait, maxWait)
       if (start === undefined) {
         // So that a client has a place before it waits.

@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger, FastifyError } from 'fastify'
 import type { WebSocket } from 'ws'
 import { MAX_CHANNELS } from '../../bus/channel.ts'
+import type { Start } from '../../bus/cursor.ts'
 import {
   ERR_CHANNEL,
   ERR_INTERNAL,
@@ -13,11 +14,26 @@ import { detach } from '../../bus/text.ts'
 import { checkSize } from '../http/body.ts'
 import type { Context } from '../http/context.ts'
 import { type Asker, isRefusal, statusOf } from '../http/guard.ts'
+import type { OpenConnection } from '../http/open-connections.ts'
 import { type ClientFrame, parseFrame, parseMembers } from './client-frame.ts'
+import { type FrameMessage, frameChannel } from './frame-channel.ts'
 import { maxFrame } from './frame-limit.ts'
 import { FrameQueue, type Incoming } from './frame-queue.ts'
-import { logFrame } from './log-frame.ts'
-import type { SocketStream } from './socket-stream.ts'
+
+/** The socket on which a client speaks. */
+export interface FrameTarget extends OpenConnection {
+  /** Whether frames may still be sent. */
+  readonly open: boolean
+  /** Whether frames are payloads, with nothing around them. */
+  readonly raw: boolean
+  readonly channels: readonly string[]
+  readonly cursor: string
+  answer(type: string, ref: string | undefined, members: string): void
+  refuse(error: FastifyError, ref: string | undefined): void
+  subscribe(channel: string, start: Start, ref: string | undefined): Promise<void>
+  unsubscribe(channel: string, ref: string | undefined): void
+  close(code: number, reason: string): void
+}
 
 /** Bytes of a close's reason (RFC 6455 section 5.5). */
 const MOST_REASON = 123
@@ -29,7 +45,7 @@ export class ClientFrames {
   readonly #log: FastifyBaseLogger
   readonly #path: string | undefined
   readonly #ws: WebSocket
-  readonly #stream: SocketStream
+  readonly #stream: FrameTarget
   /** Where the frames of the raw form go. */
   readonly #rawChannel: string | undefined
   /** What takes back the permits of subscribe frames, which count until the channel is unsubscribed. */
@@ -40,14 +56,14 @@ export class ClientFrames {
   /** A frame has ended the socket: those behind it are not handled. */
   #refused = false
 
-  /** @param path is logged with each frame, where there is one */
+  /** @param path is published with each frame; undefined where nobody subscribes */
   constructor(
     context: Context,
     may: Asker,
     log: FastifyBaseLogger,
     path: string | undefined,
     ws: WebSocket,
-    stream: SocketStream,
+    stream: FrameTarget,
   ) {
     this.#context = context
     this.#may = may
@@ -193,7 +209,8 @@ export class ClientFrames {
   }
 
   #note(frame: string | Buffer): void {
-    if (this.#path !== undefined) logFrame(this.#log, this.#path, frame)
+    if (this.#path !== undefined)
+      frameChannel.publish({ log: this.#log, path: this.#path, frame } satisfies FrameMessage)
   }
 
   async #publish(channel: string, payload: Payload, key?: string): Promise<string> {

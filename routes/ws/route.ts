@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
-import type { SocketMaker } from '../../plugins/websocket.ts'
 import type { Context } from '../http/context.ts'
 import { queryOf } from '../http/query.ts'
 import { parseSocketQuery } from '../http/read-query.ts'
 import { wsSchema } from '../http/schemas.ts'
 import { socketRoute } from './handshake.ts'
+import type { SocketMaker } from './socket-maker.ts'
 import { SocketStream } from './socket-stream.ts'
 
 /** GET /ws: what stands after a cursor, and all that comes, over a WebSocket that publishes, too. */

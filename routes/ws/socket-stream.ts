@@ -9,6 +9,7 @@ import { frames, rawFrames, textFrame } from '../http/encoders.ts'
 import { type Asker, statusOf } from '../http/guard.ts'
 import type { ReadQuery } from '../http/read-query.ts'
 import { ClientFrames } from './client-frames.ts'
+import { frameChannel } from './frame-channel.ts'
 import { SocketConnection } from './socket-connection.ts'
 
 /**
@@ -26,11 +27,11 @@ export class SocketStream extends SocketConnection implements Sink {
 
   constructor(context: Context, request: FastifyRequest, ws: WebSocket, query: ReadQuery) {
     super(context, request, ws)
-    const { bus, guard, settings } = context
+    const { bus, guard } = context
     this.#encoder = query.raw ? rawFrames : frames
     this.#may = guard.asker(request)
     this.#log = request.log
-    this.#path = settings.logFrames ? request.url : undefined
+    this.#path = frameChannel.hasSubscribers ? request.url : undefined
     const start = query.start ?? 'now'
     this.#reader = new Reader(bus.log, query.channels, start, this)
     // The place asked for, also at a hole: the gap follows with its own.

@@ -136,7 +136,7 @@ t.test('what advise says', async (t) => {
 t.test('flags and files that are wrong are named', async (t) => {
   for (const [args, why] of [
     [['--results', '/nowhere'], /--results '\/nowhere' can't be read/],
-    [['--results', 'cli.ts'], /is no JSON/],
+    [['--results', 'benchmarks/cli.ts'], /is no JSON/],
     [['--results', 'package.json'], /must be of bench --json, format 4/],
     [['--rate', 'fast'], /--rate 'fast' must be a number/],
   ] as const) {

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { bench } from '../../benchmarks/bench.ts'
 import { load, MissingPeer } from '../../benchmarks/peers.ts'
 import { report } from '../../benchmarks/report.ts'
-import { Child, cli, UNCOVERED } from '../child.ts'
+import { benchCli, Child, UNCOVERED } from '../child.ts'
 import { build } from '../helper.ts'
 import { misfits } from './schema.ts'
 import { quickForks, runs, SMALL, small } from './small.ts'
@@ -63,7 +63,7 @@ t.test('a run that nothing stands against ends with 0', async (t) => {
 
 t.test('Ctrl-C: what is complete is printed, and that it is partial', async (t) => {
   const { url } = await build(t, { publish: true })
-  const child = cli(t, ['bench', ...SMALL, '--url', url, '--transports', 'sse', '--rounds', '90'])
+  const child = benchCli(t, [...SMALL, '--url', url, '--transports', 'sse', '--rounds', '90'])
   while (!child.stderr.includes('round 2 of 90')) await once(child.process.stderr!, 'data')
   child.process.kill('SIGINT')
   t.same(await child.ended, { code: 130, signal: null })
@@ -85,12 +85,12 @@ t.test('Ctrl-C before anything is complete', async (t) => {
 t.test('what is wrong with a command is said in one line, with exit code 2', async (t) => {
   quickForks(t)
   for (const [args, why] of [
-    [['bench', '--nope'], /^fastify-tidings: Unknown option '--nope'/],
-    [['bench', '--transports', 'mqtt'], /--transports 'mqtt' must be one of poll, longpoll, sse, ws/],
-    [['bench', '--json', '/nowhere/x.json'], /--json '\/nowhere\/x\.json' can't be written \(ENOENT\)/],
+    [['--nope'], /^fastify-tidings-bench: Unknown option '--nope'/],
+    [['--transports', 'mqtt'], /--transports 'mqtt' must be one of poll, longpoll, sse, ws/],
+    [['--json', '/nowhere/x.json'], /--json '\/nowhere\/x\.json' can't be written \(ENOENT\)/],
     [['advise', '--http', '3'], /--http '3' must be one of 1\.1, 2/],
   ] as const) {
-    const child = cli(t, args)
+    const child = benchCli(t, args)
     t.same(await child.ended, { code: 2, signal: null })
     t.match(child.stderr, why)
     t.equal(child.stderr.trimEnd().split('\n').length, 1, 'one line')
@@ -99,7 +99,7 @@ t.test('what is wrong with a command is said in one line, with exit code 2', asy
 })
 
 t.test('advise says it on stdout', async (t) => {
-  const child = cli(t, ['advise'])
+  const child = benchCli(t, ['advise'])
   t.same(await child.ended, { code: 0, signal: null })
   t.match(child.stdout, /Rank.*ws/s)
 })
@@ -116,10 +116,13 @@ function hiding(name: string): string {
 }
 
 async function lacks(t: Test, name: string, args: string[]): Promise<void> {
-  const command = ['--import', 'tsx', '--import', hiding(name), 'cli.ts', 'bench', ...args]
+  const command = ['--import', 'tsx', '--import', hiding(name), 'benchmarks/cli.ts', ...args]
   const child = new Child(t, process.execPath, command, UNCOVERED)
   t.same(await child.ended, { code: 1, signal: null })
-  t.equal(child.stderr, `fastify-tidings: The benchmark needs the package ${name}: npm install ${name}\n`)
+  t.equal(
+    child.stderr,
+    `fastify-tidings-bench: The benchmark needs the package ${name}: npm install ${name}\n`,
+  )
   t.equal(child.stdout, '')
 }
 

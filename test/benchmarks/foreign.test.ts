@@ -102,11 +102,11 @@ t.test('an app that is not ours is named as such in one line, before anything ru
 })
 
 t.test('connections for which there are no files are told before the run', async (t) => {
-  const command = `ulimit -n 60; exec ${process.execPath} --import tsx cli.ts bench --quick`
+  const command = `ulimit -n 60; exec ${process.execPath} --import tsx benchmarks/cli.ts --quick`
   const child = new Child(t, 'bash', ['-c', command], UNCOVERED)
   t.same(await child.ended, { code: 2, signal: null })
   t.equal(
     child.stderr,
-    'fastify-tidings: 100 connections need 200 open files, and 60 are allowed: raise that by ulimit -n 200\n',
+    'fastify-tidings-bench: 100 connections need 200 open files, and 60 are allowed: raise that by ulimit -n 200\n',
   )
 })

@@ -32,10 +32,10 @@ t.test('options that are known', async (t) => {
   const given = { a: 1 }
   t.equal(checkKnown<{ a: number; b: number }>('group', given, ['a', 'b']), given)
   t.throws(() => checkKnown('group', { c: 1 }, ['a', 'b'] as never[]), {
-    message: "Option 'group.c' is not known; a, b are",
+    message: "Option 'group.c' is not an option of fastify-tidings; a, b are",
   })
   t.throws(() => checkKnown('options', { c: 1 }, ['a'] as never[]), {
-    message: "Option 'c' is not known; a are",
+    message: "Option 'c' is not an option of fastify-tidings; a are",
   })
 })
 

@@ -10,7 +10,10 @@ t.test('its options are checked', async (t) => {
     [null, /'retention' must be an object; it is null/],
     [[], /'retention' must be an object; it is an array/],
     ['1', /'retention' must be an object; it is '1'/],
-    [{ message: 1 }, /'retention\.message' is not known; messages, age, bytes, channels, keys, keyAge are/],
+    [
+      { message: 1 },
+      /'retention\.message' is not an option of fastify-tidings; messages, age, bytes, channels, keys, keyAge are/,
+    ],
     [{ messages: 0 }, /'retention\.messages' must be a whole number of messages, 1 or more; it is 0/],
     [{ messages: 1.5 }, /'retention\.messages'/],
     [{ messages: Infinity }, /'retention\.messages'/],

@@ -8,7 +8,7 @@ const ALL = { limit: 1000, bytes: 1e9 }
 
 /** A live member that writes down what it is handed, and comes to stand behind it. */
 class Listener implements Member {
-  group: Member['view']
+  group: Member['group']
   indexInGroup = NOWHERE
   seen = 0
   readonly got: (number | string)[] = []
@@ -36,19 +36,19 @@ class Listener implements Member {
   }
 }
 
-t.test('one view for all who ask for the same', async (t) => {
+t.test('one group for all who ask for the same', async (t) => {
   const log = makeLog(t)
   const group = log.groups.of(['a', 'b'])
   t.equal(log.groups.of(['a', 'b']), group)
   t.not(log.groups.of(['a']), group)
   const listener = new Listener(log, ['a', 'b'])
-  t.equal(log.groups.of(['a', 'b']), view, 'while it is watched')
+  t.equal(log.groups.of(['a', 'b']), group, 'while it is watched')
   t.equal(group.size, 1)
   listener.leave()
-  t.equal(log.groups.of(['a', 'b']), view, 'and behind that')
+  t.equal(log.groups.of(['a', 'b']), group, 'and behind that')
   t.equal(log.groups.watching, 0)
   for (let i = 0; i < 300; i++) log.groups.of([`c${i}`])
-  t.not(log.groups.of(['a', 'b']), view, 'but not for ever')
+  t.not(log.groups.of(['a', 'b']), group, 'but not for ever')
 })
 
 t.test('many are handed one more turn’s messages with the first', async (t) => {
@@ -76,7 +76,7 @@ t.test('members that join and leave', async (t) => {
   const late = new Listener(log, ['a'])
   const group = log.groups.of(['a'])
   t.strictSame([group.placeOf(early), group.placeOf(late)], [0, 1])
-  t.ok(view.dirty)
+  t.ok(group.dirty)
   say(log, 'b')
   const later = new Listener(log, ['a'])
   say(log, 'a')
@@ -88,14 +88,14 @@ t.test('members that join and leave', async (t) => {
     [[1, 3], [3], [3], []],
     'each gets what it has not',
   )
-  t.notOk(view.dirty)
+  t.notOk(group.dirty)
   t.equal(group.placeOf(early), 3)
 
   say(log, 'a')
   for (const listener of [early, late, later, last]) listener.leave()
   early.leave()
   t.equal(log.groups.watching, 0)
-  t.notOk(view.dirty, 'nobody waits for it')
+  t.notOk(group.dirty, 'nobody waits for it')
   const again = new Listener(log, ['a'])
   await turn()
   t.strictSame([early.got, again.got], [[1, 3], []], 'nothing for those who have left')
@@ -217,7 +217,7 @@ t.test('the last member leaves from within a delivery that published', async (t)
   t.strictSame(next.got, [3])
 })
 
-t.test('a burst within a turn is handed out before it is trimmed, to all views', async (t) => {
+t.test('a burst within a turn is handed out before it is trimmed, to all groups', async (t) => {
   const log = makeLog(t, { messages: 1 })
   const a = new Listener(log, ['a'])
   const ab = new Listener(log, ['a', 'b'])

@@ -53,10 +53,10 @@ async function shows(page: Page, id: string, text: string): Promise<void> {
 function count(app: FastifyInstance): () => number {
   let seen = 0
   const { groups } = app.tidings.bus.log
-  const { of } = views
-  views.of = (...all) => {
+  const { of } = groups
+  groups.of = (...all) => {
     seen++
-    return of.apply(views, all)
+    return of.apply(groups, all)
   }
   return () => seen
 }

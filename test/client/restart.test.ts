@@ -19,7 +19,7 @@ for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
 
     child.process.kill(signal)
     await child.ended
-    await urlFrom(cli(t, ['serve', '--port', port]))
+    await urlFrom(cli(t, ['--port', port]))
 
     for (const i of range(6, 10)) await post(`${url}/publish`, `${i}`, JSON_TYPE)
     for (const taken of feeds) {

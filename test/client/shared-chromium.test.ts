@@ -175,7 +175,7 @@ t.test('in Chromium', async (t) => {
     for (const page of pages) await got(page, 3)
     child.process.kill('SIGKILL')
     await child.ended
-    await urlFrom(cli(t, ['serve', '--port', new URL(url).port]))
+    await urlFrom(cli(t, ['--port', new URL(url).port]))
     for (const i of range(4, 6)) await post(`${url}/publish`, `${i}`, JSON_TYPE)
     for (const page of pages) t.same(await got(page, 6), { data: range(1, 6), gaps: ['epoch'] })
   })

@@ -70,7 +70,6 @@ async function works(t: Test, { app, url }: Built): Promise<void> {
   t.match((await ask(`${url}/poll?limit=x`)).json, { statusCode: 400, message: /'limit'/ })
   t.match((await ask(`${url}/ws`)).json, { statusCode: 426 })
   t.match((await ask(`${url}/stats`)).json, { bus: { head: 2 }, transports: { poll: { requests: Number } } })
-  t.match((await ask(`${url}/page.json`)).json, { poll: true, demo: false })
 
   await app.close()
   await stream.ended
@@ -172,7 +171,7 @@ const GUESTS: Record<string, Guest> = {
 
 for (const [name, { server = {}, before }] of Object.entries(GUESTS)) {
   t.test(`beside ${name}`, async (t) => {
-    const options = { publish: true, stats: true, echo: true, page: true }
+    const options = { publish: true, stats: true, echo: true }
     await works(t, await build(t, options, { server, before: async (app) => void (await before?.(app)) }))
   })
 }

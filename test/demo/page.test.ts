@@ -1,8 +1,14 @@
 import t from 'tap'
+import { page as servePage } from '../../demo/page.ts'
 import { build } from '../helper.ts'
 
-t.test('stands under the prefix, where it is asked for', async (t) => {
-  const { url } = await build(t, { prefix: '/live', page: true, publish: true, transports: ['poll', 'ws'] })
+t.test('stands under a prefix', async (t) => {
+  const prefix = '/live'
+  const { url } = await build(
+    t,
+    { prefix, publish: true, transports: ['poll', 'ws'] },
+    { before: (app) => app.register(servePage, { prefix }) },
+  )
   const moved = await fetch(`${url}/live`, { redirect: 'manual' })
   t.match({ status: moved.status, to: moved.headers.get('location') }, { status: 302, to: '/live/' })
   const page = await fetch(`${url}/live/`)
@@ -13,7 +19,11 @@ t.test('stands under the prefix, where it is asked for', async (t) => {
 })
 
 t.test('is told which of its parts are there', async (t) => {
-  const { url } = await build(t, { page: true, publish: true, transports: ['poll', 'ws'] })
+  const { url } = await build(
+    t,
+    { publish: true, transports: ['poll', 'ws'] },
+    { before: (app) => app.register(servePage) },
+  )
   t.same(await (await fetch(`${url}/page.json`)).json(), {
     publish: true,
     poll: true,
@@ -24,10 +34,4 @@ t.test('is told which of its parts are there', async (t) => {
     stats: false,
     demo: false,
   })
-})
-
-t.test('is not there unless it is asked for', async (t) => {
-  const { url } = await build(t)
-  t.equal((await fetch(`${url}/`)).status, 404)
-  t.equal((await fetch(`${url}/page.json`)).status, 404)
 })

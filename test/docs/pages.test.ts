@@ -48,7 +48,7 @@ t.test('each option is in the table of options', async (t) => {
     )
   // The message about an unknown option names the known ones.
   const known = async (options: object) =>
-    /is not known; (.*) are$/.exec(await refused(options))![1]!.split(', ')
+    /is not an option of fastify-tidings; (.*) are$/.exec(await refused(options))![1]!.split(', ')
   const names = await known({ nope: 1 })
   t.ok(names.includes('authorize'))
   for (const group of ['retention', 'poll', 'longpoll', 'heartbeat', 'limits', 'slowConsumer']) {

@@ -1,6 +1,6 @@
 import { addTexts, currentLanguage, onLanguage, t } from '../i18n.js'
-import { rank, turnsOf } from '../lib/model/advice.js'
-import { BROWSER_HEADERS, USUAL } from '../lib/model/need.js'
+import { rank, turnsOf } from '../lib/benchmarks/model/advice.js'
+import { BROWSER_HEADERS, USUAL } from '../lib/benchmarks/model/need.js'
 import { make, say } from '../parts.js'
 import texts from '../texts/workload.js'
 

@@ -2,7 +2,7 @@
 export default {
   en: {
     'workload.lead':
-      'Describe your workload, and see which transports fit, how much traffic each one causes, and where the verdict changes. The command `fastify-tidings advise` gives the same figures.',
+      'Describe your workload, and see which transports fit, how much traffic each one causes, and where the verdict changes. The command `fastify-tidings-bench advise` gives the same figures.',
     'workload.rate': 'Messages a second to each reader',
     'workload.subscribers': 'Readers at once',
     'workload.payload': 'Payload',
@@ -60,13 +60,13 @@ export default {
     'workload.basis.assumed':
       'Assumed: the size of the browser’s headers, since a page can’t see them. Chromium sends 512 bytes; cookies come on top.',
     'workload.basis.cpu':
-      'Measured: nothing in this panel. There is no theory of the server’s CPU; `fastify-tidings advise --results` takes it from a benchmark on your machine.',
+      'Measured: nothing in this panel. There is no theory of the server’s CPU; `fastify-tidings-bench advise --results` takes it from a benchmark on your machine.',
     'workload.basis.month':
       'A month has 30 days; a GB has 1,000,000,000 bytes. TLS is not included. Within 5 % counts as a tie.',
   },
   zh: {
     'workload.lead':
-      '填写你的场景，看看哪些方式可行、各占多少流量、结论在何处翻转。命令 `fastify-tidings advise` 给出相同的数字。',
+      '填写你的场景，看看哪些方式可行、各占多少流量、结论在何处翻转。命令 `fastify-tidings-bench advise` 给出相同的数字。',
     'workload.rate': '每个客户端每秒收到的消息数',
     'workload.subscribers': '同时在线的客户端',
     'workload.payload': '消息大小',
@@ -122,7 +122,7 @@ export default {
     'workload.basis.assumed':
       '假设：浏览器头部的大小，因为网页看不到它们。Chromium 发送 512 字节；cookie 另算。',
     'workload.basis.cpu':
-      '实测：本面板没有。服务器的 CPU 开销没有理论可用；`fastify-tidings advise --results` 从你机器上的基准测试结果读取。',
+      '实测：本面板没有。服务器的 CPU 开销没有理论可用；`fastify-tidings-bench advise --results` 从你机器上的基准测试结果读取。',
     'workload.basis.month':
       '一个月按 30 天计，1 GB 按 1,000,000,000 字节计。不含 TLS。相差 5 % 以内视为不相上下。',
   },

@@ -1,7 +1,10 @@
 import Fastify, { type FastifyRequest } from 'fastify'
 import t from 'tap'
 import tidings, { memoryBus, type TidingsOptions } from '../../../index.ts'
-import { settle } from '../../../routes/http/options.ts'
+import { settle as settleFor } from '../../../routes/http/options.ts'
+import { TRANSPORTS } from '../../../routes/transports.ts'
+
+const settle = (given: TidingsOptions) => settleFor(given, TRANSPORTS)
 
 t.test('the defaults', async (t) => {
   const { bus, transports, ...settings } = settle({})
@@ -22,11 +25,9 @@ t.test('the defaults', async (t) => {
     publish: false,
     stats: false,
     echo: false,
-    page: false,
     maxReaders: 10_000,
     slowConsumer: { bytes: 1_048_576, timeout: 30_000 },
     logLevel: undefined,
-    logFrames: false,
   })
 })
 
@@ -48,7 +49,6 @@ t.test('what is given stands', async (t) => {
     slowConsumer: { bytes: 1 },
     decorator: 'mine',
     logLevel: 'warn',
-    logFrames: true,
     authorize: () => true,
   }
   const settings = settle({ ...given, logSerializers: {} } as TidingsOptions)
@@ -67,7 +67,6 @@ t.test('what is given stands', async (t) => {
     'maxReaders',
     'decorator',
     'logLevel',
-    'logFrames',
     'authorize',
   ] as const) {
     t.equal(settings[name], given[name], name)
@@ -82,6 +81,8 @@ t.test('clients may publish wherever somebody is asked', async (t) => {
 t.test('a bad one is named', async (t) => {
   const rows: [string, object][] = [
     ['nonsense', { nonsense: 1 }],
+    ['page', { page: true }],
+    ['logFrames', { logFrames: true }],
     ['prefix', { prefix: 1 }],
     ['prefix', { prefix: null }],
     ['transports', { transports: 'ws' }],
@@ -140,7 +141,6 @@ t.test('a bad one is named', async (t) => {
     ['decorator', { decorator: 1 }],
     ['logLevel', { logLevel: 'loud' }],
     ['logLevel', { logLevel: 1 }],
-    ['logFrames', { logFrames: 0 }],
     ['authorize', { authorize: true }],
   ]
   for (const [name, options] of rows) {
@@ -160,7 +160,10 @@ t.test('the message says what is expected, and what was given', async (t) => {
       "Option 'longpoll.wait' must be a whole number of seconds, from 0 to 3600; it is an array",
     ],
     [{ echo: 1 }, "Option 'echo' must be true or false; it is 1"],
-    [{ poll: { max: 1 } }, "Option 'poll.max' is not known; limit, maxLimit, maxBytes are"],
+    [
+      { poll: { max: 1 } },
+      "Option 'poll.max' is not an option of fastify-tidings; limit, maxLimit, maxBytes are",
+    ],
   ]
   for (const [options, message] of rows) t.throws(() => settle(options), { message })
 })

@@ -5,8 +5,8 @@ import {
   parseReadQuery,
   parseSocketQuery,
   parseStreamQuery,
-  parseWait,
 } from '../../../routes/http/read-query.ts'
+import { parseWait } from '../../../routes/longpoll/wait.ts'
 
 t.test('what a reader asks for', async (t) => {
   t.strictSame(parseReadQuery({}), { channels: ['default'], start: undefined, raw: false })

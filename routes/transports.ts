@@ -1,0 +1,38 @@
+import type { FastifyInstance } from 'fastify'
+import type { Context } from './http/context.ts'
+import { longpoll } from './longpoll/route.ts'
+import { poll } from './poll/route.ts'
+import { sse } from './sse/route.ts'
+import { ws } from './ws/route.ts'
+import type { SocketMaker } from './ws/socket-maker.ts'
+
+/** Adds the route of a transport to a scope. */
+type Add = (scope: FastifyInstance, context: Context, sockets: SocketMaker) => void
+
+/**
+ * All transports: a new one is one line here, and a folder beside this file. Options, figures and tests derive from
+ * this list. `sockets`: it takes over the connection, and stands in the scope of the WebSocket server.
+ */
+const registry = {
+  poll: { add: poll },
+  longpoll: { add: longpoll },
+  sse: { add: sse },
+  ws: { add: ws, sockets: true },
+} satisfies Record<string, { add: Add; sockets?: true }>
+
+export type Transport = keyof typeof registry
+
+/** The names of all transports. */
+export const TRANSPORTS = Object.keys(registry) as readonly Transport[]
+
+/**
+ * Adds the routes of those transports that an app offers.
+ * @param sockets makes their handlers, where they take over the connection
+ */
+export function addTransports(scope: FastifyInstance, context: Context, sockets?: SocketMaker): void {
+  for (const [name, { add, ...kind }] of Object.entries<{ add: Add; sockets?: true }>(registry)) {
+    if (!context.settings.transports.has(name) || (kind.sockets ?? false) !== (sockets !== undefined))
+      continue
+    add(scope, context, sockets as SocketMaker)
+  }
+}
