@@ -7,6 +7,7 @@ import { echo } from './routes/echo/route.ts'
 import { commonHeaders } from './routes/http/answer.ts'
 import { Clients } from './routes/http/client-limits.ts'
 import type { Context } from './routes/http/context.ts'
+import { drainFirst } from './routes/http/drain.ts'
 import { Guard } from './routes/http/guard.ts'
 import { HeartbeatTimer } from './routes/http/heartbeat-timer.ts'
 import { Meter } from './routes/http/meter.ts'
@@ -62,9 +63,11 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
   }
   setUpBus(app, bus, settings.decorator)
   storeNothing(app)
+  const flush = () => bus.log.groups.flush()
+  drainFirst(app, settings.drain, (window) => context.readers.drain(window, flush))
   app.addHook('preClose', (done) => {
     context.guard.close()
-    context.readers.close(() => bus.log.groups.flush())
+    context.readers.close(flush)
     done()
   })
   app.addHook('onClose', async () => {

@@ -11,6 +11,7 @@ Usage: fastify-tidings-demo [options]
   --host ADDRESS      address to listen on (default: HOST, or 127.0.0.1)
   --port PORT         port to listen on; 0 chooses a free one (default: PORT, or 3000)
   --allow-host NAME   accept requests for this host name as well; repeatable
+  --drain SECONDS     on SIGTERM, send the readers away over this long (default: 0)
   -h, --help          print this help
 
 LOG_LEVEL sets the log level: trace, debug, info, warn, error, fatal or silent (default: info).
@@ -44,6 +45,10 @@ function readOptions(args: string[], env: NodeJS.ProcessEnv): ServerOptions | 'h
       )
     }
   }
+  const drain = values.drain ?? '0'
+  if (!/^[0-9]{1,4}$/.test(drain)) {
+    throw new Error(`Time '${drain}' of --drain must be a whole number of seconds, up to 9999`)
+  }
   const logLevel = env.LOG_LEVEL || 'info'
   if (!LEVELS.includes(logLevel)) {
     throw new Error(`LOG_LEVEL '${logLevel}' must be one of ${LEVELS.join(', ')}`)
@@ -53,6 +58,7 @@ function readOptions(args: string[], env: NodeJS.ProcessEnv): ServerOptions | 'h
     port: Number(port),
     allowHost,
     logLevel: logLevel as LevelWithSilent,
+    tidings: { drain: Number(drain) * 1000 },
   }
 }
 
@@ -63,6 +69,7 @@ function parse(args: string[]) {
       host: { type: 'string' },
       port: { type: 'string' },
       'allow-host': { type: 'string', multiple: true },
+      drain: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   })

@@ -77,7 +77,7 @@ export async function serve({
   })
   app.server.maxConnections = MAX_CONNECTIONS
   app.addHook('preClose', (done) => {
-    setTimeout(() => app.server.closeAllConnections(), GRACE).unref()
+    setTimeout(() => app.server.closeAllConnections(), GRACE + (options.drain ?? 0)).unref()
     done()
   })
   app.addHook('onRequest', hostCheck(host, allowHost))

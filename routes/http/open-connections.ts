@@ -1,4 +1,6 @@
 import type { AsyncResource } from 'node:async_hooks'
+import { randomInt } from 'node:crypto'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { FastifyError, FastifyRequest } from 'fastify'
 import { ERR_CLIENT_READERS, ERR_READERS } from '../../bus/errors.ts'
 import { IndexedSet } from '../../bus/indexed-set.ts'
@@ -7,6 +9,9 @@ import { Connection } from './connection.ts'
 import { type Permit, Revocations } from './revocation.ts'
 
 const NONE: ReadonlySet<() => void> = new Set()
+
+/** Milliseconds between two steps of a drain. */
+const STEP = 50
 
 /**
  * A reader that is held open: a long poll that waits, a stream, a socket. It is an AsyncResource, so that what is done
@@ -90,6 +95,24 @@ export class OpenConnections {
   }
 
   /**
+   * Holds no more, and ends those that are held one after another, in an order of chance: wherever they go next, they
+   * do not come all at once. Until its turn comes, each gets what is published.
+   * @param window milliseconds from the first to the last
+   * @param flush hands out what was published in this turn
+   */
+  async drain(window: number, flush: () => void): Promise<void> {
+    this.#closing = true
+    const all = shuffled(this.#held.all())
+    const began = performance.now()
+    for (let told = 0; told < all.length && this.#held.size > 0; ) {
+      await wait(Math.min(STEP, window))
+      flush()
+      const due = Math.min(all.length, Math.ceil((all.length * (performance.now() - began)) / window))
+      for (; told < due; told++) if (this.#held.has(all[told]!)) goAway(all[told]!)
+    }
+  }
+
+  /**
    * Ends them all, and holds no more.
    * @param flush hands out what was published in this turn
    */
@@ -102,4 +125,12 @@ export class OpenConnections {
 
 function goAway(held: OpenConnection): void {
   held.runInAsyncScope(held.goAway, held)
+}
+
+function shuffled<T>(items: T[]): T[] {
+  for (let i = items.length - 1; i > 0; i--) {
+    const at = randomInt(i + 1)
+    ;[items[i], items[at]] = [items[at]!, items[i]!]
+  }
+  return items
 }

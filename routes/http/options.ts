@@ -101,6 +101,11 @@ export interface Options<T extends string = string> {
   echo?: boolean
   /** Long polls, streams and sockets that are held open at once. @default 10000 */
   maxReaders?: number
+  /**
+   * Milliseconds over which a server that closes sends its readers away, one after another; meanwhile it takes no new
+   * connection. 0: all at once. @default 0
+   */
+  drain?: number
   /** What one client may take. @default no limit of its own */
   limits?: Limits
   /** When a reader that does not keep up is ended. */
@@ -132,6 +137,7 @@ export interface Settings {
   readonly stats: boolean
   readonly echo: boolean
   readonly maxReaders: number
+  readonly drain: number
   readonly limits: Required<Omit<Limits, 'publish'>> & Pick<Limits, 'publish'>
   readonly slowConsumer: { readonly bytes: number; readonly timeout: number }
   readonly decorator: string
@@ -154,6 +160,7 @@ const KNOWN: readonly (keyof Options)[] = [
   'stats',
   'echo',
   'maxReaders',
+  'drain',
   'limits',
   'slowConsumer',
   'decorator',
@@ -173,7 +180,7 @@ export function settle(given: Options, transports: readonly string[]): Settings 
   const { logSerializers: _, ...own } = given as Options & { logSerializers?: unknown }
   const options = checkKnown<Options>('options', own, KNOWN)
   const { prefix = '', decorator = 'tidings', bus, retention, authorize } = options
-  const { payloadLimit = 64 * 1024, maxReaders = 10_000 } = options
+  const { payloadLimit = 64 * 1024, maxReaders = 10_000, drain = 0 } = options
 
   if (typeof prefix !== 'string') throw new ERR_OPTION('prefix', `must be a string; it is ${show(prefix)}`)
   if (typeof decorator !== 'string' || decorator === '') {
@@ -214,6 +221,7 @@ export function settle(given: Options, transports: readonly string[]): Settings 
     stats: checkFlag('stats', options.stats, false),
     echo: checkFlag('echo', options.echo, false),
     maxReaders: checkNumber('maxReaders', maxReaders, { unit: 'readers' }),
+    drain: checkNumber('drain', drain, { unit: 'milliseconds', most: MAX_MS }),
     limits: checkLimits(options.limits),
     slowConsumer: numbers('slowConsumer', options.slowConsumer, {
       bytes: [1024 * 1024, 1, 'bytes'],

@@ -15,7 +15,7 @@ async function refuses(t: Test, args: string[], why: RegExp, env: NodeJS.Process
 t.test('--help says what there is', async (t) => {
   const child = cli(t, ['--help'])
   t.same(await child.ended, { code: 0, signal: null })
-  for (const word of ['--host', '--port', '--allow-host', '--help', 'HOST', 'PORT', 'LOG_LEVEL']) {
+  for (const word of ['--host', '--port', '--allow-host', '--drain', '--help', 'HOST', 'PORT', 'LOG_LEVEL']) {
     t.ok(child.stdout.includes(word), word)
   }
   t.equal(child.stderr, '')
@@ -31,6 +31,7 @@ t.test('what is wrong is said in one line, with exit code 1', async (t) => {
     [[], /LOG_LEVEL 'loud' must be one of trace/, { LOG_LEVEL: 'loud' }],
     [['--host='], /Host must be/],
     [['--allow-host', 'http://example.com'], /Name 'http:\/\/example\.com' of --allow-host must be/],
+    [['--drain', '1.5'], /Time '1\.5' of --drain must be a whole number of seconds/],
     // RFC 5737: an address that is nobody's
     [['--host', '192.0.2.1', '--port', '0'], /'192\.0\.2\.1', from --host, .*EADDRNOTAVAIL/],
     [
@@ -120,6 +121,18 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     t.equal(child.stderr, '')
   })
 }
+
+t.test('--drain keeps readers until their turn comes, and no longer than they stay', async (t) => {
+  const { child, url } = await startApp(t, ['--drain', '9999'])
+  const ws = await openSocket(t, `${url}/ws`)
+  await ws.json()
+  child.process.kill('SIGTERM')
+  await child.logged(/SIGTERM: closing/)
+  ws.send({ type: 'ping' })
+  t.match(await ws.json(), { type: 'pong' })
+  ws.ws.close()
+  t.same(await child.ended, { code: 0, signal: null })
+})
 
 t.test('npm start, ended from a terminal: it sends the signal to both, and npm hands it on', async (t) => {
   const child = new Child(t, 'npm', ['start', '--silent', '--', '--port', '0'], UNCOVERED)
