@@ -31,7 +31,7 @@ export interface Place {
  * A port that nobody listens on, below those that the kernel gives away by itself: until the proxy has it, no
  * connection of another test can take it.
  */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const server = createServer().listen(randomInt(10_000, 32_000), '127.0.0.1')
     const port = await new Promise<number | undefined>((resolve) => {
