@@ -64,7 +64,7 @@ export class ReaderGroups implements WatchedGroups {
     if (this.#idle.size > IDLE_GROUPS) this.#idle.delete(this.#idle.keys().next().value!)
   }
 
-  /** @internal A group has its first member. */
+  /** A group has its first member. */
   watch(group: ReaderGroup): void {
     this.#idle.delete(group.key)
     this.#watched.set(group.key, group)
@@ -75,7 +75,7 @@ export class ReaderGroups implements WatchedGroups {
     }
   }
 
-  /** @internal A group has lost its last member. */
+  /** A group has lost its last member. */
   unwatch(group: ReaderGroup): void {
     this.#watched.delete(group.key)
     for (const name of group.channels) {

@@ -20,13 +20,18 @@ const registry = {
   ws: { add: ws, sockets: true },
 } satisfies Record<string, { add: Add; sockets?: true }>
 
-export type Transport = keyof typeof registry
+/** So that the declarations of the package name the transports, and nothing of their routes. */
+function namesOf<K extends string>(entries: Record<K, unknown>): readonly K[] {
+  return Object.keys(entries) as K[]
+}
 
 /** The names of all transports. */
-export const TRANSPORTS = Object.keys(registry) as readonly Transport[]
+export const TRANSPORTS = namesOf(registry)
+
+export type Transport = (typeof TRANSPORTS)[number]
 
 /**
- * Adds the routes of those transports that an app offers.
+ * @internal Adds the routes of those transports that an app offers.
  * @param sockets makes their handlers, where they take over the connection
  */
 export function addTransports(scope: FastifyInstance, context: Context, sockets?: SocketMaker): void {
