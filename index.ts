@@ -54,12 +54,12 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
     settings,
     guard: new Guard(settings.authorize, settings.maxReaders, limits.publish),
     readers: new OpenConnections(settings.maxReaders, new Clients(limits.readersPerClient, limits.client)),
-    unread: new Unread(settings.slowConsumer),
+    unread: new Unread(settings.slowConsumer, settings.path),
     heartbeat: {
       sse: new HeartbeatTimer(settings.heartbeat.sse),
       ws: new HeartbeatTimer(settings.heartbeat.ws),
     },
-    meter: settings.stats ? new Meter(TRANSPORTS) : undefined,
+    meter: settings.stats ? new Meter(TRANSPORTS, settings.path) : undefined,
   }
   setUpBus(app, bus, settings.decorator)
   storeNothing(app)

@@ -12,6 +12,9 @@ export interface Built {
   port: number
 }
 
+/** Whether the tests of this process run without the fast path: see plain-path.test.ts. */
+const PLAIN_PATH = process.env.TIDINGS_TEST_PLAIN_PATH === '1'
+
 /**
  * A listening app with the plugin, which closes with the test.
  * @param before registered before the plugin
@@ -30,7 +33,7 @@ export async function build(
     await closed
   })
   await before?.(app)
-  await app.register(tidings, options)
+  await app.register(tidings, { ...(PLAIN_PATH && { fastPath: false }), ...options })
   return { app, ...(await listen(app)) }
 }
 

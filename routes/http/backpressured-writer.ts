@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Writable } from 'node:stream'
-import { type Plain, plainHandle, waitingBytes, writePast } from './node-internals.ts'
+import { type Plain, writePast } from './node-internals.ts'
 import type { Sent } from './stalls.ts'
 import type { Unread } from './unread.ts'
 
@@ -55,7 +55,8 @@ export abstract class BackpressuredWriter extends AsyncResource implements Sent 
     const room = this.stream.write(bytes)
     this.put += bytes.length
     if (this.#handle !== null) {
-      this.#handle = this.stream.writableLength > 0 ? undefined : (plainHandle(this.stream) ?? null)
+      this.#handle =
+        this.stream.writableLength > 0 ? undefined : (this.#unread.path.plainHandle(this.stream) ?? null)
     }
     if (!room || this.full) this.#filled()
     // Little may wait, and for good.
@@ -84,7 +85,7 @@ export abstract class BackpressuredWriter extends AsyncResource implements Sent 
 
   /** @internal Whether nothing waits. */
   get over(): boolean {
-    return this.#shut || waitingBytes(this.stream) === 0
+    return this.#shut || this.#unread.path.waitingBytes(this.stream) === 0
   }
 
   /** What was written to the stream, or past it, has been taken. */

@@ -4,7 +4,7 @@ import { Socket } from 'node:net'
 import type { onRequestHookHandler } from 'fastify'
 import { IndexedSet, NOWHERE } from '../../bus/indexed-set.ts'
 import { Connection, type Guest } from './connection.ts'
-import { waitingBytes } from './node-internals.ts'
+import { FAST, type FastPath } from './fast-path.ts'
 
 /** What one transport has cost. Bytes are those on the socket: headers and framing included, over TLS before it. */
 export interface Cost {
@@ -28,11 +28,11 @@ type Answer = ServerResponse & { [OPEN]?: Open }
 type Counted = Socket & { [COUNTED]?: { bytesIn: number; bytesOut: number } }
 
 /** Of a socket's bytes: those since the last time, without what is still queued. They are put down to a cost, if any. */
-function count(socket: Counted, cost: Cost | undefined): void {
+function count(socket: Counted, cost: Cost | undefined, path: FastPath): void {
   // In a test by injection nothing goes over a wire.
   if (!(socket instanceof Socket)) return
   const bytesIn = socket.bytesRead
-  const bytesOut = socket.bytesWritten - waitingBytes(socket)
+  const bytesOut = socket.bytesWritten - path.waitingBytes(socket)
   const counted = socket[COUNTED]
   if (cost !== undefined) {
     cost.bytesIn += bytesIn - (counted?.bytesIn ?? 0)
@@ -52,10 +52,18 @@ class Open implements Guest {
   readonly cost: Cost
   readonly socket: Socket
   readonly #connection: Connection
+  readonly #path: FastPath
   readonly #all: IndexedSet<'indexInMeter', Open>
 
-  constructor(cost: Cost, socket: Socket, connection: Connection, all: IndexedSet<'indexInMeter', Open>) {
+  constructor(
+    cost: Cost,
+    socket: Socket,
+    connection: Connection,
+    all: IndexedSet<'indexInMeter', Open>,
+    path: FastPath,
+  ) {
     this.cost = cost
+    this.#path = path
     this.socket = socket
     this.#connection = connection
     this.#all = all
@@ -70,7 +78,7 @@ class Open implements Guest {
     this.#all.delete(this)
     this.#connection.delete(this)
     this.cost.open--
-    count(this.socket, this.cost)
+    count(this.socket, this.cost, this.#path)
   }
 
   clientGone(): void {
@@ -81,7 +89,7 @@ class Open implements Guest {
 function onFinish(message: unknown): void {
   const { response, socket } = message as { response: Answer; socket: Socket }
   const open = response[OPEN]
-  if (open === undefined) count(socket, undefined)
+  if (open === undefined) count(socket, undefined, FAST)
   else open.end()
 }
 
@@ -95,9 +103,11 @@ let meters = 0
 export class Meter {
   readonly #costs: Readonly<Record<string, Cost>>
   readonly #open = new IndexedSet<'indexInMeter', Open>('indexInMeter')
+  readonly #path: FastPath
 
   /** @param transports their names */
-  constructor(transports: readonly string[]) {
+  constructor(transports: readonly string[], path: FastPath = FAST) {
+    this.#path = path
     const cost = (): Cost => ({ open: 0, requests: 0, messages: 0, bytesIn: 0, bytesOut: 0 })
     this.#costs = Object.fromEntries(transports.map((name) => [name, cost()]))
     if (meters++ === 0) subscribe(FINISH, onFinish)
@@ -111,7 +121,7 @@ export class Meter {
     // It has gone while a hook of the app's was asked.
     if (connection.gone) return
     const socket = socketOf(request)
-    const open = new Open(cost, socket, connection, this.#open)
+    const open = new Open(cost, socket, connection, this.#open, this.#path)
     ;(response as Answer)[OPEN] = open
     // Node tells of its own responses alone.
     if (!(socket instanceof Socket)) response.once('finish', () => open.end())
@@ -132,7 +142,7 @@ export class Meter {
 
   /** The costs up to now, those of what is still open included. */
   get costs(): Readonly<Record<string, Cost>> {
-    for (const { cost, socket } of this.#open.all()) count(socket, cost)
+    for (const { cost, socket } of this.#open.all()) count(socket, cost, this.#path)
     return structuredClone(this.#costs)
   }
 

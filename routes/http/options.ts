@@ -3,6 +3,7 @@ import type { Bus } from '../../bus/bus.ts'
 import { checkKnown, checkNumber, show } from '../../bus/check.ts'
 import { ERR_OPTION } from '../../bus/errors.ts'
 import { type MemoryBusOptions, memoryBus } from '../../bus/memory.ts'
+import { FAST, type FastPath, PLAIN } from './fast-path.ts'
 import { Origins } from './origin.ts'
 
 /** What is asked of `authorize`. */
@@ -99,6 +100,11 @@ export interface Options<T extends string = string> {
   stats?: boolean
   /** Whether `GET /echo` is there. @default false */
   echo?: boolean
+  /**
+   * Whether streams and sockets are written to past Node's streams, and slow readers are judged by what the kernel has
+   * taken. `false` uses Node's public API alone. @default true
+   */
+  fastPath?: boolean
   /** Long polls, streams and sockets that are held open at once. @default 10000 */
   maxReaders?: number
   /**
@@ -136,6 +142,7 @@ export interface Settings {
   readonly publish: boolean
   readonly stats: boolean
   readonly echo: boolean
+  readonly path: FastPath
   readonly maxReaders: number
   readonly drain: number
   readonly limits: Required<Omit<Limits, 'publish'>> & Pick<Limits, 'publish'>
@@ -159,6 +166,7 @@ const KNOWN: readonly (keyof Options)[] = [
   'publish',
   'stats',
   'echo',
+  'fastPath',
   'maxReaders',
   'drain',
   'limits',
@@ -220,6 +228,7 @@ export function settle(given: Options, transports: readonly string[]): Settings 
     publish: checkFlag('publish', options.publish, authorize !== undefined),
     stats: checkFlag('stats', options.stats, false),
     echo: checkFlag('echo', options.echo, false),
+    path: checkFlag('fastPath', options.fastPath, true) ? FAST : PLAIN,
     maxReaders: checkNumber('maxReaders', maxReaders, { unit: 'readers' }),
     drain: checkNumber('drain', drain, { unit: 'milliseconds', most: MAX_MS }),
     limits: checkLimits(options.limits),

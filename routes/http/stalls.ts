@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import { takenBytes, waitingBytes } from './node-internals.ts'
+import { FAST, type FastPath } from './fast-path.ts'
 
 /** When a client that does not keep up is ended: unsent bytes, and milliseconds in which it took none. */
 export interface Slow {
@@ -38,12 +38,14 @@ const PIECE = 65_536
  */
 export class Stalls {
   readonly #timeout: number
+  readonly #path: FastPath
   readonly #waiting = new Map<Sent, Mark>()
   #timer: NodeJS.Timeout | undefined
 
   /** @param timeout milliseconds */
-  constructor(timeout: number) {
+  constructor(timeout: number, path = FAST) {
     this.#timeout = timeout
+    this.#path = path
   }
 
   get size(): number {
@@ -58,7 +60,7 @@ export class Stalls {
   /** Something was sent that was not taken at once. Adding twice is harmless. */
   add(sent: Sent): void {
     if (this.#waiting.has(sent)) return
-    this.#waiting.set(sent, { taken: takenBytes(sent.stream, sent.put), at: performance.now() })
+    this.#waiting.set(sent, { taken: this.#path.takenBytes(sent.stream, sent.put), at: performance.now() })
     this.#timer ??= setInterval(() => this.#sweep(), Math.max(this.#timeout / 4, 1)).unref()
   }
 
@@ -71,8 +73,8 @@ export class Stalls {
     const now = performance.now()
     for (const [sent, mark] of this.#waiting) {
       const { stream, put, over } = sent
-      const waits = waitingBytes(stream)
-      const taken = takenBytes(stream, put)
+      const waits = this.#path.waitingBytes(stream)
+      const taken = this.#path.takenBytes(stream, put)
       // An answer that waits for an earlier one, or for a hook of the user's, is not its client's fault.
       if (over || stream.destroyed) this.#waiting.delete(sent)
       else if (taken !== mark.taken || waits === 0) {

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { Writable } from 'node:stream'
 import type { onSendHookHandler, preHandlerHookHandler } from 'fastify'
 import type { Bus } from '../../bus/bus.ts'
+import { FAST, type FastPath } from './fast-path.ts'
 import { plainStream, reserve } from './node-internals.ts'
 import { type Sent, type Slow, Stalls } from './stalls.ts'
 
@@ -45,6 +46,7 @@ class Answer implements Sent {
  */
 export class Unread {
   readonly slow: Slow
+  readonly path: FastPath
   /** The streams and sockets. */
   readonly stalls: Stalls
   /** Response and body of what was sent in this turn, two places each. */
@@ -52,10 +54,11 @@ export class Unread {
   #look: NodeJS.Immediate | undefined
   readonly #answers: Stalls
 
-  constructor(slow: Slow) {
+  constructor(slow: Slow, path = FAST) {
     this.slow = slow
-    this.stalls = new Stalls(slow.timeout)
-    this.#answers = new Stalls(slow.timeout)
+    this.path = path
+    this.stalls = new Stalls(slow.timeout, path)
+    this.#answers = new Stalls(slow.timeout, path)
   }
 
   /** The hook of every route. Most answers are taken at once: they are looked at together, at the end of the turn. */

@@ -10,7 +10,7 @@ import type { Context } from '../http/context.ts'
 import { chunk, events, eventsChunk, rawEvents, rawEventsChunk } from '../http/encoders.ts'
 import { forgetLong } from '../http/forget.ts'
 import type { HeartbeatMember } from '../http/heartbeat-timer.ts'
-import { ownSocket, plainStream } from '../http/node-internals.ts'
+import { plainStream } from '../http/node-internals.ts'
 import type { OpenConnection } from '../http/open-connections.ts'
 import type { ReadQuery } from '../http/read-query.ts'
 import { retryCut } from '../http/retry.ts'
@@ -59,7 +59,7 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
     response.writeHead(200, headers)
     response.write(hello)
     request.raw.socket.setTimeout(0)
-    const socket = ownSocket(response)
+    const socket = unread.path.ownSocket(response)
     super(socket ?? plainStream(response), unread)
     this.#context = context
     this.#connection = Connection.of(request.raw)

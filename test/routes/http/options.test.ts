@@ -1,6 +1,7 @@
 import Fastify, { type FastifyRequest } from 'fastify'
 import t from 'tap'
 import tidings, { memoryBus, type TidingsOptions } from '../../../index.ts'
+import { FAST, PLAIN } from '../../../routes/http/fast-path.ts'
 import { settle as settleFor } from '../../../routes/http/options.ts'
 import { TRANSPORTS } from '../../../routes/transports.ts'
 
@@ -25,6 +26,7 @@ t.test('the defaults', async (t) => {
     publish: false,
     stats: false,
     echo: false,
+    path: FAST,
     maxReaders: 10_000,
     drain: 0,
     slowConsumer: { bytes: 1_048_576, timeout: 30_000 },
@@ -74,6 +76,11 @@ t.test('what is given stands', async (t) => {
   ] as const) {
     t.equal(settings[name], given[name], name)
   }
+})
+
+t.test('the fast path is on unless it is turned off', async (t) => {
+  t.equal(settle({ fastPath: true }).path, FAST)
+  t.equal(settle({ fastPath: false }).path, PLAIN)
 })
 
 t.test('clients may publish wherever somebody is asked', async (t) => {
@@ -136,6 +143,7 @@ t.test('a bad one is named', async (t) => {
     ['publish', { publish: 'yes' }],
     ['stats', { stats: 1 }],
     ['echo', { echo: null }],
+    ['fastPath', { fastPath: 'no' }],
     ['maxReaders', { maxReaders: -1 }],
     ['maxReaders', { maxReaders: null }],
     ['drain', { drain: -1 }],
