@@ -24,7 +24,7 @@ const HELP = `Usage: npm run bench:fanout -- [options]
 
   --rounds N     rounds of each pair (7; at least 5 for a figure to be quoted; curves have one)
   --duration MS  of each load and round, by turns (1000)
-  --only NAMES   of: fanout, open, ladder, poll, memory, curves (all)
+  --only NAMES   of: fanout, open, ladder, path, poll, memory, curves (all)
   --json FILE    the figures
   --publish      puts them into benchmarks/results, beside what stands there of the other parts
   --help         this text
@@ -201,6 +201,25 @@ const measures = {
       for (const kind of LADDER) results.get(kind)!.push(measured[kind][0]!)
     }
     return [...results].map(([kind, of]) => ({ kind, readers, results: of }))
+  },
+
+  async path() {
+    const kinds = ['ours', 'plain'] as const
+    const rows: Tables['path'] = []
+    for (const transport of ['ws', 'sse'] as const) {
+      for (const readers of [100, 1000]) {
+        const row = { transport, readers, fast: [] as Result[], plain: [] as Result[] }
+        for (let round = 0; round < rounds; round++) {
+          progress(`fast path: ${transport}, ${readers} subscribers, round ${round + 1} of ${rounds}`)
+          const order = round % 2 === 0 ? kinds : kinds.toReversed()
+          const measured = await windows(order, transport, readers, [{ outstanding: 1 }])
+          row.fast.push(measured.ours[0]!)
+          row.plain.push(measured.plain[0]!)
+        }
+        rows.push(row)
+      }
+    }
+    return rows
   },
 
   async poll() {

@@ -35,7 +35,7 @@ export function joined(windows: readonly Result[]): Result {
   }
 }
 
-export type Kind = 'ours' | 'reference' | Rung
+export type Kind = 'ours' | 'plain' | 'reference' | Rung
 
 /** What stands beside it in the ladder of long polls. */
 export type Rung = 'raw' | 'http' | 'fastify' | 'stats' | 'start' | 'nchan'

@@ -12,12 +12,13 @@ export interface Tables {
   fanout: { transport: string; readers: number; outstanding: number[]; cell: Cell<Result[]> }[]
   open: { transport: string; readers: number; rate: number; cell: Cell<Result[]> }[]
   ladder: { kind: string; readers: number; results: Result[] }[]
+  path: { transport: string; readers: number; fast: Result[]; plain: Result[] }[]
   poll: { fill: number; cell: Cell<Result[]> }[]
   memory: { transport: string; cell: Cell<number> }[]
   curves: { curve: string; transport: string; at: number; result: Result }[]
 }
 
-export const SECTIONS = ['fanout', 'open', 'ladder', 'poll', 'memory', 'curves'] as const
+export const SECTIONS = ['fanout', 'open', 'ladder', 'path', 'poll', 'memory', 'curves'] as const
 
 /** Where and how a part was measured. */
 export interface Conditions {
@@ -181,6 +182,17 @@ function ladderTable(rows: Tables['ladder']): string {
   return table(head, lines)
 }
 
+/** The same server with and without its fast path, round by round. */
+function pathTable(rows: Tables['path']): string {
+  const lines = rows.map(({ transport, readers, fast, plain }) => {
+    const costs = [fast, plain].map((of) => of.map((one) => one.cpuPerDelivery))
+    const ratio = costs[0]!.map((cost, round) => cost / costs[1]![round]!)
+    return [transport, String(readers), spread(costs[0]!, 2), spread(costs[1]!, 2), spread(ratio, 2)]
+  })
+  const head = ['transport', 'subscribers', 'CPU µs/delivery', 'with fastPath: false', 'ratio']
+  return table(head, lines)
+}
+
 const POLL_AIMS: Record<number, number> = { 0: 1, 1: 1, 100: 0.5 }
 
 function pollTable(rows: Tables['poll']): string {
@@ -229,6 +241,7 @@ const PARTS: { [N in keyof Tables]: { title: string; table: (rows: Tables[N]) =>
   fanout: { title: 'Closed loop', table: fanoutTable },
   open: { title: 'Open loop', table: openTable },
   ladder: { title: 'Long poll, one message after another: the ladder', table: ladderTable },
+  path: { title: 'The fast path, one message after another', table: pathTable },
   poll: { title: 'Poll, beside a Fastify route that returns an object', table: pollTable },
   memory: { title: 'Memory of an idle subscriber, bytes of heap and external', table: memoryTable },
   curves: { title: 'Curves, ours alone', table: curveTable },

@@ -14,10 +14,11 @@ import type { Side } from './side.ts'
 
 export type TransportName = 'ws' | 'sse' | 'longpoll' | 'poll'
 
-async function ours(stats = false): Promise<Side> {
+async function ours(stats = false, fastPath = true): Promise<Side> {
   const app = Fastify()
   await app.register(tidings, {
     stats,
+    fastPath,
     retention: { messages: 100_000, bytes: 2 ** 30 },
     maxReaders: 100_000,
     // The load answers no pings, and the reference sends none.
@@ -39,6 +40,7 @@ const sides: Record<string, () => Promise<Side>> = {
   ...rungs,
   nchan,
   ours,
+  plain: () => ours(false, false),
   stats: () => ours(true),
   reference: reference[transport],
 }
