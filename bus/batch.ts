@@ -1,3 +1,4 @@
+import type { Excerpt } from './excerpt.ts'
 import type { Entry } from './message.ts'
 
 /** A form in which a batch goes over the wire: a pure function from messages to bytes, or to a text. */
@@ -5,6 +6,8 @@ export interface Encoder<T extends Buffer | string = Buffer> {
   readonly name: string
   encode(batch: Batch): T
 }
+
+const NONE: readonly string[] = []
 
 /**
  * Messages that stand next to each other in what a reader follows. It is encoded at most once by each encoder, by
@@ -19,18 +22,55 @@ export class Batch {
   readonly more: boolean
   /** Bytes of its envelopes, and one between each two. */
   readonly bytes: number
+  /** Those of the channels that have ended, at the place after it. */
+  readonly ended: readonly string[]
+  /** Where only some of what stands there was asked for. */
+  readonly #excerpt: Excerpt | undefined
   #encoded: Map<Encoder<Buffer | string>, Buffer | string> | undefined
 
-  constructor(epoch: string, entries: readonly Entry[], end: number, more: boolean, bytes = sizeOf(entries)) {
+  constructor(
+    epoch: string,
+    entries: readonly Entry[],
+    end: number,
+    more: boolean,
+    bytes = sizeOf(entries),
+    ended = NONE,
+    excerpt?: Excerpt,
+  ) {
     this.epoch = epoch
     this.entries = entries
     this.end = end
     this.more = more
     this.bytes = bytes
+    this.ended = ended
+    this.#excerpt = excerpt
   }
 
   get cursor(): string {
-    return `${this.epoch}.${this.end}`
+    return this.#name(this.end)
+  }
+
+  /** The cursor of one of its messages. */
+  cursorOf({ seq }: Entry): string {
+    return this.#name(seq)
+  }
+
+  #name(place: number): string {
+    return this.#excerpt?.cursor(place) ?? `${this.epoch}.${place}`
+  }
+
+  /** The envelope of one of its messages, with the cursor that its reader can go on from. */
+  envelopeOf(entry: Entry): string {
+    const { envelope } = entry
+    if (this.#excerpt === undefined || entry.seq >= this.#excerpt.end) return envelope
+    return `{"cursor":"${this.cursorOf(entry)}"${envelope.slice(envelope.indexOf(','))}`
+  }
+
+  /** How many of its entries are messages: an end is none. */
+  get messages(): number {
+    let count = 0
+    for (const entry of this.entries) if (!entry.end) count++
+    return count
   }
 
   /** Whether nobody has encoded it yet. */

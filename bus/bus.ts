@@ -24,11 +24,13 @@ export interface Bus {
   readonly log: Log
   /**
    * @param channel a valid name
+   * @param payload a message's, or one with a `mark`: every instance sees what it does at its place in the log
    * @param key an idempotency key of this channel, 1 to 128 characters
    * @param publisher whose key it is, 1 to 256 characters: keys of different publishers never meet, nor do they meet
    * those of nobody
    * @throws TIDINGS_ERR_CLOSED, TIDINGS_ERR_TOO_LARGE where the log could not hold it,
-   * TIDINGS_ERR_KEY_REUSED, TIDINGS_ERR_KEYS_FULL
+   * TIDINGS_ERR_KEY_REUSED, TIDINGS_ERR_KEYS_FULL, TIDINGS_ERR_ENDED for all but a `reopen` where the channel has ended;
+   * not for the repeat of a key
    */
   publish(channel: string, payload: Payload, key?: string, publisher?: string): Promise<Accepted>
   /** Publishes are refused from then on. Closing twice is harmless. */

@@ -1,13 +1,32 @@
+/** What of each channel a reader starts with. */
+export type Choice =
+  /** The last that it has; of those up to the head at that time, where it is said. */
+  | { readonly last: number; readonly head?: number }
+  /** What was accepted at that time or later: milliseconds since 1970. */
+  | { readonly since: number }
+
 /** A parsed cursor: "I have all of this epoch up to here". */
 export interface Cursor {
   readonly epoch: string
   readonly seq: number
+  /** "… of what this choice takes": see `Excerpt`. */
+  readonly choice?: Choice
+  /** A digest of the bounds that the choice has above this place. */
+  readonly digest?: string
 }
 
-/** Where a reader starts: after a cursor, with all that is kept, or with what comes next. */
-export type Start = Cursor | 'earliest' | 'now'
+/** Where a reader starts: after a cursor, with all that is kept, with some of it, or with what comes next. */
+export type Start = Cursor | Choice | 'earliest' | 'now'
+
+/** The most that `last:N` may ask for. */
+export const MOST_LAST = 1000
 
 const CURSOR = /^([A-Za-z0-9_-]{4,32})\.(0|[1-9][0-9]{0,15})$/
+
+/** In the place of an epoch: it, what was chosen, and the digest. Epochs of ours are too short to look like it. */
+const CHOSEN = /^(.{4,})_(?:l([1-9a-z][0-9a-z]?)_([0-9a-z]{1,11})|s([0-9a-z]{1,11}))_([0-9a-z]{1,7})$/
+
+const CHOICE = /^(?:last:([1-9][0-9]{0,3})|since:(0|[1-9][0-9]{0,15}))$/
 
 /**
  * The epoch is a part of the text, and keeps it alive: it is for comparing, not for keeping.
@@ -17,10 +36,32 @@ export function parseCursor(text: string): Cursor | undefined {
   const found = CURSOR.exec(text)
   if (found === null) return undefined
   const seq = Number(found[2])
-  return Number.isSafeInteger(seq) ? { epoch: found[1]!, seq } : undefined
+  if (!Number.isSafeInteger(seq)) return undefined
+  const chosen = CHOSEN.exec(found[1]!)
+  if (chosen === null) return { epoch: found[1]!, seq }
+  const [, epoch, last, head, since, digest] = chosen
+  const choice =
+    since === undefined
+      ? { last: Number.parseInt(last!, 36), head: Number.parseInt(head!, 36) }
+      : { since: Number.parseInt(since, 36) }
+  return { epoch: epoch!, seq, choice, digest: digest! }
+}
+
+/** What stands in the place of an epoch in a cursor that carries a choice. */
+export function chosenEpoch(epoch: string, choice: Choice, digest: string): string {
+  const what =
+    'since' in choice
+      ? `s${choice.since.toString(36)}`
+      : `l${choice.last.toString(36)}_${(choice.head ?? 0).toString(36)}`
+  return `${epoch}_${what}_${digest}`
 }
 
 /** @returns the start that a text names, or undefined where it names none. */
 export function parseStart(text: string): Start | undefined {
-  return text === 'earliest' || text === 'now' ? text : parseCursor(text)
+  if (text === 'earliest' || text === 'now') return text
+  const chosen = CHOICE.exec(text)
+  if (chosen === null) return parseCursor(text)
+  const [, last, since] = chosen
+  if (since !== undefined) return Number.isSafeInteger(Number(since)) ? { since: Number(since) } : undefined
+  return Number(last) <= MOST_LAST ? { last: Number(last) } : undefined
 }

@@ -15,7 +15,7 @@ export const ERR_CLOSED = createError<[]>('TIDINGS_ERR_CLOSED', 'The bus is clos
 export const ERR_CHANNEL = createError<[string]>('TIDINGS_ERR_CHANNEL', "Parameter 'channel' %s", 400)
 export const ERR_CURSOR = createError<[]>(
   'TIDINGS_ERR_CURSOR',
-  "Parameter 'cursor' must be given once: a cursor from the server, 'earliest' or 'now'",
+  "Parameter 'cursor' must be given once: a cursor from the server, 'earliest', 'now', 'last:N' (1 to 1000) or 'since:MS'",
   400,
 )
 export const ERR_LIMIT = createError<[number]>(
@@ -29,6 +29,16 @@ export const ERR_WAIT = createError<[]>(
   400,
 )
 export const ERR_FORMAT = createError<[string]>('TIDINGS_ERR_FORMAT', "Parameter 'format' %s", 400)
+export const ERR_END = createError<[]>(
+  'TIDINGS_ERR_END',
+  "Parameter 'end' must be given once, without a value or as 'true' or 'false'; in a frame true or false",
+  400,
+)
+export const ERR_ENDED = createError<[string]>(
+  'TIDINGS_ERR_ENDED',
+  "'%s' has ended: nothing can be published to it until it is reopened",
+  409,
+)
 export const ERR_KEY = createError<[]>(
   'TIDINGS_ERR_KEY',
   "'Idempotency-Key' ('key' in a frame) must be a string of 1 to 128 characters",

@@ -173,5 +173,6 @@ function weightOf(name: string): number {
 }
 
 function digestOf(payload: Payload): string {
-  return createHash('sha256').update(payload.kind).update(payload.json).digest('binary')
+  const { kind, json, mark = '' } = payload
+  return createHash('sha256').update(kind).update(mark).update(json).digest('binary')
 }

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { Batch } from './batch.ts'
 import type { Bound, Gap } from './bound.ts'
-import type { Start } from './cursor.ts'
+import type { Choice, Start } from './cursor.ts'
+import { Excerpt } from './excerpt.ts'
 import { Expiry } from './expiry.ts'
 import { type InLine, Line } from './line.ts'
 import { Memo } from './memo.ts'
-import { Entry, weightOf } from './message.ts'
+import { End, Entry, weightOf } from './message.ts'
 import type { Payload } from './payload.ts'
 import { ReaderGroups } from './reader-groups.ts'
 import { Ring } from './ring.ts'
@@ -30,6 +31,15 @@ export interface Retention {
   channels?: number
 }
 
+/** Where a reader starts. */
+export interface Place {
+  readonly seq: number
+  /** The hole that it must be told of first. */
+  readonly gap: Gap | undefined
+  /** Where it was to have only some of what stands there. */
+  readonly excerpt?: Excerpt | undefined
+}
+
 /** One channel's messages, and the highest seq that it has lost. */
 interface Channel extends InLine<Channel> {
   readonly name: string
@@ -42,6 +52,8 @@ const CHANNEL = { base: 226, empty: 8, place: 8 }
 
 /** The part of the bytes that channels without a message may take. */
 const EMPTY_PART = 1 / 4
+
+const NO_ENDS: readonly End[] = []
 
 /** Messages that are taken out for their age in one turn of the event loop. */
 const EXPIRED_AT_ONCE = 1000
@@ -62,6 +74,8 @@ export class Log {
   #head = 0
   /** All messages, the oldest first. */
   readonly #entries = new Line<Entry>()
+  /** The ends that hold: each is the last that its channel has. */
+  readonly #ends = new Map<string, End>()
   #bytes = 0
   /** Bytes of the channels without a message. */
   #emptyBytes = 0
@@ -115,10 +129,22 @@ export class Log {
     return weightOf(name, payload) + room + CHANNEL.place
   }
 
-  /** Puts a message at the end. Live readers get it once all that came with it is there (`ReaderGroups`). */
+  /**
+   * Puts a message at the end, or what marks the channel. Live readers get it once all that came with it is there
+   * (`ReaderGroups`). What comes behind an end reopens the channel: whether it may is for the bus to say.
+   */
   append(name: string, payload: Payload): Entry {
+    const { mark } = payload
+    this.#reopen(name)
+    if (mark === 'reopen') {
+      // It has a place, so that all instances reopen at the same one, and is not kept.
+      this.#memo.clear()
+      return new Entry(this.epoch, ++this.#head, name, Date.now(), payload)
+    }
     const channel = this.#channelFor(name)
-    const entry = new Entry(this.epoch, ++this.#head, channel.name, Date.now(), payload)
+    const kind = mark === 'end' ? End : Entry
+    const entry = new kind(this.epoch, ++this.#head, channel.name, Date.now(), payload)
+    if (entry instanceof End) this.#ends.set(channel.name, entry)
     const { capacity } = channel.entries
     channel.entries.push(entry)
     this.#entries.add(entry)
@@ -174,6 +200,32 @@ export class Log {
     }
   }
 
+  /** The end of a channel that has ended, for as long as it is kept. */
+  endOf(name: string): End | undefined {
+    return this.#ends.get(name)
+  }
+
+  /** The ends of these channels that stand at a place or before it. */
+  endsAt(channels: readonly string[], place: number): readonly End[] {
+    if (this.#ends.size === 0) return NO_ENDS
+    const ends = []
+    for (const name of channels) {
+      const end = this.#ends.get(name)
+      if (end !== undefined && end.seq <= place) ends.push(end)
+    }
+    return ends
+  }
+
+  /** The channel goes on: its end is a message, or nothing where it had no data. */
+  #reopen(name: string): void {
+    const end = this.#ends.get(name)
+    if (end === undefined) return
+    this.#ends.delete(name)
+    end.reopened = true
+    if (end.bare) this.#remove(end, 'pop')
+    this.#memo.clear()
+  }
+
   /** The highest floor of these channels. */
   floor(channels: readonly string[]): number {
     let floor = 0
@@ -182,31 +234,67 @@ export class Log {
   }
 
   /** The hole that stands between a place and what these channels still hold after it. */
-  gapAfter(seq: number, channels: readonly string[]): Gap | undefined {
+  gapAfter(seq: number, channels: readonly string[], excerpt?: Excerpt): Gap | undefined {
     const floor = this.floor(channels)
-    return floor > seq ? { reason: 'trimmed', seq: floor } : undefined
+    if (floor <= seq) return undefined
+    // What an excerpt leaves out nobody misses.
+    if (excerpt !== undefined && channels.every((name) => this.floor([name]) <= excerpt.after(name, seq))) {
+      return undefined
+    }
+    return { reason: 'trimmed', seq: floor }
+  }
+
+  /** What a choice takes of these channels, and the place before the first message of it. */
+  #choose(choice: Choice, channels: readonly string[]): { seq: number; excerpt: Excerpt } {
+    const bounds = new Map<string, number>()
+    const whole = 'last' in choice ? { last: choice.last, head: choice.head ?? this.#head } : choice
+    let seq = this.#head
+    for (const name of channels) {
+      const ring = this.#channels.get(name)?.entries
+      const from = ring === undefined ? 0 : firstOf(ring, whole)
+      bounds.set(name, from === 0 ? this.floor([name]) : ring!.at(from - 1).seq)
+      if (ring !== undefined && from < ring.length) seq = Math.min(seq, ring.at(from).seq - 1)
+    }
+    return { seq, excerpt: new Excerpt(this.epoch, whole, bounds) }
+  }
+
+  /** The cursor of a place that a reader starts from. */
+  cursorAt(start: Start, channels: readonly string[]): string {
+    const { seq, excerpt } = this.locate(start, channels)
+    if (excerpt !== undefined) return excerpt.cursor(seq)
+    // At a hole it is the place asked for.
+    return typeof start === 'object' && 'epoch' in start ? `${start.epoch}.${start.seq}` : this.cursor(seq)
   }
 
   /** Where a reader of these channels starts, and the hole that it must be told of first. */
-  locate(start: Start, channels: readonly string[]): { seq: number; gap: Gap | undefined } {
+  locate(start: Start, channels: readonly string[]): Place {
     if (start === 'now') return { seq: this.#head, gap: undefined }
     const earliest = channels.length === 0 ? this.#head : this.floor(channels)
     if (start === 'earliest') return { seq: earliest, gap: undefined }
-    const { epoch, seq } = start
+    if (!('epoch' in start)) {
+      const { seq, excerpt } = this.#choose(start, channels)
+      return { seq, gap: undefined, excerpt: excerpt.end > seq ? excerpt : undefined }
+    }
+    const { epoch, seq, choice } = start
     if (epoch !== this.epoch) return { seq: earliest, gap: { reason: 'epoch', seq: earliest } }
     if (seq > this.#head) return { seq: this.#head, gap: { reason: 'ahead', seq: this.#head } }
+    if (choice !== undefined) {
+      const { excerpt } = this.#choose(choice, channels)
+      if (excerpt.end > seq && excerpt.digest(seq) === start.digest) return { seq, gap: undefined, excerpt }
+    }
     return { seq, gap: this.gapAfter(seq, channels) }
   }
 
   /**
    * The messages of these channels after a place, in log order. Costs O(log n) for each channel and O(1) for each
    * message returned. The place must have no gap.
+   * @param excerpt where the reader is to have only some of what stands there
    */
-  read(channels: readonly string[], after: number, bound: Bound): Batch {
-    const known = this.#memo.find(channels, after, bound)
+  read(channels: readonly string[], after: number, bound: Bound, excerpt?: Excerpt): Batch {
+    const known = excerpt === undefined ? this.#memo.find(channels, after, bound) : undefined
     if (known !== undefined) return known
     const { limit, bytes, until = this.#head } = bound
-    const cursors = this.#cursorsAfter(after, channels)
+    const cursors = this.#cursorsAfter(after, channels, excerpt)
     const entries: Entry[] = []
     let size = 0
     for (;;) {
@@ -219,9 +307,12 @@ export class Log {
       const last = entry === undefined || entry.seq > until
       if (last || entries.length === limit || (entries.length > 0 && size + entry.size + 1 > bytes)) {
         const end = last ? until : entries.at(-1)!.seq
-        const batch = new Batch(this.epoch, entries, end, !last, size)
+        const ends = this.endsAt(channels, end)
+        const ended = ends.length === 0 ? undefined : ends.map(({ channel }) => channel)
+        const batch = new Batch(this.epoch, entries, end, !last, size, ended, excerpt)
         // Nobody else reads up to the same place: it would only push out what others ask for.
-        if (entries.length > 0 && bound.until === undefined) this.#memo.add(channels, after, bound, batch)
+        if (entries.length > 0 && bound.until === undefined && excerpt === undefined)
+          this.#memo.add(channels, after, bound, batch)
         return batch
       }
       size += entry.size + 1
@@ -230,19 +321,17 @@ export class Log {
     }
   }
 
-  #cursorsAfter(after: number, channels: readonly string[]): { ring: Ring<Entry>; index: number }[] {
+  #cursorsAfter(
+    place: number,
+    channels: readonly string[],
+    excerpt: Excerpt | undefined,
+  ): { ring: Ring<Entry>; index: number }[] {
     const cursors = []
     for (const name of channels) {
       const ring = this.#channels.get(name)?.entries
+      const after = excerpt?.after(name, place) ?? place
       if (ring === undefined || ring.length === 0 || ring.at(ring.length - 1).seq <= after) continue
-      let low = 0
-      let high = ring.length - 1
-      while (low < high) {
-        const middle = (low + high) >>> 1
-        if (ring.at(middle).seq > after) high = middle
-        else low = middle + 1
-      }
-      cursors.push({ ring, index: low })
+      cursors.push({ ring, index: firstWhere(ring, ({ seq }) => seq > after) })
     }
     return cursors
   }
@@ -255,10 +344,16 @@ export class Log {
       this.groups.flush()
       return
     }
+    this.#channels.get(entry.channel)!.floor = entry.seq
+    if (entry.end) this.#ends.delete(entry.channel)
+    this.#remove(entry, 'shift')
+  }
+
+  /** Takes the oldest or the youngest message of its channel out. */
+  #remove(entry: Entry, how: 'shift' | 'pop'): void {
     const channel = this.#channels.get(entry.channel)!
     const { capacity } = channel.entries
-    channel.entries.shift()
-    channel.floor = entry.seq
+    channel.entries[how]()
     this.#entries.delete(entry)
     this.#bytes -= entry.weight + (capacity - channel.entries.capacity) * CHANNEL.place
     this.#memo.clear()
@@ -301,6 +396,28 @@ export class Log {
     clearImmediate(this.#trimming)
     this.groups.flush()
   }
+}
+
+/** The index of the first of which it is true, as it is of all behind it; the length where there is none. */
+function firstWhere(ring: Ring<Entry>, is: (entry: Entry) => boolean): number {
+  let low = 0
+  let high = ring.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (is(ring.at(middle))) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
+/** The index of the first message that a choice takes. */
+function firstOf(ring: Ring<Entry>, choice: Choice): number {
+  if ('since' in choice) return firstWhere(ring, ({ time }) => time >= choice.since)
+  const { last, head = Infinity } = choice
+  const behind = firstWhere(ring, ({ seq }) => seq > head)
+  // An end without data is none of the last messages: the last one is the channel's state also behind its end.
+  const more = behind > 0 && ring.at(behind - 1).bare ? 1 : 0
+  return Math.max(0, behind - last - more)
 }
 
 /** Of one without a message. */

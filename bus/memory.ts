@@ -1,6 +1,6 @@
 import type { Accepted, Bus } from './bus.ts'
 import { checkKnown, checkNumber } from './check.ts'
-import { ERR_CLOSED, ERR_TOO_LARGE } from './errors.ts'
+import { ERR_CLOSED, ERR_ENDED, ERR_TOO_LARGE } from './errors.ts'
 import { IdempotencyKeys, keyName } from './idempotency-keys.ts'
 import { Log, type Retention } from './log.ts'
 import type { Payload } from './payload.ts'
@@ -75,11 +75,11 @@ class MemoryBus implements Bus {
     const name = key === undefined ? undefined : keyName(channel, key, publisher)
     const weight = log.weightOf(channel, payload) + (name === undefined ? 0 : keys.weightOf(name))
     if (weight > this.#bytes - keys.bytes) throw new ERR_TOO_LARGE(weight, this.#bytes - keys.bytes)
-    if (name === undefined) return { ...placeOf(log.append(channel, payload)), repeated: false }
-    const known = keys.find(name, payload)
+    const known = name === undefined ? undefined : keys.find(name, payload)
     if (known !== undefined) return { ...placeOf(known), repeated: true }
+    if (payload.mark !== 'reopen' && log.endOf(channel) !== undefined) throw new ERR_ENDED(channel)
     const entry = log.append(channel, payload)
-    keys.remember(name, payload, entry)
+    if (name !== undefined) keys.remember(name, payload, entry)
     return { ...placeOf(entry), repeated: false }
   }
 

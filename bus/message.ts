@@ -15,6 +15,9 @@ export interface Message<T = unknown> {
 /** Bytes of heap that an entry takes beside its envelope: its members, and a time that is no small integer. */
 const ENTRY = 120
 
+/** Bytes of heap that the end of a channel takes beside those of an entry: its place among the ends. */
+const END = 72
+
 /** Bytes of an envelope beside its channel's name and its data, at most. */
 const FRAME = 100
 
@@ -23,9 +26,11 @@ const FRAME = 100
  * @returns bytes
  */
 export function weightOf(channel: string, payload: Payload): number {
-  const { json } = payload
+  const { json, mark } = payload
   const wide = heapBytes(json) - 16 > json.length + 8
-  return ENTRY + heapBytesOf((FRAME + channel.length + json.length) * (wide ? 2 : 1))
+  return (
+    ENTRY + (mark === 'end' ? END : 0) + heapBytesOf((FRAME + channel.length + json.length) * (wide ? 2 : 1))
+  )
 }
 
 /** A message as the log keeps it: written into its envelope once, and read from there ever after. */
@@ -49,12 +54,22 @@ export class Entry {
     this.channel = channel
     this.time = time
     this.kind = payload.kind
-    this.envelope = detach(
-      `{"cursor":"${epoch}.${seq}","channel":"${channel}","time":${time},"data":${payload.json}}`,
-    )
+    const data = payload.json === '' ? '' : `,"data":${payload.json}`
+    this.envelope = detach(`{"cursor":"${epoch}.${seq}","channel":"${channel}","time":${time}${data}}`)
     this.size = Buffer.byteLength(this.envelope)
     const ascii = this.size === this.envelope.length
-    this.weight = ENTRY + (ascii ? heapBytesOf(this.size) : heapBytes(this.envelope))
+    this.weight =
+      ENTRY + (payload.mark === 'end' ? END : 0) + (ascii ? heapBytesOf(this.size) : heapBytes(this.envelope))
+  }
+
+  /** Whether the channel has ended with it. */
+  get end(): boolean {
+    return false
+  }
+
+  /** Whether it carries no data, as only an end may. */
+  get bare(): boolean {
+    return false
   }
 
   /** The JSON text of `data`. */
@@ -75,5 +90,26 @@ export class Entry {
   /** The payload as a program gets it. */
   get value(): unknown {
     return this.kind === 'json' ? JSON.parse(this.#data) : this.payload
+  }
+}
+
+/** The end of a channel, as the log keeps it. Once the channel is reopened it is a message like any other. */
+export class End extends Entry {
+  /** Whether the channel goes on. Set by the log alone. */
+  reopened = false
+
+  override get end(): boolean {
+    return !this.reopened
+  }
+
+  override get bare(): boolean {
+    return !this.envelope.includes('"data":')
+  }
+
+  /** The members of a frame or an event that tells it. @param cursor where its reader goes on */
+  members(cursor: string): string {
+    const from = this.envelope.indexOf('"data":')
+    const data = from === -1 ? '' : `,${this.envelope.slice(from, -1)}`
+    return `"channel":"${this.channel}","cursor":"${cursor}"${data}`
   }
 }

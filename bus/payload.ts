@@ -4,13 +4,24 @@ import { ERR_DATA, ERR_JSON, ERR_UTF8 } from './errors.ts'
 /** What a publisher called its data: a JSON value, a string, or bytes. */
 export type Kind = 'json' | 'text' | 'bytes'
 
+/**
+ * What an entry of the log does to its channel. `end`: nothing can be published to it any more; there may be data.
+ * `reopen`: it has not ended, and there is no data.
+ */
+export type Mark = 'end' | 'reopen'
+
 /** A payload as the log takes it: validated, and already in the form in which an envelope carries it. */
 export interface Payload {
   readonly kind: Kind
-  /** The envelope's `data` and what stands beside it: JSON text, a JSON string, or base64 with its `encoding`. */
+  /**
+   * The envelope's `data` and what stands beside it: JSON text, a JSON string, or base64 with its `encoding`. Empty where
+   * there is no data, as only a mark may have it.
+   */
   readonly json: string
   /** Bytes of the payload itself. */
   readonly size: number
+  /** Absent from a message. */
+  readonly mark?: Mark
 }
 
 /** A class repeated, and not a group: for each turn of a group V8 would keep a place to come back to. */
@@ -49,6 +60,16 @@ export function base64Payload(base64: unknown): Payload {
   }
   return bytesPayload(Buffer.from(base64, 'base64'))
 }
+
+const NO_DATA = { kind: 'json', json: '', size: 0 } as const
+
+/** The end of a channel. @param data the last that comes in it, if any */
+export function endPayload(data: Payload = NO_DATA): Payload {
+  return { ...data, mark: 'end' }
+}
+
+/** The channel goes on. */
+export const REOPEN: Payload = { ...NO_DATA, mark: 'reopen' }
 
 /** @throws TIDINGS_ERR_UTF8 */
 export function utf8(bytes: Buffer): string {

@@ -1,5 +1,6 @@
 import type { Batch } from './batch.ts'
 import type { Bound, Gap } from './bound.ts'
+import type { Excerpt } from './excerpt.ts'
 import { IndexedSet } from './indexed-set.ts'
 import type { ReadableLog } from './readable.ts'
 
@@ -88,12 +89,17 @@ export class ReaderGroup {
     return Math.max(seen, this.#since)
   }
 
-  gapAfter(seq: number): Gap | undefined {
-    return this.#log.gapAfter(seq, this.channels)
+  gapAfter(seq: number, excerpt?: Excerpt): Gap | undefined {
+    return this.#log.gapAfter(seq, this.channels, excerpt)
   }
 
-  read(after: number, bound: Bound): Batch {
-    return this.#log.read(this.channels, after, bound)
+  read(after: number, bound: Bound, excerpt?: Excerpt): Batch {
+    return this.#log.read(this.channels, after, bound, excerpt)
+  }
+
+  /** Whether all of its channels have ended where a batch of theirs does. */
+  over({ ended, more }: Batch): boolean {
+    return ended.length > 0 && ended.length === this.channels.length && !more
   }
 
   /** The member must have read up to the head in this turn of the event loop. */

@@ -1,8 +1,10 @@
 import type { Batch } from './batch.ts'
 import type { Gap } from './bound.ts'
 import type { Start } from './cursor.ts'
+import type { Excerpt } from './excerpt.ts'
 import { NOWHERE } from './indexed-set.ts'
 import type { Log } from './log.ts'
+import type { End } from './message.ts'
 import { type Member, type ReaderGroup, STEP } from './reader-group.ts'
 
 /** What a transport is to the core: it takes batches and gaps in order, knows its socket and its form. */
@@ -13,6 +15,10 @@ export interface Sink {
   batch(batch: Batch): void
   /** Takes a hole. A hole in the replay of a channel that is being added comes with that channel's name. */
   gap(gap: Gap, channel?: string): void
+  /** Takes an end that stands before the reader's place. @param cursor where to go on */
+  end(end: End, cursor: string): void
+  /** All of its channels have ended, and it has been told so. Called more than once where one was reopened meanwhile. */
+  finished(): void
 }
 
 /** A channel that is being added: its own messages are replayed up to the reader's place first. */
@@ -21,6 +27,8 @@ interface Joining {
   /** How far the reader itself must have come. */
   readonly need: number
   at: number
+  /** Whether an end that stands before it has still to be told. */
+  untold: boolean
   readonly done: () => void
 }
 
@@ -39,6 +47,10 @@ export class Reader implements Member {
   #at: number
   /** A hole at the start, not told yet. */
   #hole: Gap | undefined
+  /** Where it was to have only some of what stands there. */
+  #excerpt: Excerpt | undefined
+  /** Whether an end that stands before its place has still to be told: at the start, and behind a hole. */
+  #untold = true
   #joining: Joining | undefined
   /** Waits for its turn. */
   #queued = false
@@ -53,9 +65,10 @@ export class Reader implements Member {
     this.#sink = sink
     // All who read the same share one list of names, which keeps nothing of a request.
     this.#channels = log.groups.of(channels).channels
-    const { seq, gap } = log.locate(start, channels)
+    const { seq, gap, excerpt } = log.locate(start, channels)
     this.#at = seq
     this.#hole = gap
+    this.#excerpt = excerpt
   }
 
   get channels(): readonly string[] {
@@ -65,6 +78,11 @@ export class Reader implements Member {
   /** All of its channels up to here has been handed to the sink. */
   get place(): number {
     return this.group?.placeOf(this) ?? this.#at
+  }
+
+  /** The cursor of its place. */
+  get cursor(): string {
+    return this.#excerpt?.cursor(this.#at) ?? this.#log.cursor(this.place)
   }
 
   /** Starts it, and goes on after the sink has drained. */
@@ -87,8 +105,11 @@ export class Reader implements Member {
     if (batch !== undefined) {
       this.#at = batch.end
       this.seen = batch.end
-      this.#sink.batch(batch)
-      if (!batch.more && !this.#sink.full) return
+      if (batch.entries.length > 0) this.#sink.batch(batch)
+      if (!batch.more && !this.#sink.full) {
+        if (this.group?.over(batch)) this.#sink.finished()
+        return
+      }
     }
     this.#leave()
     this.#pump()
@@ -114,15 +135,22 @@ export class Reader implements Member {
         continue
       }
       const group = this.#log.groups.of(this.#channels)
-      const gap = this.#hole ?? group.gapAfter(this.#at)
+      const gap = this.#hole ?? group.gapAfter(this.#at, this.#excerpt)
       if (gap !== undefined) {
         this.#hole = undefined
+        this.#excerpt = undefined
         this.#at = gap.seq
+        this.#untold = true
         this.#sink.gap(gap)
         continue
       }
-      const batch = group.read(this.#at, STEP)
+      if (this.#untold) {
+        this.#untold = false
+        for (const end of this.#log.endsAt(this.#channels, this.#at)) this.#sink.end(end, this.cursor)
+      }
+      const batch = group.read(this.#at, STEP, this.#excerpt)
       this.#at = batch.end
+      if (this.#excerpt !== undefined && batch.end >= this.#excerpt.end) this.#excerpt = undefined
       if (batch.entries.length > 0) {
         turns.charge(batch)
         this.#sink.batch(batch)
@@ -131,6 +159,7 @@ export class Reader implements Member {
       } else if (this.#joining === undefined) {
         this.#channels = group.channels
         group.join(this)
+        if (group.over(batch)) this.#sink.finished()
         return
       }
     }
@@ -143,8 +172,13 @@ export class Reader implements Member {
     if (gap !== undefined && joining.at < this.#at) {
       // Past the reader's place it is no longer this replay's affair: the reader will meet that hole by itself.
       joining.at = Math.min(gap.seq, this.#at)
+      joining.untold = true
       this.#sink.gap({ reason: 'trimmed', seq: joining.at }, joining.channel)
       return
+    }
+    if (joining.untold) {
+      joining.untold = false
+      for (const end of this.#log.endsAt(channels, joining.at)) this.#sink.end(end, this.#log.cursor(end.seq))
     }
     const batch = this.#log.read(channels, joining.at, { ...STEP, until: this.#at })
     joining.at = batch.end
@@ -175,7 +209,9 @@ export class Reader implements Member {
     this.#leave()
     // Behind a hole it joins where all is there, or the reader would meet the same hole again.
     const at = gap?.seq ?? seq
-    this.#joining = { channel, need: at, at, done }
+    // Nor while it reads what was chosen of the others: a cursor from there names those alone.
+    const need = Math.max(at, this.#excerpt?.end ?? 0)
+    this.#joining = { channel, need, at, untold: true, done }
     this.resume()
   }
 
@@ -184,6 +220,7 @@ export class Reader implements Member {
     this.#at = this.place
     this.#leave()
     this.#channels = this.#channels.filter((name) => name !== channel)
+    this.#excerpt = this.#excerpt?.without(channel)
     this.resume()
   }
 

@@ -33,8 +33,21 @@ export class Ring<T> {
     this.#items[this.#head] = undefined
     this.#head = (this.#head + 1) & (this.#items.length - 1)
     this.#length--
-    if (this.#items.length > 1 && this.#length <= this.#items.length / 4) this.#resize(this.#items.length / 2)
+    this.#shrink()
     return item
+  }
+
+  /** Takes the youngest out. The ring must not be empty. */
+  pop(): T {
+    const item = this.at(this.#length - 1)
+    this.#items[(this.#head + this.#length - 1) & (this.#items.length - 1)] = undefined
+    this.#length--
+    this.#shrink()
+    return item
+  }
+
+  #shrink(): void {
+    if (this.#items.length > 1 && this.#length <= this.#items.length / 4) this.#resize(this.#items.length / 2)
   }
 
   #resize(capacity: number): void {

@@ -1,4 +1,4 @@
-import { Consumers, type Item, type Iteration } from './consumers.ts'
+import { Consumers, type Item, type Iteration, type Waiting } from './consumers.ts'
 import { Emitter, report } from './emitter.ts'
 import { Holes } from './holes.ts'
 import type { Host } from './host.ts'
@@ -7,7 +7,7 @@ import { Links } from './links.ts'
 import { watchPage } from './page.ts'
 import { isCursor, isStart } from './place.ts'
 import { jitter } from './time.ts'
-import type { Gap, GapReason, Message, MessageEvent, Transport } from './types.ts'
+import type { End, Gap, GapReason, Message, MessageEvent, Transport } from './types.ts'
 
 /** One reader, whatever carries it. It owns the place; links come and go. It reads alone: what more a feed can do adds to it. */
 export class CursorFeed extends Emitter {
@@ -18,8 +18,8 @@ export class CursorFeed extends Emitter {
   readonly #consumers: Consumers
   readonly #holes: Holes
   #readyState = 0
-  /** Why there is no link: a slow iteration has to take what waits, or a channel to be replayed. */
-  #held: 'full' | 'joining' | undefined
+  /** Why there is no link: a slow iteration has to take what waits, or a channel to be replayed; or nothing more comes. */
+  #held: 'full' | 'joining' | 'ended' | undefined
   /** Whether an `open` is due, and whether there was one. */
   #due = true
   #resumed = false
@@ -53,7 +53,7 @@ export class CursorFeed extends Emitter {
       },
       message: (message, joining) => this.#message(message, joining),
       gap: (reason, cursor, channel) => this.#gap(reason, cursor, channel),
-      ended: (channel) => this.#inOrder(() => this.#finished(channel)),
+      ended: (end) => this.#inOrder(() => this.#ended(end)),
       opened: () => this.#opened(),
       tries: (wait, lost) => {
         this.#due ||= !!lost
@@ -185,8 +185,9 @@ export class CursorFeed extends Emitter {
     else this.#give({ message }, before)
   }
 
-  #give(item: Item, before: string): void {
-    if ('message' in item) {
+  #give(item: Waiting, before: string): void {
+    if ('end' in item) this.#finish(item)
+    else if ('message' in item) {
       const { message } = item
       if (this.#settings.ack === 'manual') {
         if (!this.#given) this.#acked = before
@@ -200,7 +201,7 @@ export class CursorFeed extends Emitter {
     }
   }
 
-  #tell(item: { gap: Gap; told: boolean }): void {
+  #tell(item: Extract<Item, { gap: Gap }>): void {
     item.told = this.fire('gap', item.gap)
   }
 
@@ -280,11 +281,29 @@ export class CursorFeed extends Emitter {
     }
   }
 
-  #finished(channel: string): void {
-    if (this.#over.has(channel)) return
-    this.#over.add(channel)
-    this.fire('end', { channel })
-    if (this.channels.every((each) => this.#over.has(each))) this.#end(1000, 'All channels have ended')
+  #ended(end: End): void {
+    if (this.#over.has(end.channel)) return
+    this.#over.add(end.channel)
+    const { backlog, present } = this.#consumers
+    if (!backlog[0]) {
+      this.#finish({ end, told: false })
+      return
+    }
+    // Who comes to take what waits gets it before the feed closes.
+    backlog.push({ end, told: !present && this.fire('end', end) })
+    if (!this.#finished) return
+    this.#held = 'ended'
+    this.links.stop()
+  }
+
+  get #finished(): boolean {
+    return this.channels.every((each) => this.#over.has(each))
+  }
+
+  #finish({ end, told }: { end: End; told: boolean }): void {
+    if (!told) this.fire('end', end)
+    // Another channel may be read meanwhile, or this one again.
+    if (this.#finished && !this.#consumers.backlog[0]) this.#end(1000, 'All channels have ended')
   }
 
   on(channel: string, handler: (message: MessageEvent<unknown>) => void): () => void {

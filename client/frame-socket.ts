@@ -20,6 +20,7 @@ export class FrameSocket extends SocketLink {
       if (!this.#joining.has(channel)) return false
       if (!type) this.message(frame, true)
       else if (type === 'gap') this.hearer.gap(this, reason, cursor, channel)
+      else if (type === 'end') this.end(frame, true)
       return true
     }
     this.#waiting.delete(ref!)

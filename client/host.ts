@@ -1,5 +1,5 @@
 import type { Failure } from './answer.ts'
-import type { GapReason, Message, Transport } from './types.ts'
+import type { End, GapReason, Message, Transport } from './types.ts'
 
 /** The feed, as those that work for it see it. */
 export interface Host {
@@ -12,7 +12,7 @@ export interface Host {
   message(message: Message, joining?: boolean): void
   /** @param channel the one whose replay has the hole @returns milliseconds to wait before the next question */
   gap(reason: GapReason, cursor: string, channel?: string): number
-  ended(channel: string): void
+  ended(end: End): void
   /** It reads. */
   opened(): void
   /** It does not read, and tries. @param lost what carried, or was to, has failed */

@@ -119,7 +119,7 @@ export class Joiner {
     this.#replay = new PollLink(this.#settings, 'poll', [channel], cursor, {
       patience: 1,
       ready() {},
-      ended() {},
+      ended: (_link, end) => host.ended(end),
       settled: () => done(),
       message(link, message) {
         link.at = message.cursor

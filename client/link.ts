@@ -2,7 +2,7 @@ import { credentials, type Failure, initOf } from './answer.ts'
 import { isCursor } from './place.ts'
 import { routeOf, type Settings } from './settings.ts'
 import { later, type Timer } from './time.ts'
-import type { Credentials, GapReason, Message, Transport } from './types.ts'
+import type { Credentials, End, GapReason, Message, Transport } from './types.ts'
 
 /** What a link tells; nothing once it is closed. */
 export interface Hearer {
@@ -18,7 +18,8 @@ export interface Hearer {
   place(link: Link, cursor: string): void
   /** @returns milliseconds to wait before the next question */
   gap(link: Link, reason: GapReason, cursor: string, channel?: string): number
-  ended(link: Link, channel: string, cursor: string): void
+  /** @param joining it belongs to a replay, and moves no place */
+  ended(link: Link, end: End, joining?: boolean): void
   /** Something could not be read, and is stepped over. */
   skipped(link: Link, error: Error): void
   /** It has failed, and is closed. Said once. */
@@ -28,6 +29,13 @@ export interface Hearer {
 /** A message as the server writes it. */
 export interface Envelope extends Message {
   readonly encoding?: string
+  /** On a page: the channel has ended with it. */
+  readonly end?: boolean
+}
+
+/** @throws where bytes are no base64 */
+function dataOf({ data, encoding }: Envelope): unknown {
+  return encoding ? Uint8Array.from(atob(data as string), (c) => c.charCodeAt(0)) : data
 }
 
 export const NOT_OURS: Failure = { message: 'the answer is none of fastify-tidings', code: 'ERR_FOREIGN' }
@@ -137,29 +145,41 @@ export abstract class Link {
 
   /** What a stream or a socket says. @param type none for a message */
   protected take(type: string | undefined, frame: Envelope & { reason: GapReason }): void {
-    const { cursor, reason, channel } = Object(frame) as typeof frame
+    const { cursor, reason } = Object(frame) as typeof frame
     if (this.closed) return
     if (!this.since && (type !== 'ready' || !isCursor(cursor))) this.fail(NOT_OURS)
     else if (!type) this.message(frame)
     else if (!isCursor(cursor)) this.skip(type)
     else if (type === 'ready') this.ready(cursor)
     else if (type === 'gap') this.hearer.gap(this, reason, cursor)
-    else if (type === 'end') this.hearer.ended(this, channel, cursor)
+    else if (type === 'end') this.end(frame)
   }
 
   /** One that can't be read is told, and stepped over. */
   protected message(envelope: Envelope, joining?: boolean): void {
     if (this.closed) return
-    const { encoding, cursor, channel, time, data } = Object(envelope) as Envelope
-    let read: unknown = data
+    const { cursor, channel, time, data } = Object(envelope) as Envelope
+    let read: unknown
     try {
       if (data === undefined || !channel || !isCursor(cursor)) throw 'members are missing'
-      if (encoding) read = Uint8Array.from(atob(data as string), (c) => c.charCodeAt(0))
+      read = dataOf(envelope)
     } catch (error) {
       this.skip(error, cursor)
       return
     }
     this.hearer.message(this, { cursor, channel, time, data: read }, joining)
+  }
+
+  protected end(envelope: Envelope, joining?: boolean): void {
+    const { cursor, channel } = envelope
+    let data: unknown
+    try {
+      data = dataOf(envelope)
+    } catch (error) {
+      // It has ended all the same.
+      this.skip(error)
+    }
+    this.hearer.ended(this, { channel, cursor, data }, joining)
   }
 
   protected skip(error: unknown, cursor?: unknown): void {

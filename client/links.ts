@@ -1,7 +1,7 @@
 import type { Link } from './link.ts'
 import { isCursor, order } from './place.ts'
 import { Rounds } from './rounds.ts'
-import type { GapReason, Message } from './types.ts'
+import type { End, GapReason, Message } from './types.ts'
 
 /** Milliseconds after its `ready` when a stream has told a hole if there is one; and a socket, without an answer to its ping. */
 const SETTLED = 50
@@ -90,9 +90,9 @@ export class Links extends Rounds {
     if (this.#moves(link, cursor)) this.host.place = cursor
   }
 
-  ended(link: Link, channel: string, cursor: string): void {
-    this.place(link, cursor)
-    if (!link.closed) this.host.ended(channel)
+  ended(link: Link, end: End, joining?: boolean): void {
+    if (!joining) this.place(link, end.cursor)
+    if (!link.closed) this.host.ended(end)
   }
 
   gap(link: Link, reason: GapReason, cursor: string, channel?: string): number {

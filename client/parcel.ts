@@ -7,6 +7,7 @@ const MAX_FRAME = 4096
 export interface Parcel {
   readonly channel: string
   readonly key: string | undefined
+  readonly end: boolean
   readonly type: string
   readonly body: string | Uint8Array<ArrayBuffer>
   /** The members of a publish frame, as JSON; undefined where it would be too large for a socket. */
@@ -14,7 +15,7 @@ export interface Parcel {
 }
 
 /** @throws TypeError for what can't be published on every way alike */
-export function pack(channel: string, data: unknown, { key }: PublishOptions): Parcel {
+export function pack(channel: string, data: unknown, { key, end }: PublishOptions): Parcel {
   if (typeof channel !== 'string') throw new TypeError("'channel' must be a string")
   // More could not stand in a header.
   if (key !== undefined && (typeof key !== 'string' || !/^(?! )[ -~]{1,128}(?<! )$/.test(key)))
@@ -24,7 +25,8 @@ export function pack(channel: string, data: unknown, { key }: PublishOptions): P
   const bytes = bytesOf(data)
   const text = typeof data === 'string'
   // Half of a character would become another one on some ways.
-  const body = bytes ?? (text ? data.replace(/\p{Cs}/gu, '\ufffd') : JSON.stringify(data))
+  const none = end && data === undefined
+  const body = bytes ?? (text ? data.replace(/\p{Cs}/gu, '\ufffd') : none ? '' : JSON.stringify(data))
   if (body === undefined) throw new TypeError("'data' must be bytes, a string, or what JSON can say")
   let frame: string | undefined
   if (body.length <= MAX_FRAME) {
@@ -33,11 +35,12 @@ export function pack(channel: string, data: unknown, { key }: PublishOptions): P
       : text
         ? JSON.stringify(body)
         : body
-    frame = `"type":"publish",${JSON.stringify({ channel, key }).slice(1, -1)},"data":${json}`
+    const members = JSON.stringify({ channel, key, ...(end && { end }) }).slice(1, -1)
+    frame = `"type":"publish",${members}${none ? '' : `,"data":${json}`}`
     if (new TextEncoder().encode(frame).length > MAX_FRAME - 30) frame = undefined
   }
   const type = bytes ? 'application/octet-stream' : text ? 'text/plain' : 'application/json'
-  return { channel, key, type, body, frame }
+  return { channel, key, end: !!end, type, body, frame }
 }
 
 /** A copy of the bytes that somebody publishes; undefined where it is text or JSON. */

@@ -120,13 +120,16 @@ export class Publisher {
     })
   }
 
-  async #post({ channel, key, type, body }: Parcel, signal: AbortSignal): Promise<Answer> {
+  async #post({ channel, key, end, type, body }: Parcel, signal: AbortSignal): Promise<Answer> {
     const settings = this.#settings
     const init = initOf(settings, await credentials(settings), signal)
     const headers = init.headers as Headers
     headers.set('content-type', type)
     if (key !== undefined) headers.set('idempotency-key', key)
-    const url = routeOf(settings, 'publish', [['channel', channel]])
+    const url = routeOf(settings, 'publish', [
+      ['channel', channel],
+      ...(end ? [['end', true] as [string, unknown]] : []),
+    ])
     const response = await settings.fetch(url, { ...init, method: 'POST', body })
     const { ok, status } = response
     let failure: Failure = NOT_OURS

@@ -4,7 +4,7 @@ import type { FeedSettings } from './kinds.ts'
 import type { Hearer, Link } from './link.ts'
 import { Ranking } from './ranking.ts'
 import { jitter, later, type Timer } from './time.ts'
-import type { GapReason, Message, Transport } from './types.ts'
+import type { End, GapReason, Message, Transport } from './types.ts'
 
 /** Links that may begin anew in a row, because the feed has left the place where they began. */
 const RENEWALS = 3
@@ -52,7 +52,7 @@ export abstract class Rounds implements Hearer {
   abstract message(link: Link, message: Message, joining?: boolean): void
   abstract place(link: Link, cursor: string): void
   abstract gap(link: Link, reason: GapReason, cursor: string, channel?: string): number
-  abstract ended(link: Link, channel: string, cursor: string): void
+  abstract ended(link: Link, end: End, joining?: boolean): void
   abstract skipped(link: Link, error: Error): void
 
   // Rounds

@@ -53,6 +53,8 @@ export interface PublishOptions {
   signal?: AbortSignal
   /** Does not wait for the publishes before it, nor do those behind wait for it. @default false */
   unordered?: boolean
+  /** Ends the channel; the data is its last, and may be undefined. @default false */
+  end?: boolean
 }
 
 export interface SubscribeOptions {
@@ -167,10 +169,16 @@ export interface OpenEvent extends Event {
   readonly resumed: boolean
 }
 
-export interface EndEvent extends Event {
-  /** It has ended: nothing more comes in it. */
+/** Nothing more comes in a channel. Once all have ended the feed closes. */
+export interface End<T = unknown> {
   readonly channel: string
+  /** Where to go on in the others. */
+  readonly cursor: string
+  /** What came with the end; undefined where nothing did. */
+  readonly data: T | undefined
 }
+
+export interface EndEvent<T = unknown> extends Event, End<T> {}
 
 export interface MessageEvent<T> extends Event, Message<T> {
   /** The cursor, by the name that EventSource gives it. */
@@ -202,7 +210,7 @@ export interface FeedEvents<T> {
   open: OpenEvent
   message: MessageEvent<T>
   gap: GapEvent
-  end: EndEvent
+  end: EndEvent<T>
   status: StatusEvent
   error: FaultEvent
   close: CloseEvent
@@ -226,7 +234,7 @@ export interface Feed<T = unknown> extends EventTarget, AsyncIterable<Message<T>
   onopen: ((event: OpenEvent) => void) | null
   onmessage: ((event: MessageEvent<T>) => void) | null
   ongap: ((event: GapEvent) => void) | null
-  onend: ((event: EndEvent) => void) | null
+  onend: ((event: EndEvent<T>) => void) | null
   onstatus: ((event: StatusEvent) => void) | null
   onerror: ((event: FaultEvent) => void) | null
   onclose: ((event: CloseEvent) => void) | null

@@ -5,9 +5,17 @@ import { checkChannel } from '../bus/channel.ts'
 import { ERR_OPTION } from '../bus/errors.ts'
 import { checkKey, checkPublisher } from '../bus/idempotency-keys.ts'
 import type { Message } from '../bus/message.ts'
-import { payloadOf } from '../bus/payload.ts'
-import { type SubscribeOptions, subscribe } from '../bus/subscribe.ts'
+import { endPayload, type Payload, payloadOf, REOPEN } from '../bus/payload.ts'
+import { type Ended, type SubscribeOptions, subscribe } from '../bus/subscribe.ts'
 import type { DataOf } from '../types/channels.ts'
+
+/** Whose idempotency key a publish has. */
+export interface PublishOptions {
+  /** The same key with the same data publishes once, and gets the first answer: 1 to 128 characters. */
+  key?: string
+  /** Whose key it is, 1 to 256 characters: keys of different publishers never meet. */
+  publisher?: string
+}
 
 /** What `app.tidings` is. */
 export class Tidings {
@@ -22,22 +30,45 @@ export class Tidings {
 
   /**
    * Publishes to a channel: a string as text, a Uint8Array as bytes, anything else as JSON.
-   * @param key an idempotency key: the same key with the same data publishes once, and gets the first answer
-   * @param publisher whose key it is, 1 to 256 characters: keys of different publishers never meet
    * @returns the accepted message
    * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_DATA, TIDINGS_ERR_KEY, TIDINGS_ERR_KEY_REUSED, TIDINGS_ERR_KEYS_FULL,
-   * TIDINGS_ERR_PUBLISHER, TIDINGS_ERR_TOO_LARGE, TIDINGS_ERR_CLOSED
+   * TIDINGS_ERR_PUBLISHER, TIDINGS_ERR_TOO_LARGE, TIDINGS_ERR_ENDED, TIDINGS_ERR_CLOSED
    */
   async publish<C extends string, T extends DataOf<C>>(
     channel: C,
     data: T,
-    { key, publisher }: { key?: string; publisher?: string } = {},
+    options: PublishOptions = {},
   ): Promise<Message<T>> {
+    return { ...(await this.#publish(channel, () => payloadOf(data), options)), data }
+  }
+
+  /**
+   * Ends a channel: readers are told, and nothing can be published to it any more until it is reopened, or the end is
+   * no longer kept.
+   * @param data the last that comes in it; undefined: nothing does
+   * @returns the accepted end
+   * @throws as `publish` does: TIDINGS_ERR_ENDED where it has ended already
+   */
+  async end<C extends string>(channel: C, data?: DataOf<C>, options: PublishOptions = {}): Promise<Ended> {
+    const payload = () => endPayload(data === undefined ? undefined : payloadOf(data))
+    return { ...(await this.#publish(channel, payload, options)), ...(data !== undefined && { data }) }
+  }
+
+  /** Lets a channel that has ended go on. The data of its end, where it had some, is a message from then on. */
+  async reopen(channel: string): Promise<void> {
+    await this.#publish(channel, () => REOPEN, {})
+  }
+
+  async #publish(
+    channel: string,
+    payload: () => Payload,
+    { key, publisher }: PublishOptions,
+  ): Promise<Omit<Message, 'data'>> {
     checkChannel(channel)
     if (key !== undefined) checkKey(key)
     if (publisher !== undefined) checkPublisher(publisher)
-    const { seq, time } = await this.bus.publish(channel, payloadOf(data), key, publisher)
-    return { cursor: this.bus.log.cursor(seq), channel, time, data }
+    const { seq, time } = await this.bus.publish(channel, payload(), key, publisher)
+    return { cursor: this.bus.log.cursor(seq), channel, time }
   }
 
   /**

@@ -1,5 +1,5 @@
 import { sseSchema, wsSchema } from '../routes/http/schemas.ts'
-import { CLIENT_FRAMES, ENVELOPE, GAP, READY, SERVER_FRAMES } from './schemas.ts'
+import { CLIENT_FRAMES, END, ENVELOPE, GAP, READY, SERVER_FRAMES } from './schemas.ts'
 
 const message = (name: string, payload: object, contentType = 'application/json') => ({
   name,
@@ -19,7 +19,7 @@ function messages(schemas: Record<string, object>): Record<string, object> {
 /** AsyncAPI 3: the frames of /ws and the events of /sse. */
 export function asyncapi(): object {
   const server = { envelope: ENVELOPE, ...SERVER_FRAMES }
-  const stream = { ready: READY, message: ENVELOPE, gap: GAP, bytes: { type: 'string' } }
+  const stream = { ready: READY, message: ENVELOPE, gap: GAP, end: END, bytes: { type: 'string' } }
   return {
     asyncapi: '3.0.0',
     info: {

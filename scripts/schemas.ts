@@ -23,15 +23,31 @@ function frame(type: string, properties: Properties, optional: readonly string[]
 }
 
 export const ENVELOPE = object(
-  { cursor, channel, time: { type: 'integer', description: 'Milliseconds since 1970' }, data: {}, encoding },
-  ['encoding'],
+  {
+    cursor,
+    channel,
+    time: { type: 'integer', description: 'Milliseconds since 1970' },
+    data: {},
+    encoding,
+    end: { const: true, description: 'In a page: the last data of a channel that has ended' },
+  },
+  ['encoding', 'end'],
 )
 
 export const READY = object({ cursor })
 export const GAP = object({ reason, cursor })
+export const END = object({ channel, cursor, data: {}, encoding }, ['data', 'encoding'])
 
 export const PAGE = (envelope: object): object =>
-  object({ cursor, messages: { type: 'array', items: envelope }, more: { type: 'boolean' } })
+  object(
+    {
+      cursor,
+      messages: { type: 'array', items: envelope },
+      more: { type: 'boolean' },
+      ended: { type: 'array', items: channel, description: 'Those of the channels that have ended' },
+    },
+    ['ended'],
+  )
 
 export const ACCEPTED = object({ cursor, channel, time: { type: 'integer' } })
 
@@ -70,6 +86,7 @@ export const STATS = object({
 export const SERVER_FRAMES: Record<string, object> = {
   ready: frame('ready', { cursor }),
   gap: frame('gap', { reason, cursor, channel, ref }, ['channel', 'ref']),
+  end: frame('end', { channel, cursor, data: {}, encoding }, ['data', 'encoding']),
   published: frame('published', { ref, cursor }, ['ref']),
   subscribed: frame('subscribed', { ref, channel, cursor }, ['ref']),
   unsubscribed: frame('unsubscribed', { ref, channel }, ['ref']),
@@ -81,8 +98,15 @@ export const SERVER_FRAMES: Record<string, object> = {
 export const CLIENT_FRAMES: Record<string, object> = {
   publish: frame(
     'publish',
-    { channel, data: {}, encoding, key: { type: 'string', minLength: 1, maxLength: 128 }, ref },
-    ['channel', 'encoding', 'key', 'ref'],
+    {
+      channel,
+      data: {},
+      encoding,
+      key: { type: 'string', minLength: 1, maxLength: 128 },
+      end: { type: 'boolean', description: 'Ends the channel; data is optional' },
+      ref,
+    },
+    ['channel', 'data', 'encoding', 'key', 'end', 'ref'],
   ),
   subscribe: frame('subscribe', { channel, cursor: { type: 'string' }, ref }, ['channel', 'cursor', 'ref']),
   unsubscribe: frame('unsubscribe', { channel, ref }, ['channel', 'ref']),

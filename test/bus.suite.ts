@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import type { Accepted, Bus } from '../bus/bus.ts'
-import { bytesPayload, jsonPayload, textPayload } from '../bus/payload.ts'
+import { bytesPayload, endPayload, jsonPayload, REOPEN, textPayload } from '../bus/payload.ts'
 import { memberOf } from './bus/fixture.ts'
 
 /** What the suite asks of a bus beside the defaults. */
@@ -189,6 +189,60 @@ export function busSuite(t: Test, name: string, makeBus: MakeBus): void {
     for (let i = 0; i < 10; i++) await bus.publish('d', textPayload('x'.repeat(4000)))
     t.strictSame(texts(bus, 'c'), [], 'it was trimmed')
     t.strictSame(await bus.publish('c', textPayload('a'), 'k'), { ...first, repeated: true })
+  })
+
+  const hasEnded = { code: 'TIDINGS_ERR_ENDED', statusCode: 409 } as never
+
+  test('an ended channel refuses what is published, until it is reopened', async (t, make) => {
+    const bus = await make()
+    await bus.publish('c', textPayload('1'))
+    const { seq } = await bus.publish('c', endPayload(textPayload('2')))
+    t.equal(bus.log.endOf('c')?.seq, seq)
+    await t.rejects(bus.publish('c', textPayload('3')), hasEnded)
+    await t.rejects(bus.publish('c', textPayload('3'), 'k'), hasEnded)
+    await t.rejects(bus.publish('c', endPayload()), hasEnded, 'nor does it end twice')
+    await bus.publish('d', textPayload('another goes on'))
+    t.strictSame(texts(bus, 'c'), ['1', '2'])
+    const reopened = await bus.publish('c', REOPEN)
+    t.ok(reopened.seq > seq)
+    t.ok(bus.log.head >= reopened.seq)
+    t.equal(bus.log.endOf('c'), undefined)
+    const last = await bus.publish('c', textPayload('3'), 'k')
+    t.ok(last.seq > reopened.seq && !last.repeated)
+    t.strictSame(texts(bus, 'c'), ['1', '2', '3'], 'what came with the end is a message')
+  })
+
+  test('of many that end a channel and publish to it at once, all behind the end are refused', async (t, make) => {
+    const bus = await make()
+    const all = await Promise.allSettled(
+      Array.from({ length: 30 }, (_, i) =>
+        bus.publish('c', i === 10 ? endPayload() : textPayload(`${i}`), i % 3 === 0 ? `k${i}` : undefined),
+      ),
+    )
+    t.strictSame(
+      all.map(({ status }) => status === 'fulfilled'),
+      Array.from({ length: 30 }, (_, i) => i <= 10),
+    )
+    t.equal(texts(bus, 'c').length, 11)
+  })
+
+  test('a key is answered also where the channel has ended since', async (t, make) => {
+    const bus = await make()
+    const first = await bus.publish('c', textPayload('a'), 'k')
+    const end = await bus.publish('c', endPayload(textPayload('a')), 'e')
+    t.strictSame(await bus.publish('c', textPayload('a'), 'k'), { ...first, repeated: true })
+    t.strictSame(await bus.publish('c', endPayload(textPayload('a')), 'e'), { ...end, repeated: true })
+    const reused = { code: 'TIDINGS_ERR_KEY_REUSED' } as never
+    await t.rejects(bus.publish('c', textPayload('a'), 'e'), reused, 'an end is another payload')
+    await t.rejects(bus.publish('c', endPayload(), 'e'), reused)
+  })
+
+  test('a channel whose end is no longer kept can be published to', async (t, make) => {
+    const bus = await make({ bytes: 10_000 })
+    await bus.publish('c', endPayload())
+    for (let i = 0; i < 10; i++) await bus.publish('d', textPayload('x'.repeat(4000)))
+    t.equal(bus.log.endOf('c'), undefined)
+    t.equal((await bus.publish('c', textPayload('1'))).repeated, false)
   })
 
   test('what the log could not hold is refused', async (t, make) => {

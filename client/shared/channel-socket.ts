@@ -1,6 +1,6 @@
 import { connect } from '../index.ts'
 import type { ConnectOptions, Feed, SocketLike, Transport } from '../types.ts'
-import { frameOf, type Note, placeOf, reaches, type State } from './notes.ts'
+import { encoded, frameOf, type Note, placeOf, reaches, type State } from './notes.ts'
 
 /** Transports that give what is missed at once come first. */
 const SHORT: readonly Transport[] = ['poll', 'longpoll', 'sse', 'ws']
@@ -126,6 +126,10 @@ export class ChannelSocket implements SocketLike {
       started(cursor)
       this.#give(cursor, JSON.stringify({ type: 'gap', reason, cursor }))
       this.#look()
+    }
+    feed.onend = ({ channel, cursor, data }) => {
+      started(cursor)
+      this.#give(cursor, JSON.stringify({ type: 'end', channel, cursor, ...encoded(data) }))
     }
     feed.onclose = ({ reason }) => {
       if (this.#reading === feed) this.fail(1008, reason, true)

@@ -1,6 +1,6 @@
 import { connect } from '../index.ts'
 import type { ConnectOptions, Fault, Feed, Gap } from '../types.ts'
-import { frameOf, type Note, type State } from './notes.ts'
+import { encoded, frameOf, type Note, type State } from './notes.ts'
 
 /** Milliseconds for which a tab that closes goes on to lead for the sake of publishes that have no answer yet. */
 const PATIENCE = 1000
@@ -30,10 +30,8 @@ export class Hub {
     feed.onmessage = (message) => this.#pass(message.cursor, frameOf(message))
     feed.ongap = ({ reason, cursor }: Gap) =>
       this.#pass(cursor, JSON.stringify({ type: 'gap', reason, cursor }))
-    feed.onend = ({ channel }) => {
-      const { cursor } = feed
-      if (cursor) this.#pass(cursor, JSON.stringify({ type: 'end', channel, cursor }))
-    }
+    feed.onend = ({ channel, cursor, data }) =>
+      this.#pass(cursor, JSON.stringify({ type: 'end', channel, cursor, ...encoded(data) }))
     // What is open has a place once this turn is over.
     feed.onopen = feed.onstatus = () => queueMicrotask(() => this.tell())
     feed.onerror = ({ error }) => {
@@ -83,10 +81,11 @@ export class Hub {
       this.tell()
       return
     }
-    const { channel, data, encoding, key, ref } = note.frame
+    const { channel, data, encoding, key, end, ref } = note.frame
     try {
       const bytes = encoding ? Uint8Array.from(atob(data as string), (c) => c.charCodeAt(0)) : data
-      const { cursor } = await this.#feed.publish(channel, bytes, key === undefined ? {} : { key })
+      const options = { ...(key !== undefined && { key }), ...(end && { end }) }
+      const { cursor } = await this.#feed.publish(channel, bytes, options)
       answer({ type: 'published', ref, cursor })
     } catch (error) {
       const { code, message } = error as Error & Fault

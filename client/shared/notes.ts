@@ -52,6 +52,7 @@ export interface PublishFrame {
   readonly data: unknown
   readonly encoding?: string
   readonly key?: string
+  readonly end?: boolean
   readonly ref?: number
 }
 
@@ -69,7 +70,11 @@ export function reaches(cursor: string | undefined, other: string | undefined): 
 
 /** A message as the server writes it. */
 export function frameOf({ cursor, channel, time, data }: Message): string {
-  if (!(data instanceof Uint8Array)) return JSON.stringify({ cursor, channel, time, data })
-  const text = btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join(''))
-  return JSON.stringify({ cursor, channel, time, data: text, encoding: 'base64' })
+  return JSON.stringify({ cursor, channel, time, ...encoded(data) })
+}
+
+/** Data as an envelope carries it. */
+export function encoded(data: unknown): object {
+  if (!(data instanceof Uint8Array)) return { data }
+  return { data: btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join('')), encoding: 'base64' }
 }

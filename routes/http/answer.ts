@@ -10,6 +10,9 @@ import { taggedCursor } from './etag.ts'
 import type { OpenConnections } from './open-connections.ts'
 import { asIs } from './schemas.ts'
 
+/** On the answers that have it alone. */
+const ENDED = 'Tidings-Ended'
+
 const EXPOSED = ['Tidings-Cursor', 'Tidings-Gap', 'ETag', 'Retry-After', 'Preference-Applied']
 
 const RAW_TYPE: Record<Kind, string> = {
@@ -35,13 +38,13 @@ export function commonHeaders(readers: OpenConnections): onSendHookHandler {
   }
 }
 
-/** What a page of another origin may read: ours, and what was allowed before. */
-export function exposed(before: number | string | string[] | undefined): string {
+/** What a page of another origin may read: these, and what was allowed before. */
+export function exposed(before: number | string | string[] | undefined, ours = EXPOSED): string {
   const names = String(before ?? '')
     .split(',')
     .map((name) => name.trim())
   const known = new Set(names.map((name) => name.toLowerCase()))
-  return [...names.filter(Boolean), ...EXPOSED.filter((name) => !known.has(name.toLowerCase()))].join(', ')
+  return [...names.filter(Boolean), ...ours.filter((name) => !known.has(name.toLowerCase()))].join(', ')
 }
 
 /** @throws TIDINGS_ERR_GAP: 410, with the reason and the place to go on from in the body and in headers */
@@ -58,14 +61,27 @@ export function sendPage(reply: FastifyReply, batch: Batch): FastifyReply {
 }
 
 /** One payload, alone. No publisher can run script in the app's origin with it. */
-export function sendRaw(reply: FastifyReply, log: Log, entry: Entry): FastifyReply {
+export function sendRaw(reply: FastifyReply, entry: Entry, cursor: string): FastifyReply {
   const { payload, kind } = entry
+  if (entry.end) tellEnd(reply, entry.channel)
   return reply
     .type(RAW_TYPE[kind])
-    .header('tidings-cursor', log.cursor(entry.seq))
+    .header('tidings-cursor', cursor)
     .header('x-content-type-options', 'nosniff')
     .header('content-security-policy', 'sandbox')
     .send(typeof payload === 'string' ? Buffer.from(payload) : payload)
+}
+
+/** The raw form's one channel has ended, and nothing more comes in it. */
+export function sendEnd(reply: FastifyReply, channel: string, cursor: string): FastifyReply {
+  tellEnd(reply, channel)
+  return reply.code(204).header('tidings-cursor', cursor).send()
+}
+
+function tellEnd(reply: FastifyReply, channel: string): void {
+  reply.header('tidings-ended', channel)
+  const name = 'access-control-expose-headers'
+  if (reply.request.headers.origin !== undefined) reply.header(name, exposed(reply.getHeader(name), [ENDED]))
 }
 
 /**

@@ -44,6 +44,7 @@ export abstract class BackpressuredWriter extends AsyncResource implements Sent 
 
   /** Sends bytes as they are. */
   protected send(bytes: Buffer | string): void {
+    if (bytes.length === 0) return
     if (this.#handle != null && this.#onDrain === undefined && typeof bytes !== 'string') {
       const went = writePast(this.#handle, bytes, this)
       if (went === 'taken') return

@@ -1,5 +1,5 @@
 import type { Batch, Encoder } from '../../bus/batch.ts'
-import type { Entry } from '../../bus/message.ts'
+import { End, type Entry } from '../../bus/message.ts'
 
 /** Characters up to which a page is left a text: node:http joins it with the head into one write. */
 const SMALL_PAGE = 4096
@@ -8,13 +8,27 @@ const SMALL_PAGE = 4096
 export const page: Encoder<Buffer | string> = {
   name: 'page',
   encode(batch) {
-    const envelopes = batch.entries.map((entry) => entry.envelope).join(',')
-    const text = `{"cursor":"${batch.cursor}","messages":[${envelopes}],"more":${batch.more}}`
+    const text = `{"cursor":"${batch.cursor}","messages":[${envelopes(batch)}],"more":${batch.more}${endedOf(batch)}}`
     return text.length <= SMALL_PAGE ? text : Buffer.from(text)
   },
 }
 
-/** What a page weighs beside its envelopes, and one comma an envelope; at most, in bytes. */
+function envelopes(batch: Batch): string {
+  let text = ''
+  for (const entry of batch.entries) {
+    // An end without data is told by `ended` alone.
+    if (entry.bare) continue
+    if (text !== '') text += ','
+    text += entry.end ? `${batch.envelopeOf(entry).slice(0, -1)},"end":true}` : batch.envelopeOf(entry)
+  }
+  return text
+}
+
+function endedOf({ ended }: Batch): string {
+  return ended.length === 0 ? '' : `,"ended":["${ended.join('","')}"]`
+}
+
+/** What a page weighs beside its envelopes, and one comma an envelope; at most, in bytes. Ends are few. */
 export const PAGE_FRAME = 96
 
 /**
@@ -38,35 +52,57 @@ export const rawEventsChunk: Encoder = {
 export const frames: Encoder = {
   name: 'frames',
   encode: (batch) =>
-    joinFrames(batch.entries.map((entry) => ({ payload: entry.envelope, size: entry.size }))),
-}
-
-/** WebSocket frames that carry payloads alone: bytes as binary frames, all else as text. */
-export const rawFrames: Encoder = {
-  name: 'rawFrames',
-  encode: (batch) =>
     joinFrames(
-      batch.entries.map((entry) => {
-        const { payload } = entry
-        return { payload, size: Buffer.byteLength(payload) }
+      batch.entries.flatMap((entry) => {
+        if (entry instanceof End && entry.end) return textPart(endFrame(entry, batch.cursorOf(entry)))
+        if (entry.bare) return []
+        const payload = batch.envelopeOf(entry)
+        return payload === entry.envelope ? { payload, size: entry.size } : textPart(payload)
       }),
     ),
 }
 
+/** @param cursor where its reader goes on */
+export function endFrame(end: End, cursor: string): string {
+  return `{"type":"end",${end.members(cursor)}}`
+}
+
+/** @param cursor where its reader goes on */
+export function endEvent(end: End, cursor: string): string {
+  return `event: end\ndata: {${end.members(cursor)}}\nid: ${cursor}\n\n`
+}
+
+/** WebSocket frames that carry payloads alone: bytes as binary frames, all else as text. There may be none. */
+export const rawFrames: Encoder = {
+  name: 'rawFrames',
+  encode: (batch) =>
+    joinFrames(
+      batch.entries
+        .filter((entry) => !entry.bare)
+        .map((entry) => {
+          const { payload } = entry
+          return { payload, size: Buffer.byteLength(payload) }
+        }),
+    ),
+}
+
 function envelopeEvents(batch: Batch): string {
-  let text = ''
-  for (const entry of batch.entries) text += eventOf(batch, entry, `data: ${entry.envelope}`)
-  return text
+  return joinEvents(batch, (entry) => `data: ${batch.envelopeOf(entry)}`)
 }
 
 function payloadEvents(batch: Batch): string {
-  let text = ''
-  for (const entry of batch.entries) text += eventOf(batch, entry, payloadLines(entry))
-  return text
+  return joinEvents(batch, payloadLines)
 }
 
-function eventOf(batch: Batch, entry: Entry, lines: string): string {
-  return `${lines}\nid: ${batch.epoch}.${entry.seq}\n\n`
+/** @param linesOf a message's own lines */
+function joinEvents(batch: Batch, linesOf: (entry: Entry) => string): string {
+  let text = ''
+  for (const entry of batch.entries) {
+    const cursor = batch.cursorOf(entry)
+    if (entry instanceof End && entry.end) text += endEvent(entry, cursor)
+    else if (!entry.bare) text += `${linesOf(entry)}\nid: ${cursor}\n\n`
+  }
+  return text
 }
 
 /** An EventSource ends a line at CRLF, CR or LF, and gives the lines of one event back joined by LF. */
@@ -76,14 +112,15 @@ function payloadLines(entry: Entry): string {
   return `data: ${payload.replace(/\r\n?/g, '\n').replaceAll('\n', '\ndata: ')}`
 }
 
-/** One chunk of HTTP/1.1's chunked coding (RFC 9112 section 7.1). */
+/** One chunk of HTTP/1.1's chunked coding (RFC 9112 section 7.1); none for nothing, which would be the last one. */
 export function chunk(text: string): Buffer {
+  if (text === '') return Buffer.alloc(0)
   return Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`)
 }
 
 /** One text frame of our own. */
 export function textFrame(text: string): Buffer {
-  return joinFrames([{ payload: text, size: Buffer.byteLength(text) }])
+  return joinFrames([textPart(text)])
 }
 
 const FIN_TEXT = 0x81
@@ -93,6 +130,10 @@ interface FramePart {
   payload: string | Buffer
   /** Bytes. */
   size: number
+}
+
+function textPart(text: string): FramePart {
+  return { payload: text, size: Buffer.byteLength(text) }
 }
 
 /** Frames as a server sends them: whole, unmasked, with a header of 2, 4 or 10 bytes (RFC 6455 section 5.2). */

@@ -1,6 +1,6 @@
 import { checkChannel, checkChannels, DEFAULT_CHANNEL } from '../../bus/channel.ts'
 import { type Cursor, parseCursor, parseStart, type Start } from '../../bus/cursor.ts'
-import { ERR_CHANNEL, ERR_CURSOR, ERR_FORMAT, ERR_LIMIT } from '../../bus/errors.ts'
+import { ERR_CHANNEL, ERR_CURSOR, ERR_END, ERR_FORMAT, ERR_LIMIT } from '../../bus/errors.ts'
 import type { Query } from './query.ts'
 
 /** What a reader's query asks for. */
@@ -69,6 +69,13 @@ export function parseChannel(query: Query): string {
   if (channel === undefined) return DEFAULT_CHANNEL
   if (typeof channel === 'object') throw new ERR_CHANNEL('must be given once in a publish')
   return checkChannel(channel)
+}
+
+/** Whether a publish ends its channel. @throws TIDINGS_ERR_END */
+export function parseEnd({ end }: Query): boolean {
+  if (end === undefined || end === 'false') return false
+  if (end !== '' && end !== 'true') throw new ERR_END()
+  return true
 }
 
 /** A whole number, as a parameter writes it. */

@@ -11,7 +11,11 @@ const channel = {
   items: { type: 'string', pattern: '^[A-Za-z0-9_.:~-]{1,128}$' },
   description: "Repeatable, 32 at most. Default: 'default'",
 }
-const cursor = { type: 'string', description: "A cursor as the server gave it, 'earliest' or 'now'" }
+const cursor = {
+  type: 'string',
+  description:
+    "A cursor as the server gave it, 'earliest', 'last:N' (1 to 1000), 'since:MS' (since 1970) or 'now'",
+}
 const format = { type: 'string', enum: ['raw'], description: 'Payloads alone; with one channel' }
 const limit = { type: 'integer', minimum: 1, description: 'Messages in the answer, at most' }
 const wait = { type: 'integer', minimum: 0, description: 'Seconds to hold the request' }
@@ -69,7 +73,14 @@ export const statsSchema: Shown = { summary: 'What the log keeps, and what each 
 
 export const publishSchema: Shown = {
   summary: 'Publish the body to a channel',
-  querystring: querystring({ channel: { ...channel.items, description: "Default: 'default'" } }),
+  querystring: querystring({
+    channel: { ...channel.items, description: "Default: 'default'" },
+    end: {
+      type: 'string',
+      enum: ['', 'true', 'false'],
+      description: 'Ends the channel; the body may be empty',
+    },
+  }),
   headers: { type: 'object', properties: { 'idempotency-key': { type: 'string', maxLength: 128 } } },
 }
 

@@ -75,7 +75,7 @@ class HeldPoll extends AsyncResource implements Member, OpenConnection, Guest {
   #deliver(after: number): void {
     this.#release()
     try {
-      if (!this.#poll.answer(after)) this.#poll.nothing(this.#asked)
+      if (!this.#poll.answer({ seq: after })) this.#poll.nothing(this.#asked)
     } catch (error) {
       this.#poll.reply.send(error)
     }

@@ -48,14 +48,14 @@ export function longpoll(app: FastifyInstance, context: Context): void {
         asked.place()
         return
       }
-      const { seq, gap } = bus.log.locate(start, channels)
-      if (gap !== undefined) refuseGap(bus.log, reply, gap)
+      const place = bus.log.locate(start, channels)
+      if (place.gap !== undefined) refuseGap(bus.log, reply, place.gap)
       if (preferred) reply.header('preference-applied', `wait=${seconds}`)
       const answer = () => {
-        if (!asked.answer(seq)) holdPoll(context, asked, seq, seconds * 1000)
+        if (!asked.answer(place)) holdPoll(context, asked, place.seq, seconds * 1000)
       }
       // One that finds nothing is held at once: what comes from now on is for it.
-      if (!mustWait(bus, reply.raw) || !asked.finds(seq)) answer()
+      if (!mustWait(bus, reply.raw) || !asked.finds(place)) answer()
       else waitTurn(bus, reply.raw, () => attempt(reply, answer))
     },
   })

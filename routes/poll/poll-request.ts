@@ -1,8 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Batch } from '../../bus/batch.ts'
 import type { Bound } from '../../bus/bound.ts'
+import type { Place } from '../../bus/log.ts'
 import type { ReaderGroup } from '../../bus/reader-group.ts'
-import { refuseGap, sendNothing, sendPage, sendRaw } from '../http/answer.ts'
+import { refuseGap, sendEnd, sendNothing, sendPage, sendRaw } from '../http/answer.ts'
 import type { Context } from '../http/context.ts'
 import { PAGE_FRAME } from '../http/encoders.ts'
 import { etagOf, tag } from '../http/etag.ts'
@@ -43,32 +44,39 @@ export class Poll {
   }
 
   /** Whether something stands after a place, without reading it all. */
-  finds(after: number): boolean {
-    return this.group.read(after, ONE).entries.length > 0
+  finds({ seq, excerpt }: Pick<Place, 'seq' | 'excerpt'>): boolean {
+    return this.group.read(seq, ONE, excerpt).entries.length > 0
   }
 
   /**
-   * Answers with what stands after a place.
-   * @returns whether something does
+   * Answers with what stands after a place, or that all channels have ended there.
+   * @returns whether it does
    * @throws TIDINGS_ERR_GAP
    */
-  answer(after: number): boolean {
+  answer({ seq, excerpt }: Pick<Place, 'seq' | 'excerpt'>): boolean {
     const { log } = this.#context.bus
-    const gap = this.group.gapAfter(after)
+    const gap = this.group.gapAfter(seq, excerpt)
     if (gap !== undefined) refuseGap(log, this.reply, gap)
-    const batch = this.group.read(after, this.#bound)
+    const batch = this.group.read(seq, this.#bound, excerpt)
     const [first] = batch.entries
-    if (first === undefined) return false
+    if (first === undefined && !this.group.over(batch)) return false
     log.turns.charge(batch)
-    this.#context.meter?.delivered(this.#transport, batch.entries.length)
-    if (this.#raw) {
-      this.#tag(first.seq)
-      sendRaw(this.reply, log, first)
-    } else {
+    this.#context.meter?.delivered(this.#transport, batch.messages)
+    if (this.#raw) this.#sendRaw(batch)
+    else {
       this.#tag(batch)
       sendPage(this.reply, batch)
     }
     return true
+  }
+
+  /** The first payload of a batch, or the end that stands there in its place. */
+  #sendRaw(batch: Batch): void {
+    const [first] = batch.entries
+    const cursor = first === undefined ? batch.cursor : batch.cursorOf(first)
+    if (this.#transport === 'poll') this.reply.header('etag', etagOf(cursor))
+    if (first === undefined || first.bare) sendEnd(this.reply, this.group.channels[0]!, cursor)
+    else sendRaw(this.reply, first, cursor)
   }
 
   /** Answers that nothing stands after a place: the client goes on from the head. */
@@ -80,13 +88,13 @@ export class Poll {
 
   /** Gives a client a place to ask from. An empty body would be a payload in the raw form. */
   place(): void {
-    const { log } = this.#context.bus
-    if (this.#raw) {
-      this.nothing(log.head)
-      return
-    }
-    this.#tag(log.head)
-    sendPage(this.reply, log.nothing)
+    const { head } = this.#context.bus.log
+    const batch = this.group.read(head, this.#bound)
+    if (!this.#raw) {
+      this.#tag(batch)
+      sendPage(this.reply, batch)
+    } else if (batch.ended.length > 0) this.#sendRaw(batch)
+    else this.nothing(head)
   }
 
   /** A poll's answer can be asked for again by its tag; one that was waited for can't. */

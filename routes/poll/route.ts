@@ -32,10 +32,10 @@ export function poll(app: FastifyInstance, context: Context): void {
       const asked = new Poll(context, 'poll', bounds, request, reply, query)
       // A client that sends a tag of its own means it as its cursor (curl --etag-compare).
       const start = query.start ?? taggedCursor(request.headers['if-none-match']) ?? 'now'
-      const { seq, gap } = bus.log.locate(start, query.channels)
-      if (gap !== undefined) refuseGap(bus.log, reply, gap)
+      const place = bus.log.locate(start, query.channels)
+      if (place.gap !== undefined) refuseGap(bus.log, reply, place.gap)
       if (start === 'now') asked.place()
-      else if (!asked.answer(seq)) asked.nothing(seq)
+      else if (!asked.answer(place)) asked.nothing(place.seq)
     },
   })
 }

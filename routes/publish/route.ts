@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import { checkKey } from '../../bus/idempotency-keys.ts'
+import { endPayload } from '../../bus/payload.ts'
 import { bodyPayload, checkEncoding, checkSize } from '../http/body.ts'
 import type { Context } from '../http/context.ts'
 import { faultOf } from '../http/guard.ts'
 import { queryOf } from '../http/query.ts'
-import { parseChannel } from '../http/read-query.ts'
+import { parseChannel, parseEnd } from '../http/read-query.ts'
 import { asIs, compilers, publishSchema } from '../http/schemas.ts'
 
 /** POST /publish: puts the body into the log. Not there where clients may not publish. */
@@ -33,11 +34,11 @@ export function publish(app: FastifyInstance, { bus, settings, guard }: Context)
       const channel = parseChannel(queryOf(request))
       const key = request.headers['idempotency-key']
       if (key !== undefined) checkKey(key)
-      const payload = bodyPayload(
-        request.headers['content-type'],
-        (request.body as Buffer) ?? Buffer.alloc(0),
-      )
-      checkSize(payload, settings.payloadLimit)
+      const end = parseEnd(queryOf(request))
+      const body = (request.body as Buffer) ?? Buffer.alloc(0)
+      const read = () => checkSize(bodyPayload(request.headers['content-type'], body), settings.payloadLimit)
+      // An end may come without data.
+      const payload = end ? endPayload(body.length === 0 ? undefined : read()) : read()
       const { seq, time, repeated } = await bus
         .publish(channel, payload, key as string | undefined, guard.grantOf(request).publisher)
         .catch((error) => {

@@ -3,17 +3,21 @@ import type { FastifyRequest } from 'fastify'
 import type { Batch, Encoder } from '../../bus/batch.ts'
 import type { Gap } from '../../bus/bound.ts'
 import { NOWHERE } from '../../bus/indexed-set.ts'
+import type { End } from '../../bus/message.ts'
 import { Reader, type Sink } from '../../bus/reader.ts'
 import { BackpressuredWriter } from '../http/backpressured-writer.ts'
 import { Connection, type Guest } from '../http/connection.ts'
 import type { Context } from '../http/context.ts'
-import { chunk, events, eventsChunk, rawEvents, rawEventsChunk } from '../http/encoders.ts'
+import { chunk, endEvent, events, eventsChunk, rawEvents, rawEventsChunk } from '../http/encoders.ts'
 import { forgetLong } from '../http/forget.ts'
 import type { HeartbeatMember } from '../http/heartbeat-timer.ts'
 import { plainStream } from '../http/node-internals.ts'
 import type { OpenConnection } from '../http/open-connections.ts'
 import type { ReadQuery } from '../http/read-query.ts'
 import { retryCut } from '../http/retry.ts'
+
+/** Milliseconds. */
+const DAY = 86_400_000
 
 /** Milliseconds that a client has to take what waits for it when its stream is ended. */
 const GRACE = 600
@@ -48,11 +52,9 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
   ) {
     const { bus, unread, readers, guard, heartbeat } = context
     const { log } = bus
-    const asked = query.start ?? 'now'
+    const start = query.start ?? 'now'
     // The place asked for, also at a hole: the gap follows with its own.
-    const start =
-      typeof asked === 'string' ? { epoch: log.epoch, seq: log.locate(asked, query.channels).seq } : asked
-    const place = `${start.epoch}.${start.seq}`
+    const place = log.cursorAt(start, query.channels)
     const hello = `event: ready\nretry: ${retryCut()}\nid: ${place}\ndata: {"cursor":"${place}"}\n\n`
 
     // Headers that are set one by one would stay in memory as long as the stream.
@@ -79,8 +81,19 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
   }
 
   batch(batch: Batch): void {
-    this.#context.meter?.delivered('sse', batch.entries.length)
+    this.#context.meter?.delivered('sse', batch.messages)
     this.send(batch.as(this.#encoder))
+  }
+
+  end(end: End, cursor: string): void {
+    this.#tell(endEvent(end, cursor))
+  }
+
+  finished(): void {
+    // An EventSource comes back all the same, one day.
+    this.#tell(`retry: ${DAY}\n`)
+    // What waits for a client that is slow is no farewell: it has as long as any other has.
+    this.#end(this.#context.unread.slow.timeout)
   }
 
   gap({ reason, seq }: Gap): void {
@@ -113,13 +126,18 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
   }
 
   revoke(): void {
+    this.#end(GRACE)
+  }
+
+  /** @param grace milliseconds in which the client may take what waits for it */
+  #end(grace: number): void {
     this.#release()
     const response = this.#response
     const { socket } = response
     response.end()
     // A kept-alive connection would hold up the server's close; over HTTP/2 the session goes on.
     if (this.#chunks) socket?.destroySoon()
-    const timer = setTimeout(() => response.destroy(), GRACE)
+    const timer = setTimeout(() => response.destroy(), grace)
     response.once('close', () => clearTimeout(timer))
   }
 

@@ -1,9 +1,9 @@
 import { checkChannel, DEFAULT_CHANNEL } from '../../bus/channel.ts'
 import { parseStart, type Start } from '../../bus/cursor.ts'
-import { ERR_CURSOR, ERR_DATA, ERR_FRAME } from '../../bus/errors.ts'
+import { ERR_CURSOR, ERR_DATA, ERR_END, ERR_FRAME } from '../../bus/errors.ts'
 import { checkKey } from '../../bus/idempotency-keys.ts'
 import { memberText } from '../../bus/json.ts'
-import { base64Payload, jsonPayload, type Payload, textPayload } from '../../bus/payload.ts'
+import { base64Payload, endPayload, jsonPayload, type Payload, textPayload } from '../../bus/payload.ts'
 
 /** What a client may send on a socket. */
 export type ClientFrame =
@@ -34,13 +34,13 @@ export function parseMembers(text: string): { members: Members; ref: string | un
 
 /**
  * @param text the frame's own text: JSON.parse would lose the digits of a large number in `data`
- * @throws TIDINGS_ERR_FRAME, TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR, TIDINGS_ERR_KEY, TIDINGS_ERR_DATA
+ * @throws TIDINGS_ERR_FRAME, TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR, TIDINGS_ERR_KEY, TIDINGS_ERR_DATA, TIDINGS_ERR_END
  */
 export function parseFrame(text: string, members: Members): ClientFrame {
   switch (members.type) {
     case 'publish': {
       const key = members.key === undefined ? undefined : checkKey(members.key)
-      return { type: 'publish', channel: channelOf(members), payload: dataOf(text, members), key }
+      return { type: 'publish', channel: channelOf(members), payload: payloadOf(text, members), key }
     }
     case 'subscribe': {
       const { cursor = 'now' } = members
@@ -59,6 +59,14 @@ export function parseFrame(text: string, members: Members): ClientFrame {
 
 function channelOf({ channel = DEFAULT_CHANNEL }: Members): string {
   return checkChannel(channel)
+}
+
+function payloadOf(text: string, members: Members): Payload {
+  const { end = false, data } = members
+  if (typeof end !== 'boolean') throw new ERR_END()
+  if (!end) return dataOf(text, members)
+  // An end may come without data.
+  return endPayload(data === undefined ? undefined : dataOf(text, members))
 }
 
 function dataOf(text: string, { data, encoding }: Members): Payload {

@@ -3,9 +3,10 @@ import type { WebSocket } from 'ws'
 import type { Batch, Encoder } from '../../bus/batch.ts'
 import type { Gap } from '../../bus/bound.ts'
 import type { Start } from '../../bus/cursor.ts'
+import type { End } from '../../bus/message.ts'
 import { Reader, type Sink } from '../../bus/reader.ts'
 import type { Context } from '../http/context.ts'
-import { frames, rawFrames, textFrame } from '../http/encoders.ts'
+import { endFrame, frames, rawFrames, textFrame } from '../http/encoders.ts'
 import { type Asker, statusOf } from '../http/guard.ts'
 import type { ReadQuery } from '../http/read-query.ts'
 import { ClientFrames } from './client-frames.ts'
@@ -35,8 +36,7 @@ export class SocketStream extends SocketConnection implements Sink {
     const start = query.start ?? 'now'
     this.#reader = new Reader(bus.log, query.channels, start, this)
     // The place asked for, also at a hole: the gap follows with its own.
-    const place = typeof start === 'string' ? this.cursor : `${start.epoch}.${start.seq}`
-    if (!query.raw) this.#send(`{"type":"ready","cursor":"${place}"}`)
+    if (!query.raw) this.#send(`{"type":"ready","cursor":"${bus.log.cursorAt(start, query.channels)}"}`)
   }
 
   /** Begins to read. */
@@ -46,7 +46,7 @@ export class SocketStream extends SocketConnection implements Sink {
 
   /** The socket's place: all of its channels before it has been sent. */
   get cursor(): string {
-    return this.context.bus.log.cursor(this.#reader.place)
+    return this.#reader.cursor
   }
 
   get channels(): readonly string[] {
@@ -59,8 +59,17 @@ export class SocketStream extends SocketConnection implements Sink {
   }
 
   batch(batch: Batch): void {
-    this.context.meter?.delivered('ws', batch.entries.length)
+    this.context.meter?.delivered('ws', batch.messages)
     this.write(batch.as(this.#encoder))
+  }
+
+  end(end: End, cursor: string): void {
+    // The raw form closes with it.
+    if (!this.raw) this.#send(endFrame(end, cursor))
+  }
+
+  finished(): void {
+    if (this.raw) this.close(1000, 'the channel has ended')
   }
 
   gap({ reason, seq }: Gap, channel?: string): void {

@@ -3,7 +3,8 @@ import type { Batch } from '../../bus/batch.ts'
 import type { Gap } from '../../bus/bound.ts'
 import { NOWHERE } from '../../bus/indexed-set.ts'
 import { Log, type Retention } from '../../bus/log.ts'
-import { textPayload } from '../../bus/payload.ts'
+import type { End } from '../../bus/message.ts'
+import { endPayload, textPayload } from '../../bus/payload.ts'
 import type { Sink } from '../../bus/reader.ts'
 import type { Member } from '../../bus/reader-group.ts'
 
@@ -25,6 +26,11 @@ export function say(log: Log, channel: string, text = 'x'): number {
   return log.append(channel, textPayload(text)).seq
 }
 
+/** Ends a channel. @returns the end's seq */
+export function end(log: Log, channel: string, text?: string): number {
+  return log.append(channel, endPayload(text === undefined ? undefined : textPayload(text))).seq
+}
+
 /** A live member of no view yet. */
 export function memberOf(deliver: (after: number) => void): Member {
   return { group: undefined, indexInGroup: NOWHERE, seen: 0, deliver }
@@ -35,7 +41,7 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-/** A sink that writes down what it gets: seqs, and gaps as `reason seq channel`. */
+/** A sink that writes down what it gets: seqs, gaps as `reason seq channel`, ends as `end channel seq`, `finished`. */
 export class Recorder implements Sink {
   full = false
   readonly got: (number | string)[] = []
@@ -47,13 +53,21 @@ export class Recorder implements Sink {
 
   batch(batch: Batch): void {
     this.batches.push(batch)
-    for (const { seq } of batch.entries) this.got.push(seq)
+    for (const { seq, end, channel } of batch.entries) this.got.push(end ? `end ${channel} ${seq}` : seq)
     this.onBatch(batch)
   }
 
   gap({ reason, seq }: Gap, channel?: string): void {
     this.got.push(`${reason} ${seq}${channel === undefined ? '' : ` ${channel}`}`)
     this.onGap()
+  }
+
+  end({ channel }: End, cursor: string): void {
+    this.got.push(`end ${channel} at ${cursor.split('.')[1]}`)
+  }
+
+  finished(): void {
+    this.got.push('finished')
   }
 
   /** What came since this was called last. */
