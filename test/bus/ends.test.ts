@@ -1,8 +1,8 @@
 import t from 'tap'
-import { endFrame, events, frames, page, rawFrames } from '../../routes/http/encoders.ts'
 import { REOPEN, textPayload } from '../../bus/payload.ts'
 import { Reader } from '../../bus/reader.ts'
 import { subscribe } from '../../bus/subscribe.ts'
+import { endFrame, events, frames, page, rawFrames } from '../../routes/http/encoders.ts'
 import { end, makeLog, Recorder, say, turn } from './fixture.ts'
 
 const ALL = { limit: 10_000, bytes: 1e9 }

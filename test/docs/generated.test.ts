@@ -6,7 +6,7 @@ import Ajv2020 from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import t from 'tap'
 import { generated } from '../../scripts/docs.ts'
-import { CLIENT_FRAMES, ENVELOPE, GAP, READY, SERVER_FRAMES } from '../../scripts/schemas.ts'
+import { CLIENT_FRAMES, END, ENVELOPE, GAP, PAGE, READY, SERVER_FRAMES } from '../../scripts/schemas.ts'
 import { ROOT } from '../child.ts'
 import { build, type Frame, openSocket, openStream, post } from '../helper.ts'
 import { ask } from '../request.ts'
@@ -73,6 +73,7 @@ t.test('frames and events are as they are described', async (t) => {
     { type: 'ping', ref: 1 },
     { type: 'publish', channel: 'other', data: 'eA==', encoding: 'base64', key: 'k', ref: 2 },
     { type: 'subscribe', channel: 'other', cursor: 'earliest', ref: 3 },
+    { type: 'publish', channel: 'other', data: 'eA==', encoding: 'base64', end: true },
     { type: 'unsubscribe', channel: 'other', ref: 4 },
     { type: 'unsubscribe', channel: 'other', ref: 5 },
   ]
@@ -90,10 +91,15 @@ t.test('frames and events are as they are described', async (t) => {
   }
   t.strictSame([...types].sort(), ['envelope', ...Object.keys(SERVER_FRAMES)].sort())
 
-  const stream = await openStream(t, `${url}/sse?cursor=${log.cursor(0)}&channel=a`)
+  const page = await ask(`${url}/poll?cursor=earliest&channel=other`)
+  isValid(PAGE(ENVELOPE), page.json, 'a page with an end')
+  t.match(page.json, { messages: [{ end: true }], ended: ['other'] })
+  await app.tidings.publish('a', 3)
+  const stream = await openStream(t, `${url}/sse?cursor=${log.cursor(0)}&channel=a&channel=other`)
   for (const [event, schema] of [
     ['ready', READY],
     ['gap', GAP],
+    ['end', END],
     [undefined, ENVELOPE],
   ] as const) {
     const block = await stream.next()

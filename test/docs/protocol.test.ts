@@ -45,6 +45,14 @@ t.test('where to start', async (t) => {
   await go(t, '## Cursors', {
     'a cursor': async (t) => t.strictSame(await read(`cursor=${at(3)}`), ['4']),
     '`earliest`': async (t) => t.strictSame(await read('cursor=earliest'), ['3', '4']),
+    '`last:N`': async (t) => {
+      t.strictSame(await read('cursor=last:1'), ['4'])
+      t.strictSame(await read('cursor=last:1&channel=default&channel=b&channel=j'), ['4', { n: 5 }, 'Bg=='])
+    },
+    '`since:MS`': async (t) => {
+      t.strictSame(await read('cursor=since:0'), ['3', '4'])
+      t.equal((await ask(`${url}/poll?cursor=since:${Date.now() + 60_000}`)).status, 204)
+    },
     '`now`': async (t) => t.strictSame(await read('cursor=now'), []),
     absent: async (t) => t.strictSame(await read(''), []),
   })
@@ -70,6 +78,18 @@ t.test('messages and gaps', async (t) => {
     '`time`': async (t) => t.ok(Math.abs(json.time - Date.now()) < 3_600_000),
     '`data`': async (t) => t.strictSame([json.data, bytes.data], [{ n: 5 }, 'Bg==']),
     '`encoding`': async (t) => t.strictSame([json.encoding, bytes.encoding], [undefined, 'base64']),
+    '`end`': { file: 'test/routes/ends.test.ts', has: 'end: true }], ended:' },
+  })
+})
+
+t.test('ends', async (t) => {
+  const file = 'test/routes/ends.test.ts'
+  await go(t, '## Ends', {
+    '`/poll`, `/longpoll`': { file, has: "t.test('a page says which of its channels have ended" },
+    '`/poll`, `/longpoll` in the raw form': { file, has: "t.test('polls in the raw form'" },
+    '`/sse`': { file, has: "t.test('a stream tells each end, and ends with the last'" },
+    '`/ws`': { file, has: "t.test('a socket tells each end, and stays'" },
+    '`/ws` in the raw form': { file, has: "t.test('a raw socket closes with its channel'" },
   })
 })
 
@@ -100,7 +120,7 @@ t.test('publishing', async (t) => {
 })
 
 t.test('polls', async (t) => {
-  const { url, at } = await filled(t)
+  const { app, url, at } = await filled(t)
   const get = (query: string, headers = {}) => ask(`${url}/poll?${query}`, { headers })
   const invalid = async (t: Test, path: string) => t.match(await ask(url + path), { status: 400 })
   await go(t, '## GET /poll and GET /longpoll', {
@@ -131,6 +151,14 @@ t.test('polls', async (t) => {
       t.match(await get(`cursor=${at(6)}`), { status: 204, text: '', headers: { 'tidings-cursor': at(6) } }),
     'no messages, and a matching `If-None-Match`': async (t) =>
       t.match(await get('', { 'if-none-match': `W/"${at(6)}"` }), { status: 304 }),
+    'a channel has ended': async (t) => {
+      const ended = await filled(t)
+      await ended.app.tidings.end('b')
+      const last = ended.at(7)
+      for (const query of ['channel=b&channel=j&cursor=earliest', `channel=b&cursor=${last}`]) {
+        t.match((await ask(`${ended.url}/poll?${query}`)).json, { cursor: last, more: false, ended: ['b'] })
+      }
+    },
     'a gap': async (t) => {
       const headers = { 'tidings-gap': 'trimmed', 'tidings-cursor': at(2) }
       t.match(await get(`cursor=${at(1)}`), {
@@ -142,6 +170,11 @@ t.test('polls', async (t) => {
     'raw form, a message after the cursor': async (t) => {
       const headers = { 'tidings-cursor': at(3), 'content-type': 'text/plain; charset=utf-8' }
       t.match(await get('cursor=earliest&format=raw'), { status: 200, text: '3', headers })
+    },
+    'raw form, the channel has ended': async (t) => {
+      await app.tidings.end('ended')
+      const headers = { 'tidings-ended': 'ended' }
+      t.match(await get('cursor=earliest&format=raw&channel=ended'), { status: 204, text: '', headers })
     },
   })
 })
@@ -158,6 +191,14 @@ t.test('streams', async (t) => {
       await stream.next()
     },
     '(comment)': async (t) => t.strictSame(await stream.next(), { comment: '' }),
+    '`end`': async (t) => {
+      const { app, url } = await build(t)
+      const { cursor } = await app.tidings.end('default', 'x')
+      const ended = await openStream(t, `${url}/sse?cursor=earliest`)
+      await ended.next()
+      const data = JSON.stringify({ channel: 'default', cursor, data: 'x' })
+      t.strictSame(await ended.next(), { event: 'end', data, id: cursor })
+    },
     '`bytes`': async (t) => {
       const raw = await openStream(t, `${url}/sse?channel=b&cursor=earliest&format=raw`)
       await raw.next()
@@ -200,6 +241,13 @@ t.test('sockets', async (t) => {
       t.strictSame(await socket.json(), { type: 'gap', reason: 'trimmed', cursor: at(2) }),
     'an envelope, which has no `type`': async (t) =>
       t.match(await socket.json(), { type: undefined, cursor: at(3), channel: 'default', data: '3' }),
+    '`{"type":"end","channel":…,"cursor":…,"data":…}`': async (t) => {
+      const ended = await build(t)
+      const { cursor } = await ended.app.tidings.end('default', 'x')
+      const own = await openSocket(t, `${ended.url}/ws?cursor=earliest`)
+      await own.json()
+      t.strictSame(await own.json(), { type: 'end', channel: 'default', cursor, data: 'x' })
+    },
     '`{"type":"published","ref":…,"cursor":…}`': published,
     '`{"type":"subscribed","ref":…,"channel":…,"cursor":…}`': subscribed,
     '`{"type":"unsubscribed","ref":…,"channel":…}`': unsubscribed,
@@ -210,15 +258,18 @@ t.test('sockets', async (t) => {
         { type: 'x', ref: 6 },
         { type: 'error', ref: 6, code: 'TIDINGS_ERR_FRAME', message: String },
       ),
-    '`{"type":"publish","channel":…,"data":…,"encoding":…,"key":…,"ref":…}`': async (t) => {
+    '`{"type":"publish","channel":…,"data":…,"encoding":…,"key":…,"end":…,"ref":…}`': async (t) => {
       await published(t)
       const { messages } = (await ask(`${url}/poll?channel=p&cursor=earliest`)).json
       t.match(messages, [{ data: 'eA==', encoding: 'base64' }])
       t.equal(messages.length, 1, 'the key is that of the first')
+      await answered(t, { type: 'publish', channel: 'e', end: true }, { type: 'published' })
+      t.ok(app.tidings.bus.log.endOf('e'))
     },
     '`{"type":"subscribe","channel":…,"cursor":…,"ref":…}`': subscribed,
     '`{"type":"unsubscribe","channel":…,"ref":…}`': unsubscribed,
     '`{"type":"ping","ref":…}`': pong,
+    '1000': { file: 'test/routes/ends.test.ts', has: '{ code: 1000 }' },
     '1001': async (t) => {
       const built = await build(t)
       const own = await openSocket(t, `${built.url}/ws`)
@@ -310,6 +361,11 @@ t.test('errors', async (t) => {
       return ask(`${(await build(t, { authorize })).url}/poll`)
     },
     '403 TIDINGS_ERR_FORBIDDEN': async () => ask(`${(await build(t, { authorize: () => false })).url}/sse`),
+    '409 TIDINGS_ERR_ENDED': async () => {
+      const { app, url } = await build(t, { publish: true })
+      await app.tidings.end('default')
+      return post(url, 'x')
+    },
     '413 TIDINGS_ERR_TOO_LARGE': async () =>
       post((await build(t, { publish: true, retention: { bytes: 600 } })).url, 'x'.repeat(2000)),
     '422 TIDINGS_ERR_KEY_REUSED': async () => {
@@ -357,6 +413,7 @@ t.test('headers', async (t) => {
       const names = Array.from(row[1].split(':')[1]!.matchAll(/`([^`]+)`/g), ([, name]) => name)
       t.equal(headers['access-control-expose-headers'], names.join(', '))
     },
+    '`Tidings-Ended: CHANNEL`': { file: 'test/routes/ends.test.ts', has: '/^Tidings-Ended, ' },
     '`X-Accel-Buffering: no`': async (t) => {
       const stream = await openStream(t, `${url}/sse`)
       t.equal(stream.response.headers.get('x-accel-buffering'), 'no')
