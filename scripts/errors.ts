@@ -15,7 +15,10 @@ const ADVICE: Record<string, [where: string, advice: string]> = {
   TIDINGS_ERR_FASTIFY: ['registration', 'Install a version of Fastify that the package supports.'],
   TIDINGS_ERR_CLOSED: ['every route', 'The app is closing. Try again after the restart.'],
   TIDINGS_ERR_CHANNEL: ['every route, frames', 'Name 1 to 32 valid channels; a publish names one.'],
-  TIDINGS_ERR_CURSOR: ['reading, `subscribe`', 'Send a cursor unchanged, or one of the words that the message names.'],
+  TIDINGS_ERR_CURSOR: [
+    'reading, `subscribe`',
+    'Send a cursor unchanged, or one of the words that the message names.',
+  ],
   TIDINGS_ERR_LIMIT: ['`/poll`, `/longpoll`', 'Send an integer in the range that the message names.'],
   TIDINGS_ERR_WAIT: ['`/longpoll`', 'Send an integer of seconds.'],
   TIDINGS_ERR_FORMAT: ['reading', 'Send `format=raw` with one channel, or omit it.'],
