@@ -1,10 +1,7 @@
-import type { End, Gap, Message } from './types.ts'
+import type { Gap, Message } from './types.ts'
 
 /** What waits to be taken: a message, or a hole that an iteration throws. */
 export type Item = { readonly message: Message } | { readonly gap: Gap; told: boolean }
-
-/** What waits for somebody who takes it: an end, too, since the feed may close with it. */
-export type Waiting = Item | { readonly end: End; told: boolean }
 
 interface Taker {
   /** Keeps it from being collected. */
@@ -22,7 +19,7 @@ class Line {
 /** Who takes messages: the listeners, and iterations, each with a line of its own. */
 export class Consumers {
   /** What came while nobody was there; it goes to the first. */
-  readonly backlog: Waiting[] = []
+  readonly backlog: Item[] = []
   /** Whether there are listeners, or were. */
   listened = false
   readonly #lines = new Set<Line>()

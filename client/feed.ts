@@ -1,4 +1,4 @@
-import { Consumers, type Item, type Iteration, type Waiting } from './consumers.ts'
+import { Consumers, type Item, type Iteration } from './consumers.ts'
 import { Emitter, report } from './emitter.ts'
 import { Holes } from './holes.ts'
 import type { Host } from './host.ts'
@@ -185,9 +185,8 @@ export class CursorFeed extends Emitter {
     else this.#give({ message }, before)
   }
 
-  #give(item: Waiting, before: string): void {
-    if ('end' in item) this.#finish(item)
-    else if ('message' in item) {
+  #give(item: Item, before: string): void {
+    if ('message' in item) {
       const { message } = item
       if (this.#settings.ack === 'manual') {
         if (!this.#given) this.#acked = before
@@ -201,7 +200,7 @@ export class CursorFeed extends Emitter {
     }
   }
 
-  #tell(item: Extract<Item, { gap: Gap }>): void {
+  #tell(item: { gap: Gap; told: boolean }): void {
     item.told = this.fire('gap', item.gap)
   }
 
@@ -223,6 +222,7 @@ export class CursorFeed extends Emitter {
       // One that has thrown a gap is not there any more.
       while (consumers.present && backlog[0] && this.#readyState < 2)
         this.#give(backlog.shift()!, this.#before)
+      this.#finish()
       if (this.#held === 'full' && !this.#full) this.#resume(0)
     })
   }
@@ -284,26 +284,18 @@ export class CursorFeed extends Emitter {
   #ended(end: End): void {
     if (this.#over.has(end.channel)) return
     this.#over.add(end.channel)
-    const { backlog, present } = this.#consumers
-    if (!backlog[0]) {
-      this.#finish({ end, told: false })
-      return
+    this.fire('end', end)
+    this.#finish()
+  }
+
+  /** Closes where nothing more comes, and nothing waits for somebody who takes it. */
+  #finish(): void {
+    if (!this.channels.every((each) => this.#over.has(each))) return
+    if (!this.#consumers.backlog[0]) this.#end(1000, 'All channels have ended')
+    else {
+      this.#held = 'ended'
+      this.links.stop()
     }
-    // Who comes to take what waits gets it before the feed closes.
-    backlog.push({ end, told: !present && this.fire('end', end) })
-    if (!this.#finished) return
-    this.#held = 'ended'
-    this.links.stop()
-  }
-
-  get #finished(): boolean {
-    return this.channels.every((each) => this.#over.has(each))
-  }
-
-  #finish({ end, told }: { end: End; told: boolean }): void {
-    if (!told) this.fire('end', end)
-    // Another channel may be read meanwhile, or this one again.
-    if (this.#finished && !this.#consumers.backlog[0]) this.#end(1000, 'All channels have ended')
   }
 
   on(channel: string, handler: (message: MessageEvent<unknown>) => void): () => void {

@@ -33,11 +33,6 @@ export interface Envelope extends Message {
   readonly end?: boolean
 }
 
-/** @throws where bytes are no base64 */
-function dataOf({ data, encoding }: Envelope): unknown {
-  return encoding ? Uint8Array.from(atob(data as string), (c) => c.charCodeAt(0)) : data
-}
-
 export const NOT_OURS: Failure = { message: 'the answer is none of fastify-tidings', code: 'ERR_FOREIGN' }
 
 /** One connection over one transport. The five wear this face; what they have in common is here. */
@@ -155,31 +150,27 @@ export abstract class Link {
     else if (type === 'end') this.end(frame)
   }
 
-  /** One that can't be read is told, and stepped over. */
   protected message(envelope: Envelope, joining?: boolean): void {
-    if (this.closed) return
-    const { cursor, channel, time, data } = Object(envelope) as Envelope
-    let read: unknown
-    try {
-      if (data === undefined || !channel || !isCursor(cursor)) throw 'members are missing'
-      read = dataOf(envelope)
-    } catch (error) {
-      this.skip(error, cursor)
-      return
-    }
-    this.hearer.message(this, { cursor, channel, time, data: read }, joining)
+    const message = !this.closed && this.#open(envelope, true)
+    if (message) this.hearer.message(this, message, joining)
   }
 
-  protected end(envelope: Envelope, joining?: boolean): void {
-    const { cursor, channel } = envelope
-    let data: unknown
+  /** An end carries data, or none. */
+  protected end(envelope: Omit<Envelope, 'time'>, joining?: boolean): void {
+    const end = this.#open(envelope)
+    if (end) this.hearer.ended(this, end, joining)
+  }
+
+  /** What can't be read is told, and stepped over. */
+  #open(envelope: object, filled?: boolean): Message | undefined {
+    const { encoding, cursor, channel, time, data } = Object(envelope) as Envelope
     try {
-      data = dataOf(envelope)
+      if ((filled && data === undefined) || !channel || !isCursor(cursor)) throw 'members are missing'
+      const read = encoding ? Uint8Array.from(atob(data as string), (c) => c.charCodeAt(0)) : data
+      return { cursor, channel, time, data: read }
     } catch (error) {
-      // It has ended all the same.
-      this.skip(error)
+      this.skip(error, cursor)
     }
-    this.hearer.ended(this, { channel, cursor, data }, joining)
   }
 
   protected skip(error: unknown, cursor?: unknown): void {

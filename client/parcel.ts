@@ -5,9 +5,9 @@ const MAX_FRAME = 4096
 
 /** What somebody publishes, made ready when the call is made. */
 export interface Parcel {
-  readonly channel: string
+  /** Of a POST. */
+  readonly query: [string, unknown][]
   readonly key: string | undefined
-  readonly end: boolean
   readonly type: string
   readonly body: string | Uint8Array<ArrayBuffer>
   /** The members of a publish frame, as JSON; undefined where it would be too large for a socket. */
@@ -28,6 +28,7 @@ export function pack(channel: string, data: unknown, { key, end }: PublishOption
   const none = end && data === undefined
   const body = bytes ?? (text ? data.replace(/\p{Cs}/gu, '\ufffd') : none ? '' : JSON.stringify(data))
   if (body === undefined) throw new TypeError("'data' must be bytes, a string, or what JSON can say")
+  const named = { channel, ...(end && { end }) }
   let frame: string | undefined
   if (body.length <= MAX_FRAME) {
     const json = bytes
@@ -35,12 +36,12 @@ export function pack(channel: string, data: unknown, { key, end }: PublishOption
       : text
         ? JSON.stringify(body)
         : body
-    const members = JSON.stringify({ channel, key, ...(end && { end }) }).slice(1, -1)
+    const members = JSON.stringify({ ...named, key }).slice(1, -1)
     frame = `"type":"publish",${members}${none ? '' : `,"data":${json}`}`
     if (new TextEncoder().encode(frame).length > MAX_FRAME - 30) frame = undefined
   }
   const type = bytes ? 'application/octet-stream' : text ? 'text/plain' : 'application/json'
-  return { channel, key, end: !!end, type, body, frame }
+  return { query: Object.entries(named), key, type, body, frame }
 }
 
 /** A copy of the bytes that somebody publishes; undefined where it is text or JSON. */

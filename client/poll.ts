@@ -60,14 +60,12 @@ export class PollLink extends Link {
         }
         pause = this.hearer.gap(this, gap, cursor)
       } else {
-        const last = new Map<string, Envelope>()
-        for (const message of messages ?? []) {
-          if (message?.end) last.set(message.channel, message)
-          else this.message(message)
-        }
+        for (const message of messages ?? []) if (!message?.end) this.message(message)
         if (isCursor(cursor) && !this.closed) this.hearer.place(this, cursor)
-        for (const channel of ended ?? [])
-          if (!this.closed) this.end({ ...last.get(channel)!, channel, cursor: cursor! })
+        for (const channel of ended ?? []) {
+          const last = messages.find((each) => each?.end && each.channel === channel)
+          if (!this.closed) this.end({ data: undefined, ...last, channel, cursor: cursor! })
+        }
         if (!this.closed && !more) this.hearer.settled(this)
         const news = moved && messages?.[0]
         if (long ? news || lasted || !wait : more && moved) pause = idle = 0

@@ -120,16 +120,13 @@ export class Publisher {
     })
   }
 
-  async #post({ channel, key, end, type, body }: Parcel, signal: AbortSignal): Promise<Answer> {
+  async #post({ query, key, type, body }: Parcel, signal: AbortSignal): Promise<Answer> {
     const settings = this.#settings
     const init = initOf(settings, await credentials(settings), signal)
     const headers = init.headers as Headers
     headers.set('content-type', type)
     if (key !== undefined) headers.set('idempotency-key', key)
-    const url = routeOf(settings, 'publish', [
-      ['channel', channel],
-      ...(end ? [['end', true] as [string, unknown]] : []),
-    ])
+    const url = routeOf(settings, 'publish', query)
     const response = await settings.fetch(url, { ...init, method: 'POST', body })
     const { ok, status } = response
     let failure: Failure = NOT_OURS

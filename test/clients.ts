@@ -1,8 +1,6 @@
 import { type Block, openSocket, openStream, type SocketClient, type StreamClient } from './helper.ts'
 import { type Answer, ask } from './request.ts'
-import type { Client, MakeClient, Received, Told } from './transport.suite.ts'
-
-type Item = Received | Told
+import type { Client, Item, MakeClient, Received } from './transport.suite.ts'
 
 function urlOf(
   base: string,
@@ -28,6 +26,8 @@ class Asker implements Client {
   readonly #ask: (cursor: string | undefined, more: string) => Promise<Answer>
   #cursor: string | undefined
   readonly #items: Item[] = []
+  /** Channels whose end it has been told. */
+  readonly #over = new Set<string>()
 
   constructor(
     cursor: string | undefined,
@@ -40,8 +40,10 @@ class Asker implements Client {
   async #once(more = ''): Promise<void> {
     const { status, headers, text, bytes } = await this.#ask(this.#cursor, more)
     const cursor = headers['tidings-cursor'] as string
-    if (status === 204) this.#cursor = cursor
-    else if (status === 410) {
+    if (status === 204) {
+      this.#cursor = cursor
+      this.#end(headers['tidings-ended'] as string | undefined)
+    } else if (status === 410) {
       const { reason, cursor } = JSON.parse(text)
       this.#cursor = cursor
       this.#items.push({ gap: { reason, cursor } })
@@ -54,7 +56,15 @@ class Asker implements Client {
       const body = JSON.parse(text)
       this.#cursor = body.cursor
       this.#items.push(...body.messages.map(received))
+      for (const channel of this.#over) if (!body.ended?.includes(channel)) this.#over.delete(channel)
+      for (const channel of body.ended ?? []) this.#end(channel)
     }
+  }
+
+  #end(channel: string | undefined): void {
+    if (channel === undefined || this.#over.has(channel)) return
+    this.#over.add(channel)
+    this.#items.push({ end: channel })
   }
 
   async start(): Promise<this> {
@@ -97,6 +107,7 @@ class Streamer implements Client {
   #item({ event, id, data }: Block): Item {
     this.#cursor = id!
     if (event === 'gap') return { gap: JSON.parse(data!) }
+    if (event === 'end') return { end: JSON.parse(data!).channel }
     if (!this.#raw) return received(JSON.parse(data!))
     return { cursor: id!, data: event === 'bytes' ? Buffer.from(data!, 'base64') : data }
   }
@@ -140,6 +151,7 @@ class Talker implements Client {
     const frame = JSON.parse(text)
     this.#cursor = frame.cursor
     if (frame.type === undefined) return received(frame)
+    if (frame.type === 'end') return { end: frame.channel }
     return frame.type === 'gap' ? { gap: { reason: frame.reason, cursor: frame.cursor } } : undefined
   }
 
@@ -167,13 +179,22 @@ class Talker implements Client {
 /** Its raw form: payloads, and no cursor at all. */
 class RawTalker implements Client {
   readonly #socket: SocketClient
+  readonly #channel: string
 
-  constructor(socket: SocketClient) {
+  constructor(socket: SocketClient, channel: string) {
     this.#socket = socket
+    this.#channel = channel
   }
 
-  async next(): Promise<Received> {
-    return { data: await this.#socket.frame() }
+  /** A frame, or the end of the channel, which it tells by its own. */
+  async next(): Promise<Item> {
+    const end = this.#socket.closed.then(({ code }): Item => {
+      if (code !== 1000) throw new Error(`closed with ${code}`)
+      return { end: this.#channel }
+    })
+    end.catch(() => {})
+    if (this.#socket.rest.length > 0) return { data: await this.#socket.frame() }
+    return Promise.race([this.#socket.frame().then((data) => ({ data })), end])
   }
 
   async cursor(): Promise<string> {
@@ -190,6 +211,6 @@ class RawTalker implements Client {
 export function talker(raw: boolean): MakeClient {
   return async (t, base, channels, cursor) => {
     const socket = await openSocket(t, urlOf(base, '/ws', channels, cursor, raw))
-    return raw ? new RawTalker(socket) : new Talker(socket, (await socket.json()).cursor)
+    return raw ? new RawTalker(socket, channels[0]!) : new Talker(socket, (await socket.json()).cursor)
   }
 }

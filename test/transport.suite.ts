@@ -13,14 +13,21 @@ export interface Told {
   gap: { reason: string; cursor: string }
 }
 
+/** A channel that has ended. */
+export interface Over {
+  end: string
+}
+
+export type Item = Received | Told | Over
+
 /** A client of one transport. It follows its cursor, and stops without a word. */
 export interface Client {
-  /** What comes next: a message, or the telling of a hole. */
-  next(): Promise<Received | Told>
+  /** What comes next: a message, the telling of a hole, or of an end. */
+  next(): Promise<Item>
   /** The cursor that it has come to. */
   cursor(): Promise<string>
   /** Stops, wherever it is. @returns what had come in by then, and the cursor behind it */
-  stop(): Promise<{ rest: (Received | Told)[]; cursor: string }>
+  stop(): Promise<{ rest: Item[]; cursor: string }>
 }
 
 /** @param channels of a raw form: one */
@@ -37,7 +44,8 @@ export interface Made {
   readonly make: MakeClient
 }
 
-const dataOf = (received: Received | Told) => ('gap' in received ? received.gap : received.data)
+const dataOf = (item: Item) =>
+  'gap' in item ? item.gap : 'end' in item ? `the end of ${item.end}` : item.data
 
 async function take(client: Client, count: number): Promise<unknown[]> {
   const taken = []
@@ -155,6 +163,51 @@ export function transportSuite(t: Test, { name, raw, make }: Made, others: reado
       }
       t.equal(await client.cursor(), built.app.tidings.bus.log.nothing.cursor)
     })
+
+    t.test(`${name}: channels that end at different places`, async (t) => {
+      const built = await build(t)
+      const client = await make(t, built.url, ['a', 'b', 'c'], undefined)
+      await publishAll(built, 'a', ['1'])
+      t.strictSame(await take(client, 1), ['1'])
+      await built.app.tidings.end('b')
+      t.strictSame(await take(client, 1), ['the end of b'])
+      await publishAll(built, 'c', ['2'])
+      t.strictSame(await take(client, 1), ['2'])
+      await built.app.tidings.end('a')
+      t.strictSame(await take(client, 1), ['the end of a'])
+      await built.app.tidings.reopen('a')
+      await publishAll(built, 'a', ['3'])
+      t.strictSame(await take(client, 1), ['3'])
+      const again = await make(t, built.url, ['a', 'b', 'c'], 'earliest')
+      const told = [await take(again, 4)].flat()
+      t.strictSame(
+        told.filter((each) => !String(each).startsWith('the')),
+        ['1', '2', '3'],
+      )
+      t.strictSame(
+        told.filter((each) => String(each).startsWith('the')),
+        ['the end of b'],
+      )
+    })
+
+    for (const other of others.filter((each) => !each.raw)) {
+      t.test(`${name}, then ${other.name}: from the midst of the last of several channels`, async (t) => {
+        const built = await build(t, { retention: { messages: 30 } })
+        await publishAll(built, 'quiet', ['state'])
+        for (let i = 0; i < 60; i++) await publishAll(built, i % 2 ? 'a' : 'b', [`${i}`])
+        const expected = ['state', ...Array.from({ length: 20 }, (_, i) => `${i + 40}`)]
+        for (const count of [1, 2, 11]) {
+          const first = await make(t, built.url, ['quiet', 'a', 'b'], 'last:10')
+          const seen = await take(first, count)
+          const { rest, cursor } = await first.stop()
+          seen.push(...rest.map(dataOf))
+          const second = await other.make(t, built.url, ['quiet', 'a', 'b'], cursor)
+          seen.push(...(await take(second, expected.length - seen.length)))
+          t.strictSame(seen, expected)
+          await second.stop()
+        }
+      })
+    }
   }
 
   for (const other of others) {
@@ -179,6 +232,36 @@ export function transportSuite(t: Test, { name, raw, make }: Made, others: reado
       t.strictSame(seen, items)
     })
   }
+
+  t.test(`${name}: the last that a channel has, and what comes`, async (t) => {
+    const built = await build(t, { retention: { messages: 5 } })
+    await publishAll(built, 'a', ['1', '2', '3', '4', '5', '6'])
+    for (const [start, first] of [
+      ['last:1', '6'],
+      ['last:3', '4'],
+      ['last:1000', '2'],
+      ['since:0', '2'],
+    ] as const) {
+      const client = await make(t, built.url, ['a'], start)
+      t.strictSame(await take(client, 1), [first], start)
+      await client.stop()
+    }
+    const client = await make(t, built.url, ['a'], 'last:2')
+    t.strictSame(await take(client, 2), ['5', '6'])
+    await publishAll(built, 'a', ['7'])
+    t.strictSame(await take(client, 1), ['7'])
+  })
+
+  t.test(`${name}: an end is told in its place, and to who comes late`, async (t) => {
+    const built = await build(t)
+    await publishAll(built, 'a', ['1'])
+    await built.app.tidings.end('a')
+    const client = await make(t, built.url, ['a'], 'earliest')
+    t.strictSame(await take(client, 2), ['1', 'the end of a'])
+    const late = await make(t, built.url, ['a'], undefined)
+    t.strictSame(await take(late, 1), ['the end of a'])
+    await until(() => built.app.tidings.bus.log.groups.watching === (name === 'ws' ? 2 : 0))
+  })
 
   t.test(`${name}: a client that has stopped is not held`, async (t) => {
     const { app, url } = await build(t)

@@ -81,11 +81,10 @@ export class Hub {
       this.tell()
       return
     }
-    const { channel, data, encoding, key, end, ref } = note.frame
+    const { channel, data, encoding, ref } = note.frame
     try {
       const bytes = encoding ? Uint8Array.from(atob(data as string), (c) => c.charCodeAt(0)) : data
-      const options = { ...(key !== undefined && { key }), ...(end && { end }) }
-      const { cursor } = await this.#feed.publish(channel, bytes, options)
+      const { cursor } = await this.#feed.publish(channel, bytes, note.frame)
       answer({ type: 'published', ref, cursor })
     } catch (error) {
       const { code, message } = error as Error & Fault

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import type { ConnectOptions, Transport } from '../../client/index.ts'
 import { memoryBus } from '../../index.ts'
-import { build } from '../helper.ts'
+import { build, until } from '../helper.ts'
 import { FaultProxy } from '../proxy.ts'
 import { once, open, range, Taken } from './helper.ts'
 
@@ -151,6 +151,142 @@ export function transportSuite(t: Test, transport: Transport, more: ConnectOptio
       final: true,
     })
     await t.rejects(feed.publish('no channel', 'x'), { code: 'TIDINGS_ERR_CHANNEL' })
+  })
+
+  t.test('tells each end, finishes a loop with the last, and comes back no more', async (t) => {
+    const { app, url } = await build(t)
+    const { tidings } = app
+    const feed = open<unknown>(t, url, { ...options, channels: ['a', 'b'], cursor: 'earliest' })
+    const got: unknown[] = []
+    feed.onend = ({ channel, cursor, data }) => got.push({ channel, cursor, data })
+    const loop = (async () => {
+      for await (const { data } of feed) got.push(data)
+    })()
+    await once(feed, 'open')
+    await tidings.publish('a', 1)
+    const bytes = Uint8Array.of(0, 255)
+    const first = await tidings.end('a', bytes)
+    await once(feed, 'end')
+    t.equal(feed.readyState, 1, 'the other goes on')
+    await tidings.publish('b', 2)
+    const last = await tidings.end('b')
+    const closed = await once(feed, 'close')
+    await loop
+    const told = [
+      { channel: 'a', cursor: first.cursor, data: bytes },
+      { channel: 'b', cursor: last.cursor, data: undefined },
+    ]
+    t.same(
+      got.filter((each) => typeof each !== 'number'),
+      told,
+    )
+    t.same(
+      got.filter((each) => typeof each === 'number'),
+      [1, 2],
+    )
+    t.match([closed, feed.readyState], [{ code: 1000, wasClean: true }, 3])
+    await until(() => tidings.bus.log.groups.watching === 0)
+  })
+
+  t.test(
+    'what came before an end is given before the feed closes, also to a loop that comes late',
+    async (t) => {
+      const { app, url } = await build(t)
+      for (const i of range(1, 150)) await app.tidings.publish('default', i)
+      await app.tidings.end('default', 'last')
+      const feed = open<unknown>(t, url, { ...options, cursor: 'earliest', buffer: 40 })
+      const ended = once(feed, 'end')
+      await once(feed, 'open')
+      const got: unknown[] = []
+      for await (const { data } of feed) got.push(data)
+      t.same(got, range(1, 150))
+      t.equal((await ended).data, 'last')
+      t.equal(feed.readyState, 3)
+    },
+  )
+
+  t.test('a channel that had ended when the feed began', async (t) => {
+    const { app, url } = await build(t)
+    await app.tidings.end('default', { n: 1 })
+    const feed = open<unknown>(t, url, options)
+    // A poll names those that had ended, and no more.
+    const data = /poll/.test(transport) ? undefined : { n: 1 }
+    t.match(await once(feed, 'end'), { channel: 'default', data })
+    t.match(await once(feed, 'close'), { code: 1000 })
+  })
+
+  t.test('ends a channel', async (t) => {
+    const { app, url } = await build(t, { publish: true })
+    const feed = open<unknown>(t, url, { ...options, channels: ['a', 'b', 'c'] })
+    await once(feed, 'open')
+    const ends: unknown[] = []
+    feed.onend = ({ channel, data }) => ends.push([channel, data])
+    const { cursor } = await feed.publish('a', undefined, { end: true, key: 'k' })
+    t.equal((await feed.publish('a', undefined, { end: true, key: 'k' })).cursor, cursor)
+    await feed.publish('b', { n: 2 }, { end: true })
+    await t.rejects(feed.publish('a', 'x'), { code: 'TIDINGS_ERR_ENDED' })
+    const closed = once(feed, 'close')
+    await feed.publish('c', 'x'.repeat(5000), { end: true })
+    await closed
+    t.same(ends, [
+      ['a', undefined],
+      ['b', { n: 2 }],
+      ['c', 'x'.repeat(5000)],
+    ])
+    t.equal(app.tidings.bus.log.endOf('b')?.seq, 2)
+  })
+
+  t.test('a channel that is added has ended', async (t) => {
+    const { app, url } = await build(t)
+    await app.tidings.publish('b', 1)
+    await app.tidings.end('b', 'last')
+    const feed = open<unknown>(t, url, { ...options, channels: ['a'] })
+    const taken = new Taken(feed)
+    await once(feed, 'open')
+    const ended = once(feed, 'end')
+    await feed.subscribe('b', { cursor: 'earliest' })
+    t.match(await ended, { channel: 'b', data: 'last' })
+    t.same(taken.data, [1])
+    await app.tidings.publish('a', 2)
+    t.same(await taken.until(2), [1, 2])
+    const closed = once(feed, 'close')
+    await app.tidings.end('a')
+    t.match(await closed, { code: 1000 })
+  })
+
+  t.test('starts with the last of each channel, and goes on from the midst of it', async (t) => {
+    const { app, port } = await build(t, { retention: { messages: 100 } })
+    const proxy = await FaultProxy.start(t, port)
+    await app.tidings.publish('quiet', 0)
+    for (const i of range(1, 300)) await app.tidings.publish(i % 2 ? 'a' : 'b', i)
+    const channels = ['quiet', 'a', 'b']
+    const first = open(t, proxy.url, { ...options, channels, cursor: 'last:40' })
+    let cursor = ''
+    for await (const message of first) {
+      t.equal(message.data, 0)
+      cursor = message.cursor
+      break
+    }
+    first.close()
+    const second = open(t, proxy.url, { ...options, channels, cursor, probe: 500 })
+    const taken = new Taken(second)
+    await taken.until(30)
+    proxy.cut()
+    t.same(await taken.until(80), range(221, 300))
+    await app.tidings.publish('quiet', 301)
+    t.same(await taken.until(81), range(221, 301))
+    t.same(taken.gaps, [])
+  })
+
+  t.test('starts with what was accepted since', async (t) => {
+    const { app, url } = await build(t)
+    const before = await app.tidings.publish('a', 1)
+    let after = before
+    for (let i = 2; after.time === before.time; i++) after = await app.tidings.publish('b', i)
+    const taken = new Taken(open(t, url, { ...options, channels: ['a', 'b'], cursor: `since:${after.time}` }))
+    t.same(await taken.until(1), [after.data])
+    await app.tidings.publish('a', 99)
+    t.same(await taken.until(2), [after.data, 99])
   })
 
   t.test('says what the server asks of it once: a query of the address goes along', async (t) => {
