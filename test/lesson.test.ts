@@ -85,7 +85,7 @@ async function record(page: Page) {
       }
       new MutationObserver(hear).observe(article.querySelector('ol')!, { childList: true })
     }
-    const place = document.querySelector('#lesson')!
+    const place = document.querySelector('#told')!
     const tell = () => {
       const of = (lane: HTMLElement, figure: string) => lane.querySelector(`[data-figure=${figure}]`)!
       story(
@@ -110,6 +110,10 @@ async function begin(page: Page) {
   await page.locator('#play').click()
   await page.locator('#lesson .guess button').click()
 }
+
+/** What has the focus. */
+const focused = (page: Page) =>
+  page.evaluate(() => document.activeElement!.id || document.activeElement!.className)
 
 const story = (page: Page, key: string) => page.locator(`#lesson [data-said="${key}"]`)
 
@@ -157,7 +161,14 @@ t.test('the lesson', async (t) => {
       const { said, stories } = await record(page)
       await page.locator('#lesson .guess button').click()
       await page.locator('.result').waitFor({ timeout: 90_000 })
+      const result = (await page.locator('.result').textContent())!
+      for (const name of LANES) {
+        t.equal(await page.locator(`[data-lane=${name}][data-status=off]`).count(), 1, 'the picture stays')
+      }
+      t.equal(await page.locator('#lesson-next').textContent(), text['lesson.goon'])
+      await page.locator('#lesson-next').press('Enter')
       await live(page)
+      t.equal(await focused(page), 'play')
 
       // Each caption is a text of the lesson, in its place, on an arrow that does what it says.
       const patterns = Object.entries(text)
@@ -240,7 +251,6 @@ t.test('the lesson', async (t) => {
         [],
         'nothing is missed or told twice',
       )
-      const result = (await page.locator('.result').textContent())!
       t.ok(
         result.includes(text['lesson.most.is']!.split('{most}')[0] + frame[language]['lane.poll']!),
         result,
@@ -330,23 +340,84 @@ t.test('the lesson', async (t) => {
     t.equal(await page.locator('#play').textContent(), 'Play the lesson')
   })
 
-  await t.test('Escape stops it, and the focus is kept', async (t) => {
+  await t.test('goes back and forth, stands still, and keeps the focus; Escape stops it', async (t) => {
     const { page, faults } = await start(t, browser, 0.2)
-    const focused = () => page.evaluate(() => document.activeElement!.id || document.activeElement!.className)
     await page.locator('#play').press('Enter')
     await page.keyboard.press('Escape')
     t.equal(await page.locator('#play').textContent(), 'Play the lesson')
-    t.equal(await focused(), 'play')
+    t.equal(await focused(page), 'play')
     await page.locator('#play').press('Enter')
     await page.locator('#lesson .guess button').press('Enter')
     await story(page, 'lesson.poll').waitFor()
-    t.equal(await focused(), 'story')
-    await story(page, 'lesson.longpoll').waitFor({ timeout: 30_000 })
-    t.equal(await focused(), 'story')
+    t.equal(await focused(page), 'lesson-pause')
+
+    // While it stands still nobody asks; it goes on with the words that are due.
+    const captions = page.locator('[data-lane=poll] .caption')
+    await captions.nth(3).waitFor()
+    await page.keyboard.press('Enter')
+    await page.locator('[data-lane=poll][data-status=off]').waitFor()
+    t.equal(await page.locator('#lesson-pause').textContent(), 'Play')
+    const asked = await captions.count()
+    await page.keyboard.press('Enter')
+    await captions.nth(asked).waitFor()
+    t.equal((await captions.allTextContents())[asked], texts.en['lesson.poll.ask3'])
+
+    await page.locator('#lesson-next').press('Enter')
+    await story(page, 'lesson.longpoll').waitFor()
+    t.equal(await page.locator('[data-lane=poll]:not(.speaking)[data-status=off]').count(), 1)
+    t.ok((await captions.count()) > 4, 'what was told stays')
+    await page.locator('#lesson-back').press('Enter')
+    await story(page, 'lesson.poll').waitFor()
+    await captions.first().waitFor()
+    t.equal(await captions.first().textContent(), texts.en['lesson.poll.ask1'])
+    t.equal(await page.locator('.speaking').count(), 1)
+    t.equal(await focused(page), 'lesson-back')
+    await page.keyboard.press('Enter')
+    await page.locator('#lesson .guess').waitFor()
+    t.equal(await page.evaluate(() => (document.activeElement as HTMLInputElement).name), 'first')
+    await page.locator('#lesson .guess button').press('Enter')
+    for (const key of ['longpoll', 'sse', 'ws', 'cross']) {
+      await page.locator('#lesson-next').press('Enter')
+      await story(page, `lesson.${key}`).waitFor()
+    }
+    t.equal(await focused(page), 'lesson-next')
     await page.keyboard.press('Escape')
-    t.equal(await focused(), 'play')
-    t.equal(await page.locator('#lesson > *').count(), 0)
+    t.equal(await focused(page), 'play')
+    t.equal(await page.locator('#told > *').count(), 0)
     await live(page)
     t.same(faults, [])
   })
+})
+
+t.test('the player goes from each state where it should, and nowhere else', async (t) => {
+  const { move, OFF } = (await import(join(ROOT, 'demo', 'public', 'player.js'))) as {
+    move(state: object, move: string, last: number): { name: string; step: number }
+    OFF: { name: string; step: number }
+  }
+  const walk = (...moves: string[]) => {
+    let state = OFF
+    for (const each of moves) state = move(state, each, 2)
+    return `${state.name} ${state.step}`
+  }
+  t.equal(walk('play'), 'guess 0')
+  t.equal(walk('play', 'next'), 'playing 1')
+  t.equal(walk('play', 'next', 'pause'), 'paused 1')
+  t.equal(walk('play', 'next', 'pause', 'play'), 'playing 1')
+  t.equal(walk('play', 'next', 'pause', 'next'), 'playing 2')
+  t.equal(walk('play', 'next', 'pause', 'back'), 'guess 0')
+  t.equal(walk('play', 'next', 'done'), 'playing 2')
+  t.equal(walk('play', 'next', 'next', 'back'), 'playing 1')
+  t.equal(walk('play', 'next', 'next', 'done'), 'ending 2')
+  t.equal(walk('play', 'next', 'next', 'done', 'play'), 'playing 2', 'again')
+  t.equal(walk('play', 'next', 'next', 'done', 'back'), 'playing 1')
+  for (const end of ['next', 'stop']) t.equal(walk('play', 'next', 'next', 'done', end), 'off 0')
+  t.equal(walk('play', 'next', 'next', 'next'), 'off 0')
+  for (const begun of [['play'], ['play', 'next'], ['play', 'next', 'pause']]) {
+    t.equal(walk(...begun, 'stop'), 'off 0')
+    if (begun.length > 1) t.equal(walk(...begun, 'fail'), 'off 0')
+  }
+  // What is no move from there leaves it as it is.
+  for (const each of ['pause', 'next', 'back', 'stop', 'done', 'fail']) t.equal(move(OFF, each, 2), OFF)
+  t.equal(walk('play', 'pause'), 'guess 0')
+  t.equal(walk('play', 'next', 'next', 'done', 'pause'), 'ending 2')
 })

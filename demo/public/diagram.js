@@ -15,6 +15,8 @@ const CALM = 400
 export class Diagram {
   /** Pixels a second. */
   speed = 28
+  /** While it is, nothing more is drawn, and what comes is left out. */
+  frozen = false
   #box
   #rows
   #opened
@@ -50,7 +52,7 @@ export class Diagram {
     place.append(ends, this.#box)
     this.clear()
     setInterval(() => {
-      if (this.#tail && !document.hidden) onBeat(this.#draw)
+      if (this.#tail && !document.hidden && !this.frozen) onBeat(this.#draw)
     }, 125)
     onLanguage(() => {
       for (const row of this.#rows.children) row.say?.()
@@ -99,6 +101,7 @@ export class Diagram {
   }
 
   #push(what) {
+    if (this.frozen) return
     this.#queue.push({ ...what, now: performance.now() })
     onBeat(this.#draw)
   }

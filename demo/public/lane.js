@@ -45,6 +45,9 @@ export class Lane extends EventTarget {
   #cut = false
   #stage
   #feed
+  #options = {}
+  /** Starts it again where it is held. */
+  #resume
   #cursor
   #arrows = new Arrows()
   /** The connection of what goes on in the diagram. */
@@ -98,6 +101,7 @@ export class Lane extends EventTarget {
   /** Reads on from where it stood. @param {object} [options] of the client */
   start(options = {}) {
     this.stop()
+    this.#options = options
     const { channel, pollInterval } = this.#stage
     const feed = connect(this.url, {
       channels: [channel],
@@ -131,19 +135,25 @@ export class Lane extends EventTarget {
   stop() {
     this.#cursor = this.cursor
     const feed = this.#feed
-    this.#feed = undefined
+    this.#feed = this.#resume = undefined
     feed?.close()
     this.say('lane.status.off')
   }
 
-  get channel() {
-    return this.#stage.channel
+  /** Does not ask until `go`: what is held or open already stays so. */
+  hold() {
+    if (this.transport !== 'poll' || !this.#feed) return
+    const options = this.#options
+    this.stop()
+    this.#resume = () => this.start(options)
   }
 
-  /** Goes on with what comes next, on whatever channel. */
-  leap() {
-    this.stop()
-    this.#cursor = undefined
+  go() {
+    this.#resume?.()
+  }
+
+  get channel() {
+    return this.#stage.channel
   }
 
   /** Begins anew, with what comes next. @param {string} [cursor] */

@@ -1,6 +1,7 @@
 import { timeText } from './bytes.js'
 import { currentLanguage, onLanguage, t, translate } from './i18n.js'
 import { make, say } from './parts.js'
+import { move, OFF } from './player.js'
 import { Scene, Trouble } from './scene.js'
 import { scripts } from './script.js'
 
@@ -12,103 +13,175 @@ const LANES = ['poll', 'longpoll', 'sse', 'ws']
 /** Milliseconds that can't be told apart: both the server and the browser tell the time in whole ones. */
 const APART = 2
 
-/** The lesson: each transport tells its story with real traffic, then one message crosses all four. */
+/**
+ * The lesson: each transport tells its story with real traffic, then one message crosses all four. The player says
+ * where it stands; the part under way is a scene, which has its lanes to itself.
+ */
 export class Lesson {
   #stage
   #place
   #button
-  /** @type {AbortController | undefined} of the run under way */
-  #run
-  /** Says the story, or the result, in whatever language is chosen. */
-  #tell
+  #told = make('div', { id: 'told' })
+  #back = make('button', { type: 'button', id: 'lesson-back', say: 'lesson.back' })
+  #pause = make('button', { type: 'button', id: 'lesson-pause', say: 'lesson.pause' })
+  #next = make('button', { type: 'button', id: 'lesson-next', say: 'lesson.next' })
+  #count = make('p', { class: 'count' })
+  #bar = make('div', { class: 'bar', hidden: true }, this.#back, this.#pause, this.#next, this.#count)
   /** The captions, for those who hear the page. */
   #aloud = make('p', { class: 'unseen', role: 'status' })
+  /** @type {import('./player.js').State} */
+  #state = OFF
+  /** @type {Scene | undefined} the part under way */
+  #scene
+  /** The names of the parts that have a lane, and the one of all. */
+  #parts
+  #guess = { first: '', most: '' }
+  /** The channel that is read when no lesson plays. */
+  #channel
+  /** Says the story, or the result, in whatever language is chosen. */
+  #tell
 
   /** @param {import('./stage.js').Stage} stage @param {HTMLElement} place @param {HTMLButtonElement} button */
   constructor(stage, place, button) {
     this.#stage = stage
     this.#place = place
     this.#button = button
+    this.#parts = [...LANES.filter((name) => stage.lanes.has(name)), 'cross']
+    place.append(this.#told, this.#bar)
     place.after(this.#aloud)
-    onLanguage(() => this.#tell?.())
-  }
-
-  toggle() {
-    if (this.#run) this.#run.abort()
-    else void this.#play()
-  }
-
-  async #play() {
-    const run = new AbortController()
-    const { signal } = run
-    this.#run = run
-    const before = this.#stage.channel
-    this.#label('lesson.stop', true)
-    const stop = (event) => {
+    button.addEventListener('click', () => this.#move(this.#state === OFF ? 'play' : 'stop'))
+    this.#back.addEventListener('click', () => this.#move('back'))
+    this.#next.addEventListener('click', () => this.#move('next'))
+    this.#pause.addEventListener('click', () => this.#move(this.#state.name === 'playing' ? 'pause' : 'play'))
+    document.addEventListener('keydown', (event) => {
       // An open dialog takes the key for itself.
-      if (event.key === 'Escape' && !document.querySelector('dialog[open]')) run.abort()
-    }
-    document.addEventListener('keydown', stop, { signal })
-    try {
-      const guess = await this.#guess(signal)
-      this.#stage.stop()
-      this.#stage.clear(`lesson.${crypto.getRandomValues(new Uint32Array(2)).join('')}`)
-      for (const name of LANES) await this.#chapter(name, signal)
-      await this.#cross(guess, signal)
-    } catch (error) {
-      if (!signal.aborted) this.#fail(error)
-    }
-    this.#end(before, signal.aborted)
-    run.abort()
+      if (event.key === 'Escape' && !document.querySelector('dialog[open]')) this.#move('stop')
+    })
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState !== 'visible') this.#move('pause')
+    })
+    onLanguage(() => {
+      this.#label()
+      this.#tell?.()
+    })
   }
 
-  #label(key, playing) {
-    this.#button.dataset.i18n = key
-    this.#button.classList.toggle('playing', playing)
+  /** @param {import('./player.js').Move} asked @param {unknown} [error] of a part that failed */
+  #move(asked, error) {
+    const before = this.#state
+    const state = move(before, asked, this.#parts.length)
+    if (state === before) return
+    const focused = this.#place.contains(document.activeElement)
+    this.#state = state
+    if (before === OFF) this.#open()
+    if (state.name === 'paused') this.#scene.hold()
+    else if (before.name === 'paused' && asked === 'play') this.#scene.go()
+    else {
+      if (state.name !== 'ending') this.#leave()
+      if (state.name === 'guess') this.#ask()
+      else if (state.name === 'playing') this.#play(this.#parts[state.step - 1])
+      else if (state.name === 'off') this.#close(error)
+    }
+    this.#label()
+    if (focused) this.#keepFocus()
+  }
+
+  /** What had the focus may be gone: it does not fall to the body. */
+  #keepFocus() {
+    const { activeElement } = document
+    if (this.#place.contains(activeElement) && activeElement.checkVisibility()) return
+    if (this.#state === OFF) (this.#told.querySelector('.story') ?? this.#button).focus()
+    else if (this.#state.name !== 'guess') this.#pause.focus()
+  }
+
+  #label() {
+    const { name, step } = this.#state
+    this.#button.dataset.i18n = name === 'off' ? 'lesson.play' : 'lesson.stop'
+    this.#button.classList.toggle('playing', name !== 'off')
     translate(this.#button.parentElement)
+    this.#bar.hidden = name === 'off' || name === 'guess'
+    const [pause, next] = { ending: ['again', 'goon'], paused: ['resume', 'next'] }[name] ?? ['pause', 'next']
+    say(this.#pause, `lesson.${pause}`)
+    say(this.#next, `lesson.${next}`)
+    this.#count.textContent = step > 0 ? t('lesson.part', { step, count: this.#parts.length }) : ''
   }
 
-  #end(channel, stopped) {
-    this.#run = undefined
-    this.#label('lesson.play', false)
+  #open() {
+    this.#channel = this.#stage.channel
+    this.#stage.stop()
+    this.#stage.clear(`lesson.${crypto.getRandomValues(new Uint32Array(2)).join('')}`)
+  }
+
+  #close(error) {
     this.#aloud.textContent = ''
-    if (stopped) {
-      if (this.#place.contains(document.activeElement)) this.#button.focus()
-      this.#place.replaceChildren()
-      this.#tell = undefined
-    }
-    for (const lane of this.#stage.lanes.values()) lane.stop()
-    this.#stage.channel = channel
-    this.#stage.ledger.clear()
-    if (stopped) this.#stage.clear(channel)
-    else for (const lane of this.#stage.lanes.values()) lane.leap()
+    this.#tell = undefined
+    this.#told.replaceChildren()
+    if (error) this.#fail(error)
+    this.#stage.clear(this.#channel)
     this.#stage.start()
   }
 
-  /** What the reader expects, before anything has happened. */
-  #guess(signal) {
-    const form = document.createElement('form')
-    form.className = 'guess'
-    const choices = (name) =>
-      LANES.map(
-        (lane) =>
-          `<label><input type="radio" name="${name}" value="${lane}"><span data-i18n="lane.${lane}"></span></label>`,
-      ).join('')
-    form.innerHTML = `
-      <p class="story" data-i18n="lesson.guess"></p>
-      <fieldset><legend data-i18n="lesson.first"></legend>${choices('first')}</fieldset>
-      <fieldset><legend data-i18n="lesson.most"></legend>${choices('most')}</fieldset>
-      <button type="submit" class="main" data-i18n="lesson.begin"></button>`
-    translate(form)
-    this.#place.replaceChildren(form)
-    form.querySelector('input').focus()
-    return new Promise((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason))
-      form.addEventListener('submit', (event) => {
-        event.preventDefault()
-        resolve({ first: form.first.value, most: form.most.value })
+  /** Ends the part under way, at once: its lanes are free for the next one. */
+  #leave() {
+    const scene = this.#scene
+    this.#scene = undefined
+    scene?.end()
+    for (const lane of scene?.lanes ?? []) {
+      lane.caption = undefined
+      lane.element.classList.remove('speaking')
+      lane.stop()
+      lane.diagram.frozen = false
+    }
+  }
+
+  /** @param {string} name of a lane, or `cross` */
+  async #play(name) {
+    const lanes = name === 'cross' ? [...this.#stage.lanes.values()] : [this.#stage.lanes.get(name)]
+    const scene = new Scene(this.#stage, lanes, PACE)
+    this.#scene = scene
+    for (const lane of lanes) {
+      lane.element.classList.add('speaking')
+      lane.addEventListener('arrow', ({ caption, arrow }) => this.#speak(caption, arrow), {
+        signal: scene.signal,
       })
+    }
+    try {
+      if (name === 'cross') await this.#cross(scene)
+      else await this.#chapter(name, scene)
+    } catch (error) {
+      if (this.#scene === scene) this.#move('fail', error)
+      return
+    }
+    if (this.#scene === scene) this.#move('done')
+  }
+
+  /** What the reader expects, before anything has happened. */
+  #ask() {
+    const choices = (name) =>
+      LANES.map((lane) =>
+        make(
+          'label',
+          {},
+          make('input', { type: 'radio', name, value: lane, checked: this.#guess[name] === lane }),
+          make('span', { say: `lane.${lane}` }),
+        ),
+      )
+    const form = make(
+      'form',
+      { class: 'guess' },
+      make('p', { class: 'story', say: 'lesson.guess' }),
+      make('fieldset', {}, make('legend', { say: 'lesson.first' }), ...choices('first')),
+      make('fieldset', {}, make('legend', { say: 'lesson.most' }), ...choices('most')),
+      make('button', { type: 'submit', class: 'main', say: 'lesson.begin' }),
+    )
+    form.addEventListener('submit', (event) => {
+      event.preventDefault()
+      this.#guess = { first: form.first.value, most: form.most.value }
+      this.#move('next')
     })
+    this.#tell = undefined
+    this.#told.replaceChildren(form)
+    form.querySelector('input').focus()
   }
 
   /** @param {string} key @param {() => Record<string, string | number>} [values] in the language of now */
@@ -116,14 +189,7 @@ export class Lesson {
     const text = make('p', { class: 'story', role: 'status', tabIndex: -1 })
     this.#tell = () => say(text, key, values())
     this.#tell()
-    this.#show(text)
-  }
-
-  /** What had the focus hands it on. */
-  #show(element) {
-    const focused = this.#place.contains(document.activeElement)
-    this.#place.replaceChildren(element)
-    if (focused) element.focus()
+    this.#told.replaceChildren(text)
   }
 
   #fail(error) {
@@ -132,74 +198,53 @@ export class Lesson {
     } else this.#say('lesson.failed', () => ({ reason: error.message }))
   }
 
-  /**
-   * Plays one part: its lanes are its own while it lasts.
-   * @param {import('./lane.js').Lane[]} lanes
-   * @param {(scene: Scene) => Promise<void>} play
-   */
-  async #scene(lanes, signal, play) {
-    const scene = new Scene(this.#stage, lanes, signal, PACE)
-    for (const lane of lanes) {
-      lane.element.classList.add('speaking')
-      lane.addEventListener('arrow', ({ caption, arrow }) => this.#speak(caption, arrow), {
-        signal: scene.signal,
-      })
-    }
-    try {
-      await play(scene)
-    } finally {
-      scene.end()
-      for (const lane of lanes) {
-        lane.caption = undefined
-        lane.element.classList.remove('speaking')
-      }
-    }
-  }
-
   #speak(caption, { direction, news }) {
     if (caption) this.#aloud.textContent = t(`diagram.says.${direction}`, { words: t(caption, { news }) })
   }
 
-  async #chapter(name, signal) {
-    const lane = this.#stage.lanes.get(name)
-    if (!lane) return
+  /** @param {string} name @param {Scene} scene */
+  async #chapter(name, scene) {
+    const { lane } = scene
     this.#say(`lesson.${name}`)
     const calm = matchMedia('(prefers-reduced-motion: reduce)').matches
     lane.element.scrollIntoView({ block: 'nearest', behavior: calm ? 'auto' : 'smooth' })
-    await this.#scene([lane], signal, async (scene) => {
-      await scene.pause(1200)
-      // What an earlier chapter has told is not told again.
-      lane.clear()
-      await scripts[name](scene)
-    })
+    // What an earlier chapter has told is not told again.
+    lane.clear()
+    await scene.pause(1200)
+    await scripts[name](scene)
     lane.stop()
-    await this.#scene([lane], signal, (scene) => scene.pause(1200))
+    await scene.pause(1200)
   }
 
-  /** One message for all four: who hears it first, and who has asked most? */
-  async #cross(guess, signal) {
-    const lanes = [...this.#stage.lanes.values()]
+  /** One message for all four: who hears it first, and who has asked most? @param {Scene} scene */
+  async #cross(scene) {
+    const { lanes } = scene
     this.#say('lesson.cross')
-    await this.#scene(lanes, signal, async (scene) => {
-      const cursor = await this.#stage.place()
-      // All begin at the same place: what came before it is not missed.
-      this.#stage.ledger.clear()
-      const open = lanes.map((lane) => scene.until(lane, 'open'))
-      for (const lane of lanes) {
-        lane.clear(cursor)
-        lane.start({ pollInterval: 2000 * PACE })
-      }
-      // Each lane has its connection, and short polling has asked a few times.
-      await Promise.all([...open, scene.pause(6000)])
-      const heard = []
-      await scene.publish(t('lesson.news.all'), ({ transport, delay }) => heard.push({ transport, delay }))
-      await scene.pause(300)
-      this.#result(guess, heard, lanes)
-    })
+    const cursor = await this.#stage.place()
+    scene.signal.throwIfAborted()
+    // All begin at the same place: what came before it is not missed.
+    this.#stage.ledger.clear()
+    const open = lanes.map((lane) => scene.until(lane, 'open'))
+    for (const lane of lanes) {
+      lane.clear(cursor)
+      lane.start({ pollInterval: 2000 * PACE })
+    }
+    // Each lane has its connection, and short polling has asked a few times.
+    await Promise.all([...open, scene.pause(6000)])
+    const heard = []
+    await scene.publish(t('lesson.news.all'), ({ transport, delay }) => heard.push({ transport, delay }))
+    await scene.pause(300)
+    // The picture stays until the reader goes on.
+    for (const lane of lanes) {
+      lane.diagram.frozen = true
+      lane.stop()
+    }
+    this.#result(heard, lanes)
   }
 
   /** What was guessed is held against this very run. */
-  #result(guess, heard, lanes) {
+  #result(heard, lanes) {
+    const guess = this.#guess
     const time = Math.min(...heard.map(({ delay }) => delay))
     const first = heard.filter(({ delay }) => delay - time < APART).map(({ transport }) => transport)
     const count = Math.max(...lanes.map(({ totals }) => totals.requests))
@@ -220,7 +265,7 @@ export class Lesson {
       box.replaceChildren(...lines.map((line) => make('p', {}, line)))
     }
     this.#tell()
-    this.#show(box)
+    this.#told.replaceChildren(box)
   }
 }
 

@@ -85,8 +85,7 @@ if (!stage.offers.demo) {
   document.querySelector('#play').hidden = true
   outcome.textContent = t('page.nodemo')
 } else {
-  const lesson = new Lesson(stage, document.querySelector('#lesson'), document.querySelector('#play'))
-  document.querySelector('#play').addEventListener('click', () => lesson.toggle())
+  new Lesson(stage, document.querySelector('#lesson'), document.querySelector('#play'))
 }
 stage.start()
 document.documentElement.dataset.ready = 'true'

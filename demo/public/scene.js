@@ -14,30 +14,34 @@ export class Trouble extends Error {
 }
 
 /**
- * One part of the lesson, with a life of its own: `signal` ends with the part, with the lesson, or with a trouble of
- * its lanes, and whatever listens or waits here ends with it.
+ * One part of the lesson, with a life of its own: `signal` ends with the part, or with a trouble of its lanes, and
+ * whatever listens or waits here ends with it. While it is held, its time stands still.
  */
 export class Scene {
   /** How many times as long as usual each pause takes. */
   pace
+  /** Those that play. */
+  lanes
   #stage
-  #lanes
   #life = new AbortController()
+  /** @type {Set<Timer>} */
+  #timers = new Set()
+  #held = false
+  /** Settles when it goes on. @type {Promise<void>} */
+  #going = Promise.resolve()
+  #go = () => {}
 
   /**
    * @param {import('./stage.js').Stage} stage
-   * @param {import('./lane.js').Lane[]} lanes those that play
-   * @param {AbortSignal} lesson
+   * @param {import('./lane.js').Lane[]} lanes
    * @param {number} pace
    */
-  constructor(stage, lanes, lesson, pace) {
+  constructor(stage, lanes, pace) {
     this.#stage = stage
-    this.#lanes = lanes
+    this.lanes = lanes
     this.pace = pace
     const { signal } = this
     const trouble = (key, lane) => this.#life.abort(new Trouble(key, lane))
-    lesson.addEventListener('abort', () => this.#life.abort(lesson.reason), { signal })
-    if (lesson.aborted) this.#life.abort(lesson.reason)
     for (const lane of lanes) {
       const cut = () => lane.isCut && trouble('lesson.trouble.cut', lane.transport)
       lane.addEventListener('cut', cut, { signal })
@@ -55,18 +59,46 @@ export class Scene {
 
   /** The lane of a part that has one. */
   get lane() {
-    return this.#lanes[0]
+    return this.lanes[0]
   }
 
   /** Ends what listens and waits. */
   end() {
     this.#life.abort()
+    this.#go()
   }
 
-  /** A socket that the scene has opened must not go away while it plays. @param {WebSocket} socket */
+  /** Time stands still: nothing is waited for any longer, and short polling does not ask. */
+  hold() {
+    if (this.#held) return
+    this.#held = true
+    this.#going = new Promise((resolve) => {
+      this.#go = resolve
+    })
+    for (const timer of this.#timers) timer.hold()
+    for (const lane of this.lanes) lane.hold()
+  }
+
+  go() {
+    if (!this.#held) return
+    this.#held = false
+    this.#go()
+    for (const timer of this.#timers) timer.go()
+    for (const lane of this.lanes) lane.go()
+  }
+
+  /**
+   * A socket that the scene has opened must not go away.
+   * @param {WebSocket} socket
+   * @returns {() => void} closes it, when it is no longer needed
+   */
   needs(socket) {
     const lost = () => this.#life.abort(new Trouble('lesson.trouble.lost', this.lane.transport))
     socket.addEventListener('close', lost, { signal: this.signal })
+    return () => {
+      socket.removeEventListener('close', lost)
+      socket.close()
+    }
   }
 
   /**
@@ -76,17 +108,16 @@ export class Scene {
    * @returns {Promise<any>} the first such event from now on that passes
    */
   until(target, type, pass = () => true) {
-    return this.#wait(
-      (resolve, signal) => {
-        const hear = (event) => {
-          if (pass(event)) resolve(event)
-        }
-        target.addEventListener(type, hear, { signal })
-        const delay = Math.max(...this.#lanes.map((lane) => lane.delay))
-        return PATIENCE * Math.max(1, this.pace) + TRIPS * delay
-      },
-      new Trouble('lesson.trouble.silent', this.#lanes.length === 1 ? this.lane.transport : undefined),
-    )
+    return this.#wait((resolve, reject, signal) => {
+      const hear = (event) => {
+        if (pass(event)) resolve(event)
+      }
+      target.addEventListener(type, hear, { signal })
+      const delay = Math.max(...this.lanes.map((lane) => lane.delay))
+      const lane = this.lanes.length === 1 ? this.lane.transport : undefined
+      const late = () => reject(new Trouble('lesson.trouble.silent', lane))
+      return new Timer(late, PATIENCE * Math.max(1, this.pace) + TRIPS * delay)
+    })
   }
 
   /** An arrow of the lane. @param {(arrow: import('./arrow.js').Arrow) => boolean} pass */
@@ -96,10 +127,7 @@ export class Scene {
 
   /** @param {number} ms at the usual pace */
   pause(ms) {
-    return this.#wait((resolve) => {
-      const timer = setTimeout(resolve, ms * this.pace)
-      return () => clearTimeout(timer)
-    })
+    return this.#wait((resolve) => new Timer(resolve, ms * this.pace))
   }
 
   /**
@@ -108,7 +136,8 @@ export class Scene {
    * @param {(delivery: { transport: string, delay: number }) => void} [heard]
    */
   async publish(text, heard) {
-    const all = this.#lanes.map(async (lane) => {
+    this.signal.throwIfAborted()
+    const all = this.lanes.map(async (lane) => {
       const drawn = this.until(
         lane,
         'arrow',
@@ -122,11 +151,10 @@ export class Scene {
   }
 
   /**
-   * @param {(resolve: (value?: any) => void, signal: AbortSignal) => number | (() => void)} begin returns how long
-   *   it may take, or what ends it
-   * @param {Error} [late]
+   * @param {(resolve: (value?: any) => void, reject: (reason: Error) => void, signal: AbortSignal) => Timer} begin
+   * @returns {Promise<any>} settles while the scene is not held
    */
-  #wait(begin, late) {
+  #wait(begin) {
     const ended = new AbortController()
     const promise = new Promise((resolve, reject) => {
       const fail = () => reject(this.signal.reason)
@@ -135,16 +163,48 @@ export class Scene {
         return
       }
       this.signal.addEventListener('abort', fail, { signal: ended.signal })
-      const most = begin(resolve, ended.signal)
-      const stop = typeof most === 'function' ? most : clearing(setTimeout(() => reject(late), most))
-      ended.signal.addEventListener('abort', stop)
-    }).finally(() => ended.abort())
+      const timer = begin(resolve, reject, ended.signal)
+      this.#timers.add(timer)
+      if (!this.#held) timer.go()
+      ended.signal.addEventListener('abort', () => {
+        timer.hold()
+        this.#timers.delete(timer)
+      })
+    })
+      .finally(() => ended.abort())
+      .then(async (value) => {
+        await this.#going
+        this.signal.throwIfAborted()
+        return value
+      })
     // Who waits for several things is told of the first that fails.
     promise.catch(() => {})
     return promise
   }
 }
 
-function clearing(timer) {
-  return () => clearTimeout(timer)
+/** A timeout that can stand still. */
+class Timer {
+  #due
+  #left
+  #since = 0
+  #timer
+
+  /** @param {() => void} due @param {number} ms */
+  constructor(due, ms) {
+    this.#due = due
+    this.#left = ms
+  }
+
+  go() {
+    this.#since = performance.now()
+    this.#timer = setTimeout(this.#due, this.#left)
+  }
+
+  hold() {
+    if (this.#timer === undefined) return
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#left = Math.max(0, this.#left - (performance.now() - this.#since))
+  }
 }

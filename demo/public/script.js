@@ -137,7 +137,7 @@ async function ws(scene) {
   // A bare socket, so that each of its frames is to be seen; it asks for its channel by a frame of its own.
   const socket = new WebSocket(`${lane.url.href.replace(/^http/, 'ws')}/ws?channel=`, ['tidings'])
   const frame = (type) => scene.until(socket, 'message', ({ data }) => JSON.parse(data).type === type)
-  scene.needs(socket)
+  const close = scene.needs(socket)
   const hear = ({ data }) => {
     const message = JSON.parse(data)
     // An envelope has no type.
@@ -157,8 +157,6 @@ async function ws(scene) {
     }
     await scene.pause(1200)
   } finally {
-    // It goes on its own now.
-    scene.end()
-    socket.close()
+    close()
   }
 }

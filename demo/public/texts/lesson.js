@@ -2,6 +2,13 @@
 export default {
   en: {
     'lesson.stop': 'Stop the lesson',
+    'lesson.back': 'Back',
+    'lesson.next': 'Next',
+    'lesson.pause': 'Pause',
+    'lesson.resume': 'Play',
+    'lesson.again': 'Play this part again',
+    'lesson.goon': 'Go on with live traffic',
+    'lesson.part': 'Part {step} of {count}',
     'lesson.guess': 'First, take a guess. One message will go out to all four at the same time.',
     'lesson.first': 'Who hears it first?',
     'lesson.most': 'Who will have asked most often?',
@@ -68,6 +75,13 @@ export default {
   },
   zh: {
     'lesson.stop': '停止演示',
+    'lesson.back': '上一段',
+    'lesson.next': '下一段',
+    'lesson.pause': '暂停',
+    'lesson.resume': '继续',
+    'lesson.again': '重播这一段',
+    'lesson.goon': '继续看实时流量',
+    'lesson.part': '第 {step} 段，共 {count} 段',
     'lesson.guess': '先猜一猜：同一条消息将同时发给四方。',
     'lesson.first': '谁最先收到？',
     'lesson.most': '谁发起的请求最多？',
