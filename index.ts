@@ -18,10 +18,10 @@ import { publish } from './routes/publish/route.ts'
 import { stats } from './routes/stats/route.ts'
 import { addTransports, TRANSPORTS, type Transport } from './routes/transports.ts'
 
-export type { Accepted, Bus } from './bus/bus.ts'
+export type { Accepted, Bus, Host } from './bus/bus.ts'
 export { GapError, type GapReason } from './bus/errors.ts'
 export type { Retention } from './bus/log.ts'
-export { type MemoryBusOptions, memoryBus } from './bus/memory.ts'
+export { type MemoryBus, type MemoryBusOptions, memoryBus } from './bus/memory.ts'
 export type { Message } from './bus/message.ts'
 export type { Mark, Payload } from './bus/payload.ts'
 export type { Ended, SubscribeOptions } from './bus/subscribe.ts'
@@ -61,7 +61,7 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
     },
     meter: settings.stats ? new Meter(TRANSPORTS, settings.path) : undefined,
   }
-  setUpBus(app, bus, settings.decorator)
+  await setUpBus(app, bus, settings.decorator)
   storeNothing(app)
   const flush = () => bus.log.groups.flush()
   drainFirst(app, settings.drain, (window) => context.readers.drain(window, flush))

@@ -47,23 +47,26 @@ export class Batch {
   }
 
   get cursor(): string {
-    return this.#name(this.end)
+    return this.more
+      ? this.cursorOf(this.entries.at(-1)!)
+      : (this.#chosen(this.end) ?? `${this.epoch}.${this.end}`)
   }
 
   /** The cursor of one of its messages. */
-  cursorOf({ seq }: Entry): string {
-    return this.#name(seq)
+  cursorOf(entry: Entry): string {
+    return this.#chosen(entry.seq) ?? entry.cursor
   }
 
-  #name(place: number): string {
-    return this.#excerpt?.cursor(place) ?? `${this.epoch}.${place}`
+  /** The cursor of a place as long as it needs the choice. */
+  #chosen(place: number): string | undefined {
+    return this.#excerpt !== undefined && place < this.#excerpt.end ? this.#excerpt.cursor(place) : undefined
   }
 
   /** The envelope of one of its messages, with the cursor that its reader can go on from. */
   envelopeOf(entry: Entry): string {
     const { envelope } = entry
-    if (this.#excerpt === undefined || entry.seq >= this.#excerpt.end) return envelope
-    return `{"cursor":"${this.cursorOf(entry)}"${envelope.slice(envelope.indexOf(','))}`
+    const chosen = this.#chosen(entry.seq)
+    return chosen === undefined ? envelope : `{"cursor":"${chosen}"${envelope.slice(envelope.indexOf(','))}`
   }
 
   /** How many of its entries are messages: an end is none. */

@@ -11,6 +11,12 @@ export const ERR_FASTIFY = createError<[]>(
   500,
 )
 export const ERR_CLOSED = createError<[]>('TIDINGS_ERR_CLOSED', 'The bus is closed', 503)
+export const ERR_UNAVAILABLE = createError<[]>(
+  'TIDINGS_ERR_UNAVAILABLE',
+  "The shared log can't be reached: try again later",
+  503,
+)
+export const ERR_ENGINE = createError<[string]>('TIDINGS_ERR_ENGINE', '%s', 500)
 
 export const ERR_CHANNEL = createError<[string]>('TIDINGS_ERR_CHANNEL', "Parameter 'channel' %s", 400)
 export const ERR_CURSOR = createError<[]>(

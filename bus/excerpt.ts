@@ -44,6 +44,13 @@ export class Excerpt {
     return (hash >>> 0).toString(36)
   }
 
+  /** The same, of a log that has lost what stood after its end; undefined where a place needs it no more. */
+  cut(end: number, place: number): Excerpt | undefined {
+    if (place >= Math.min(this.end, end)) return undefined
+    const bounds = new Map([...this.#bounds].map(([channel, bound]) => [channel, Math.min(bound, end)]))
+    return new Excerpt(this.#epoch, this.#choice, bounds)
+  }
+
   /** The same, for a reader that has dropped a channel. */
   without(channel: string): Excerpt {
     const bounds = new Map(this.#bounds)

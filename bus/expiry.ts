@@ -22,6 +22,10 @@ export class Expiry {
   #marks: Mark[] = []
   /** All up to here has had a mark. */
   #marked = 0
+  /** The last message that was noted, and when it was accepted; and when the first was of those without a mark. */
+  #noted = 0
+  #notedAt = -Infinity
+  #groupAt = -Infinity
   #timer: NodeJS.Timeout | undefined
 
   /**
@@ -45,8 +49,7 @@ export class Expiry {
   #tick(): void {
     const now = performance.now()
     const head = this.#headOf()
-    if (head > this.#marked) this.#marks.push({ seq: head, at: now })
-    this.#marked = head
+    if (head > this.#marked) this.#mark(head, head === this.#noted ? this.#notedAt : now)
     let old = 0
     while (old < this.#marks.length && this.#marks[old]!.at + this.#age <= now) old++
     const expired = this.#marks[old - 1]
@@ -54,6 +57,31 @@ export class Expiry {
     this.#timer = undefined
     if (this.#marks.length > 0) this.arm()
     if (expired !== undefined) this.#expire(expired.seq)
+  }
+
+  /**
+   * A message that comes later than it was accepted. To be told of each, in order.
+   * @param at when it was accepted, by the clock of performance.now()
+   */
+  note(seq: number, at: number): void {
+    if (at >= this.#groupAt + this.#age / PARTS) {
+      if (this.#noted > this.#marked) this.#mark(this.#noted, this.#notedAt)
+      this.#groupAt = at
+    }
+    this.#noted = seq
+    this.#notedAt = Math.max(at, this.#groupAt)
+  }
+
+  #mark(seq: number, at: number): void {
+    this.#marks.push({ seq, at })
+    this.#marked = seq
+  }
+
+  /** What stood after this seq is gone. */
+  cut(end: number): void {
+    this.#marks = this.#marks.map(({ seq, at }) => ({ seq: Math.min(seq, end), at }))
+    this.#marked = Math.min(this.#marked, end)
+    this.#noted = Math.min(this.#noted, end)
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Cursor } from './cursor.ts'
 import { ERR_KEY, ERR_KEY_REUSED, ERR_KEYS_FULL, ERR_PUBLISHER } from './errors.ts'
 import type { Payload } from './payload.ts'
 import { Ring } from './ring.ts'
@@ -8,7 +9,7 @@ import { detach, heapBytes } from './text.ts'
 const MAX_KEY = 128
 
 /** Bytes of heap that a key takes beside its name: its places in the map and in the line, the answer, the digest. */
-const KEY = 180
+const KEY = 188
 
 /** Keys that are forgotten in one turn of the event loop. */
 const FORGOTTEN_AT_ONCE = 1000
@@ -20,8 +21,7 @@ const MAX_DELAY = 0x7fff_ffff
 const MAX_PUBLISHER = 256
 
 /** The first answer to a key. */
-export interface Remembered {
-  readonly seq: number
+export interface Remembered extends Cursor {
   readonly time: number
 }
 
@@ -120,9 +120,9 @@ export class IdempotencyKeys {
   }
 
   /** To be called where `find` has found nothing. */
-  remember(given: string, payload: Payload, { seq, time }: Remembered): void {
+  remember(given: string, payload: Payload, { epoch, seq, time }: Remembered): void {
     const name = detach(given)
-    const known = { name, seq, time, digest: digestOf(payload), at: performance.now() }
+    const known = { name, epoch, seq, time, digest: digestOf(payload), at: performance.now() }
     this.#known.set(name, known)
     this.#line.push(known)
     this.#count(weightOf(name))
@@ -150,6 +150,12 @@ export class IdempotencyKeys {
     }
   }
 
+  /** Forgets those whose messages stood after this seq: they are gone. */
+  cut(end: number): void {
+    // Their places in the line stay until their time is over.
+    for (const known of this.#known.values()) if (known.seq > end) this.#known.delete(known.name)
+  }
+
   /** One timer for them all: what is over takes no memory, also where no key comes any more. */
   #arm(): void {
     if (this.#timer !== undefined || this.#line.length === 0) return
@@ -168,7 +174,7 @@ export class IdempotencyKeys {
   }
 }
 
-function weightOf(name: string): number {
+export function weightOf(name: string): number {
   return KEY + heapBytes(name)
 }
 

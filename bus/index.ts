@@ -2,6 +2,6 @@
 export type { Accepted, Bus } from './bus.ts'
 export type { Cursor, Start } from './cursor.ts'
 export { Log, type Retention } from './log.ts'
-export { type MemoryBusOptions, memoryBus } from './memory.ts'
+export { type MemoryBus, type MemoryBusOptions, memoryBus } from './memory.ts'
 export type { Entry } from './message.ts'
 export { base64Payload, bytesPayload, jsonPayload, type Kind, type Payload, textPayload } from './payload.ts'

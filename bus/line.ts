@@ -23,6 +23,11 @@ export class Line<T extends InLine<T>> {
     return this.#first
   }
 
+  /** Who has come last. */
+  get last(): T | undefined {
+    return this.#last
+  }
+
   /** Puts at the end who does not stand in it. */
   add(member: T): void {
     member.before = this.#last

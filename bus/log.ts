@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import { Batch } from './batch.ts'
 import type { Bound, Gap } from './bound.ts'
-import type { Choice, Start } from './cursor.ts'
+import type { Choice, Cursor, Start } from './cursor.ts'
+import { Epochs, newEpoch } from './epochs.ts'
 import { Excerpt } from './excerpt.ts'
 import { Expiry } from './expiry.ts'
 import { type InLine, Line } from './line.ts'
@@ -40,6 +40,26 @@ export interface Place {
   readonly excerpt?: Excerpt | undefined
 }
 
+/** A message that has its place already: a bus got it from elsewhere. */
+export interface Placed extends Cursor {
+  readonly channel: string
+  /** When it was accepted: milliseconds since 1970. */
+  readonly time: number
+  readonly payload: Omit<Payload, 'size'>
+  /** The same, by the clock of performance.now(): its age counts from there. */
+  readonly at: number
+}
+
+/** What a log that was somewhere else has lost. */
+export interface Lost {
+  /** All messages up to here have been somewhere, and those that this log has not got are lost. */
+  readonly seq: number
+  /** The floors of channels that have lost messages. */
+  readonly floors: Iterable<readonly [channel: string, floor: number]>
+  /** The floor of the channels that are not known. */
+  readonly forgotten: number
+}
+
 /** One channel's messages, and the highest seq that it has lost. */
 interface Channel extends InLine<Channel> {
   readonly name: string
@@ -63,20 +83,21 @@ const EXPIRED_AT_ONCE = 1000
  * turn of the event loop between a read that finds nothing and the watch that follows it, and so no lost message.
  */
 export class Log {
-  /** The name of this life of the log. */
-  readonly epoch: string = randomBytes(6).toString('base64url')
+  readonly #epochs = new Epochs()
   readonly #retention: Required<Retention>
-  readonly #channels = new Map<string, Channel>()
+  #channels = new Map<string, Channel>()
   /** The channels without a message, the longest empty first. */
-  readonly #empty = new Line<Channel>()
+  #empty = new Line<Channel>()
   /** The highest floor of a channel that was forgotten: it stands for every unknown one. */
   #forgotten = 0
   #head = 0
   /** All messages, the oldest first. */
-  readonly #entries = new Line<Entry>()
+  #entries = new Line<Entry>()
   /** The ends that hold: each is the last that its channel has. */
   readonly #ends = new Map<string, End>()
   #bytes = 0
+  /** Of them, what is kept beside the messages. */
+  #charged = 0
   /** Bytes of the channels without a message. */
   #emptyBytes = 0
   readonly #expiry: Expiry
@@ -91,13 +112,32 @@ export class Log {
   readonly #memo = new Memo()
   #closed = false
 
-  constructor(retention: Required<Retention>) {
+  readonly #onTrim: ((channel: string, floor: number) => void) | undefined
+
+  /** @param onTrim told of each message that retention takes out: its channel and its seq */
+  constructor(retention: Required<Retention>, onTrim?: (channel: string, floor: number) => void) {
     this.#retention = retention
+    this.#onTrim = onTrim
     this.#expiry = new Expiry(
       retention.age,
       () => this.#head,
       (seq) => this.#expire(seq),
     )
+  }
+
+  /** The name of the present stretch of the log's history. */
+  get epoch(): string {
+    return this.#epochs.present
+  }
+
+  /** The floor of all channels that are not known. */
+  get forgotten(): number {
+    return this.#forgotten
+  }
+
+  /** The oldest message that is kept. */
+  get oldest(): Entry | undefined {
+    return this.#entries.first
   }
 
   /** The seq of the last message, whether it is still kept or not; 0 where there was none. */
@@ -134,16 +174,31 @@ export class Log {
    * (`ReaderGroups`). What comes behind an end reopens the channel: whether it may is for the bus to say.
    */
   append(name: string, payload: Payload): Entry {
+    return this.#put(this.epoch, this.#head + 1, name, Date.now(), payload)
+  }
+
+  /** Puts what has its place already at the end. What stands between is lost: see `lose`. */
+  take({ epoch, seq, channel, time, at, payload }: Placed): void {
+    if (seq <= this.floor([channel])) {
+      this.#head = seq
+      return
+    }
+    this.#expiry.note(seq, at)
+    this.#put(epoch, seq, channel, time, payload)
+  }
+
+  #put(epoch: string, seq: number, name: string, time: number, payload: Omit<Payload, 'size'>): Entry {
     const { mark } = payload
+    this.#head = seq
     this.#reopen(name)
     if (mark === 'reopen') {
       // It has a place, so that all instances reopen at the same one, and is not kept.
       this.#memo.clear()
-      return new Entry(this.epoch, ++this.#head, name, Date.now(), payload)
+      return new Entry(epoch, seq, name, time, payload)
     }
     const channel = this.#channelFor(name)
     const kind = mark === 'end' ? End : Entry
-    const entry = new kind(this.epoch, ++this.#head, channel.name, Date.now(), payload)
+    const entry = new kind(epoch, seq, channel.name, time, payload)
     if (entry instanceof End) this.#ends.set(channel.name, entry)
     const { capacity } = channel.entries
     channel.entries.push(entry)
@@ -164,6 +219,7 @@ export class Log {
    */
   charge(bytes: number): void {
     this.#bytes += bytes
+    this.#charged += bytes
     this.#fit()
   }
 
@@ -183,6 +239,13 @@ export class Log {
       this.#empty.delete(channel)
       this.#countEmpty(channel, -1)
     }
+    return channel
+  }
+
+  /** A channel that was not known, and has no message. */
+  #makeEmpty(name: string): Channel {
+    const channel = this.#channelFor(name)
+    this.#setEmpty(channel)
     return channel
   }
 
@@ -275,14 +338,98 @@ export class Log {
       const { seq, excerpt } = this.#choose(start, channels)
       return { seq, gap: undefined, excerpt: excerpt.end > seq ? excerpt : undefined }
     }
-    const { epoch, seq, choice } = start
-    if (epoch !== this.epoch) return { seq: earliest, gap: { reason: 'epoch', seq: earliest } }
-    if (seq > this.#head) return { seq: this.#head, gap: { reason: 'ahead', seq: this.#head } }
+    const fork = this.forkAt(start, channels)
+    if (fork !== undefined) return { seq: fork.seq, gap: fork }
+    const { seq, choice } = start
     if (choice !== undefined) {
       const { excerpt } = this.#choose(choice, channels)
       if (excerpt.end > seq && excerpt.digest(seq) === start.digest) return { seq, gap: undefined, excerpt }
     }
     return { seq, gap: this.gapAfter(seq, channels) }
+  }
+
+  /** Up to where an epoch and the present have all in common; undefined where nothing is known of it. */
+  commonEnd(epoch: string): number | undefined {
+    return epoch === this.epoch ? this.#head : this.#epochs.endOf(epoch)
+  }
+
+  /** The present epoch and those before, with their ends. */
+  *epochs(): IterableIterator<Cursor> {
+    yield { epoch: this.epoch, seq: this.#head }
+    yield* this.#epochs.past()
+  }
+
+  /** What a reader is to be told who stands where the log's history has not gone on; undefined where it has. */
+  forkAt({ epoch, seq }: Cursor, channels: readonly string[]): Gap | undefined {
+    const end = this.commonEnd(epoch)
+    if (end !== undefined && seq <= end) return undefined
+    const floor = this.floor(channels)
+    if (end !== undefined) return { reason: 'ahead', seq: Math.max(end, floor) }
+    return { reason: 'epoch', seq: channels.length === 0 ? this.#head : floor }
+  }
+
+  /**
+   * A new epoch begins: the log's history has forked, or may have. What stood after the end that both have in common is
+   * gone, and other messages will get those places.
+   * @param end undefined where the log starts over: all is gone then, and nothing is in common
+   */
+  turn(end: number | undefined, epoch: string = newEpoch()): void {
+    this.groups.flush()
+    this.#memo.clear()
+    if (end === undefined) this.#clear(epoch)
+    else {
+      this.#cut(end)
+      this.#epochs.turn(epoch, end)
+    }
+    this.groups.wake()
+  }
+
+  #clear(epoch: string): void {
+    this.#epochs.startOver(epoch)
+    this.#channels = new Map()
+    this.#empty = new Line()
+    this.#entries = new Line()
+    this.#ends.clear()
+    this.#bytes = this.#charged
+    this.#emptyBytes = 0
+    this.#forgotten = 0
+    this.#head = 0
+    this.#expired = 0
+    this.#expiry.cut(0)
+  }
+
+  /** Takes out what stands after a place. */
+  #cut(end: number): void {
+    for (let entry = this.#entries.last; entry !== undefined && entry.seq > end; entry = this.#entries.last) {
+      if (entry.end) this.#ends.delete(entry.channel)
+      this.#remove(entry, 'pop')
+    }
+    // Above it the same numbers are given again.
+    for (const channel of this.#channels.values()) channel.floor = Math.min(channel.floor, end)
+    this.#forgotten = Math.min(this.#forgotten, end)
+    this.#head = end
+    this.#expired = Math.min(this.#expired, end)
+    this.#expiry.cut(end)
+  }
+
+  /** An epoch that the log came through, as others tell of it. */
+  remember(epoch: string, end: number): void {
+    this.#epochs.remember(epoch, end)
+  }
+
+  /** Others have lost messages that this log has not seen yet, or has still got. */
+  lose({ seq, floors, forgotten }: Lost): void {
+    this.groups.flush()
+    for (const [name, floor] of floors) {
+      const channel = this.#channels.get(name) ?? this.#makeEmpty(name)
+      while (channel.entries.length > 0 && channel.entries.at(0).seq <= floor)
+        this.#trim(channel.entries.at(0))
+      channel.floor = Math.max(channel.floor, floor)
+    }
+    this.#forgotten = Math.max(this.#forgotten, forgotten)
+    this.#head = Math.max(this.#head, seq)
+    this.#memo.clear()
+    this.groups.wake()
   }
 
   /**
@@ -347,6 +494,7 @@ export class Log {
     this.#channels.get(entry.channel)!.floor = entry.seq
     if (entry.end) this.#ends.delete(entry.channel)
     this.#remove(entry, 'shift')
+    this.#onTrim?.(entry.channel, entry.seq)
   }
 
   /** Takes the oldest or the youngest message of its channel out. */
@@ -357,8 +505,10 @@ export class Log {
     this.#entries.delete(entry)
     this.#bytes -= entry.weight + (capacity - channel.entries.capacity) * CHANNEL.place
     this.#memo.clear()
-    if (channel.entries.length > 0) return
+    if (channel.entries.length === 0) this.#setEmpty(channel)
+  }
 
+  #setEmpty(channel: Channel): void {
     this.#empty.add(channel)
     this.#countEmpty(channel, 1)
     const { channels, bytes } = this.#retention

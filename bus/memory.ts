@@ -16,6 +16,15 @@ export interface MemoryBusOptions extends Retention {
   keyAge?: number
 }
 
+/** A bus of this process alone. */
+export interface MemoryBus extends Bus {
+  /**
+   * Begins a new epoch, as a restart does, or the failover of a database: for tests and demonstrations.
+   * @param end what stands after it is lost, and its keys are forgotten. @default all is
+   */
+  turn(end?: number): void
+}
+
 const DEFAULTS: Required<MemoryBusOptions> = {
   messages: 10_000,
   age: 3_600_000,
@@ -29,12 +38,12 @@ const DEFAULTS: Required<MemoryBusOptions> = {
  * A bus of this process alone: nothing to run beside it, and nothing that outlives it.
  * @throws TIDINGS_ERR_OPTION
  */
-export function memoryBus(options: MemoryBusOptions = {}): Bus {
-  return new MemoryBus(checkRetention(options))
+export function memoryBus(options: MemoryBusOptions = {}): MemoryBus {
+  return new LocalBus(checkRetention(options))
 }
 
 /** @throws TIDINGS_ERR_OPTION */
-function checkRetention(options: unknown): Required<MemoryBusOptions> {
+export function checkRetention(options: unknown): Required<MemoryBusOptions> {
   const known = checkKnown<MemoryBusOptions>(
     'retention',
     options,
@@ -53,7 +62,7 @@ function checkRetention(options: unknown): Required<MemoryBusOptions> {
 /** The part of the bytes that idempotency keys may take. */
 const KEYS_PART = 1 / 2
 
-class MemoryBus implements Bus {
+class LocalBus implements MemoryBus {
   readonly log: Log
   readonly #keys: IdempotencyKeys
   readonly #bytes: number
@@ -76,11 +85,20 @@ class MemoryBus implements Bus {
     const weight = log.weightOf(channel, payload) + (name === undefined ? 0 : keys.weightOf(name))
     if (weight > this.#bytes - keys.bytes) throw new ERR_TOO_LARGE(weight, this.#bytes - keys.bytes)
     const known = name === undefined ? undefined : keys.find(name, payload)
-    if (known !== undefined) return { ...placeOf(known), repeated: true }
+    if (known !== undefined) {
+      const { epoch, seq, time } = known
+      return { epoch, seq, time, repeated: true }
+    }
     if (payload.mark !== 'reopen' && log.endOf(channel) !== undefined) throw new ERR_ENDED(channel)
-    const entry = log.append(channel, payload)
-    if (name !== undefined) keys.remember(name, payload, entry)
-    return { ...placeOf(entry), repeated: false }
+    const { seq, time } = log.append(channel, payload)
+    const { epoch } = log
+    if (name !== undefined) keys.remember(name, payload, { epoch, seq, time })
+    return { epoch, seq, time, repeated: false }
+  }
+
+  turn(end?: number): void {
+    this.#keys.cut(end ?? 0)
+    this.log.turn(end)
   }
 
   async close(): Promise<void> {
@@ -88,8 +106,4 @@ class MemoryBus implements Bus {
     this.#keys.close()
     this.log.close()
   }
-}
-
-function placeOf({ seq, time }: { seq: number; time: number }): { seq: number; time: number } {
-  return { seq, time }
 }

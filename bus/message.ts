@@ -49,7 +49,7 @@ export class Entry {
   before: Entry | undefined = undefined
   behind: Entry | undefined = undefined
 
-  constructor(epoch: string, seq: number, channel: string, time: number, payload: Payload) {
+  constructor(epoch: string, seq: number, channel: string, time: number, payload: Omit<Payload, 'size'>) {
     this.seq = seq
     this.channel = channel
     this.time = time
@@ -70,6 +70,12 @@ export class Entry {
   /** Whether it carries no data, as only an end may. */
   get bare(): boolean {
     return false
+  }
+
+  /** Names the message. */
+  get cursor(): string {
+    const from = '{"cursor":"'.length
+    return this.envelope.slice(from, this.envelope.indexOf('"', from))
   }
 
   /** The JSON text of `data`. */

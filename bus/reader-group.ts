@@ -14,6 +14,11 @@ export interface Member {
   seen: number
   /** Something new stands after this place. Must not throw. It may take less than all, and then sets `seen` back. */
   deliver(after: number): void
+  /**
+   * The log has turned, or has lost something: it looks at its place again. It may leave, and come back.
+   * @param after all up to here has been handed to it, of what is still there
+   */
+  turned(after: number): void
   /** What that costs, in writes to a stream. @default 1 */
   readonly effort?: number
 }
@@ -126,6 +131,17 @@ export class ReaderGroup {
     if (!this.#dirty && !this.handing) this.#since = seq - 1
     this.#dirty = true
     this.#last = seq
+  }
+
+  /** The log has turned, or has lost something. */
+  wake(): void {
+    const woken = this.#members.all().map((member) => ({ member, after: this.placeOf(member) }))
+    // All look for themselves; and numbers that were given may be given again.
+    this.#dirty = false
+    this.#next = undefined
+    this.#since = 0
+    this.#last = 0
+    for (const { member, after } of woken) if (member.group === this) member.turned(after)
   }
 
   /**

@@ -97,6 +97,13 @@ export class ReaderGroups implements WatchedGroups {
     }
   }
 
+  /** The log has turned, or has lost something: each live reader looks at its place again. */
+  wake(): void {
+    this.#flushed = this.#log.head
+    this.#roundHead = this.#log.head
+    for (const group of [...this.#watched.values()]) group.wake()
+  }
+
   #turn(): void {
     const readers = this.#dirty.reduce((sum, group) => sum + group.size, 0)
     if (readers < MANY) this.#hand(HAND_OUT)

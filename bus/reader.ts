@@ -25,7 +25,7 @@ export interface Sink {
 interface Joining {
   readonly channel: string
   /** How far the reader itself must have come. */
-  readonly need: number
+  need: number
   at: number
   /** Whether an end that stands before it has still to be told. */
   untold: boolean
@@ -44,7 +44,11 @@ export class Reader implements Member {
   group: ReaderGroup | undefined
   indexInGroup = NOWHERE
   seen = 0
+  /** The epoch that its place was taken in. */
+  #epoch: string
   #at: number
+  /** The last place that its client was told of: the place itself goes on while nothing comes. */
+  #told: number
   /** A hole at the start, not told yet. */
   #hole: Gap | undefined
   /** Where it was to have only some of what stands there. */
@@ -66,7 +70,9 @@ export class Reader implements Member {
     // All who read the same share one list of names, which keeps nothing of a request.
     this.#channels = log.groups.of(channels).channels
     const { seq, gap, excerpt } = log.locate(start, channels)
+    this.#epoch = log.epoch
     this.#at = seq
+    this.#told = seq
     this.#hole = gap
     this.#excerpt = excerpt
   }
@@ -82,7 +88,13 @@ export class Reader implements Member {
 
   /** The cursor of its place. */
   get cursor(): string {
-    return this.#excerpt?.cursor(this.#at) ?? this.#log.cursor(this.place)
+    return this.#excerpt?.cursor(this.#at) ?? `${this.#epoch}.${this.place}`
+  }
+
+  /** The cursor of its place, for its client. */
+  tellPlace(): string {
+    this.#told = this.place
+    return this.cursor
   }
 
   /** Starts it, and goes on after the sink has drained. */
@@ -105,7 +117,7 @@ export class Reader implements Member {
     if (batch !== undefined) {
       this.#at = batch.end
       this.seen = batch.end
-      if (batch.entries.length > 0) this.#sink.batch(batch)
+      if (batch.entries.length > 0) this.#send(batch)
       if (!batch.more && !this.#sink.full) {
         if (this.group?.over(batch)) this.#sink.finished()
         return
@@ -113,6 +125,38 @@ export class Reader implements Member {
     }
     this.#leave()
     this.#pump()
+  }
+
+  turned(after: number): void {
+    this.#at = after
+    this.#leave()
+    this.#pump()
+  }
+
+  /** The log has turned since its place was taken: what its client has got may not have been what the log went on with. */
+  #relocate(): void {
+    const log = this.#log
+    const end = log.commonEnd(this.#epoch)
+    const fork = log.forkAt({ epoch: this.#epoch, seq: this.#told }, this.#channels)
+    this.#epoch = log.epoch
+    this.#at = fork?.seq ?? Math.min(this.#at, end!)
+    if (fork === undefined) this.#excerpt = this.#excerpt?.cut(end!, this.#at)
+    // One that is not told yet has its reason still.
+    if (this.#hole !== undefined) this.#hole = { reason: this.#hole.reason, seq: this.#at }
+    else this.#hole = fork
+    if (this.#joining !== undefined) this.#relocateJoining(this.#joining, end)
+  }
+
+  #relocateJoining(joining: Joining, end = 0): void {
+    const lost = joining.at > end
+    joining.need = Math.min(joining.need, this.#at)
+    joining.at = Math.min(joining.at, this.#at)
+    if (lost) this.#sink.gap({ reason: 'ahead', seq: joining.at }, joining.channel)
+  }
+
+  #send(batch: Batch): void {
+    this.#told = batch.entries.at(-1)!.seq
+    this.#sink.batch(batch)
   }
 
   #leave(): void {
@@ -127,6 +171,7 @@ export class Reader implements Member {
         this.#queue()
         return
       }
+      if (this.#epoch !== this.#log.epoch) this.#relocate()
       // One step for each in line.
       mayGo = !turns.spent && turns.waiting === 0
       if (this.#joining !== undefined && this.#at >= this.#joining.need) {
@@ -140,6 +185,7 @@ export class Reader implements Member {
         this.#hole = undefined
         this.#excerpt = undefined
         this.#at = gap.seq
+        this.#told = gap.seq
         this.#untold = true
         this.#sink.gap(gap)
         continue
@@ -153,7 +199,7 @@ export class Reader implements Member {
       if (this.#excerpt !== undefined && batch.end >= this.#excerpt.end) this.#excerpt = undefined
       if (batch.entries.length > 0) {
         turns.charge(batch)
-        this.#sink.batch(batch)
+        this.#send(batch)
         // To find that nothing has come since costs next to nothing.
         mayGo = !batch.more || (mayGo && !turns.spent)
       } else if (this.#joining === undefined) {
@@ -203,6 +249,7 @@ export class Reader implements Member {
       done()
       return
     }
+    if (this.#epoch !== this.#log.epoch) this.#relocate()
     const { seq, gap } = this.#log.locate(start, [channel])
     if (gap !== undefined) this.#sink.gap(gap, channel)
     this.#at = this.place

@@ -1,10 +1,12 @@
 import type { Batch } from './batch.ts'
-import type { Bound } from './bound.ts'
+import type { Bound, Gap } from './bound.ts'
+import type { Bus } from './bus.ts'
 import { checkChannels } from './channel.ts'
-import { parseStart } from './cursor.ts'
+import { parseStart, type Start } from './cursor.ts'
 import { ERR_CURSOR, GapError } from './errors.ts'
+import type { Excerpt } from './excerpt.ts'
 import { NOWHERE } from './indexed-set.ts'
-import type { Log, Place } from './log.ts'
+import type { Log } from './log.ts'
 import type { Entry, Message } from './message.ts'
 import type { Member } from './reader-group.ts'
 
@@ -35,22 +37,26 @@ const STEP: Bound = { limit: 100, bytes: 1024 * 1024 }
  * with its place in the log, and nothing is kept for it. The start is taken when this is called, not at the first turn
  * of the loop. It ends when all of its channels have.
  * @param closing ends the loop like the signal in the options
- * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR; in the loop TIDINGS_ERR_GAP
+ * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR; in the loop TIDINGS_ERR_GAP, TIDINGS_ERR_UNAVAILABLE
  */
 export function subscribe<T>(
-  log: Log,
+  bus: Pick<Bus, 'log' | 'settle'>,
   channel: string | readonly string[],
   { cursor = 'now', signal, onGap, onEnd }: SubscribeOptions,
   closing: AbortSignal,
 ): AsyncIterableIterator<Message<T>, void, void> {
+  const { log } = bus
   const channels = checkChannels(typeof channel === 'string' ? [channel] : channel)
   const start = parseStart(cursor)
   if (start === undefined) throw new ERR_CURSOR()
-  const place = log.locate(start, channels)
 
   const ended = new AbortController()
   const signals = signal === undefined ? [closing] : [closing, signal]
-  const messages = follow<T>(log, channels, place, ended, signals, { onGap, onEnd })
+  const waits = bus.settle?.(start)
+  // Whoever asks for the first message hears of it.
+  waits?.catch(() => {})
+  const place = () => standing(log, start, channels)
+  const messages = follow<T>(log, channels, waits?.then(place) ?? place(), ended, signals, { onGap, onEnd })
   return {
     next: () => messages.next(),
     // Also while `next` is pending, where a generator alone would wait for the next message first.
@@ -64,10 +70,29 @@ export function subscribe<T>(
   }
 }
 
+/** Where a loop stands. */
+interface Standing {
+  epoch: string
+  /** It has all up to here. */
+  at: number
+  /** The last place that it was told of. */
+  told: number
+  /** A hole, not told yet. */
+  hole: Gap | undefined
+  excerpt: Excerpt | undefined
+  /** Whether an end that stands before it has still to be told. */
+  untold: boolean
+}
+
+function standing(log: Log, start: Start, channels: readonly string[]): Standing {
+  const { seq, gap, excerpt } = log.locate(start, channels)
+  return { epoch: log.epoch, at: seq, told: seq, hole: gap, excerpt, untold: true }
+}
+
 async function* follow<T>(
   log: Log,
   channels: readonly string[],
-  place: Place,
+  start: Standing | Promise<Standing>,
   ended: AbortController,
   signals: readonly AbortSignal[],
   { onGap, onEnd }: Pick<SubscribeOptions, 'onGap' | 'onEnd'>,
@@ -78,35 +103,40 @@ async function* follow<T>(
     if (each.aborted) end()
     each.addEventListener('abort', end, { signal: ended.signal })
   }
-  let { seq: at, gap: hole, excerpt } = place
-  /** Whether an end that stands before it has still to be told. */
-  let untold = true
   try {
-    while (!ended.signal.aborted) {
-      const gap = hole ?? log.gapAfter(at, channels, excerpt)
-      hole = undefined
+    const place = start instanceof Promise ? await beforeEnd(start, ended.signal) : start
+    while (place !== undefined && !ended.signal.aborted) {
+      if (place.epoch !== log.epoch) relocate(place, log, channels)
+      const gap = place.hole ?? log.gapAfter(place.at, channels, place.excerpt)
+      place.hole = undefined
       if (gap !== undefined) {
         const error = new GapError(gap.reason, log.cursor(gap.seq))
         if (onGap === undefined) throw error
+        place.at = gap.seq
+        place.told = gap.seq
+        place.excerpt = undefined
+        place.untold = true
         onGap(error)
-        at = gap.seq
-        excerpt = undefined
-        untold = true
         continue
       }
-      const batch = log.read(channels, at, STEP, excerpt)
+      const batch = log.read(channels, place.at, STEP, place.excerpt)
       log.turns.charge(batch)
-      if (untold) for (const end of log.endsAt(channels, at)) onEnd?.(endOf(end, batch))
-      untold = false
+      if (place.untold) for (const end of log.endsAt(channels, place.at)) onEnd?.(endOf(end, batch))
+      place.untold = false
       for (const entry of batch.entries) {
-        const { channel, time } = entry
+        const { seq, channel, time } = entry
+        place.at = seq
+        place.told = seq
         if (entry.end) onEnd?.(endOf(entry, batch))
         // One without data that was reopened meanwhile is nothing.
         else if (!entry.bare) yield { cursor: batch.cursorOf(entry), channel, time, data: entry.value as T }
         if (ended.signal.aborted) return
+        // What is left of the batch may be gone.
+        if (place.epoch !== log.epoch) break
       }
-      at = batch.end
-      if (excerpt !== undefined && at >= excerpt.end) excerpt = undefined
+      if (place.epoch !== log.epoch) continue
+      place.at = batch.end
+      if (place.excerpt !== undefined && place.at >= place.excerpt.end) place.excerpt = undefined
       // A loop that waits for nothing else must not keep the sockets waiting.
       if (batch.more) await new Promise<void>((resolve) => log.turns.wait(resolve))
       else if (batch.entries.length === 0) {
@@ -117,6 +147,25 @@ async function* follow<T>(
   } finally {
     end()
   }
+}
+
+/** What it resolves with; undefined where the loop ends before. */
+function beforeEnd<T>(promise: Promise<T>, ended: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    promise.then(resolve, reject)
+    if (ended.aborted) resolve(undefined)
+    ended.addEventListener('abort', () => resolve(undefined))
+  })
+}
+
+/** The log has turned since the place was taken. */
+function relocate(place: Standing, log: Log, channels: readonly string[]): void {
+  const { epoch, told } = place
+  const end = log.commonEnd(epoch)
+  place.hole = log.forkAt({ epoch, seq: told }, channels)
+  place.at = place.hole?.seq ?? Math.min(place.at, end!)
+  if (place.hole === undefined) place.excerpt = place.excerpt?.cut(end!, place.at)
+  place.epoch = log.epoch
 }
 
 function endOf(end: Entry, batch: Batch): Ended {
@@ -133,7 +182,7 @@ function news(log: Log, channels: readonly string[], ended: AbortSignal): Promis
       ended.removeEventListener('abort', end)
       resolve()
     }
-    const member: Member = { group: undefined, indexInGroup: NOWHERE, seen: 0, deliver: end }
+    const member: Member = { group: undefined, indexInGroup: NOWHERE, seen: 0, deliver: end, turned: end }
     group.join(member)
     ended.addEventListener('abort', end)
   })

@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net'
-import type { Bus, Tidings } from 'fastify-tidings'
-import { RestartableBus } from './bus.ts'
+import type { Tidings } from 'fastify-tidings'
 import { Lanes } from './lanes.ts'
 
 /** A page that watches its lanes. */
@@ -15,15 +14,16 @@ export interface WatchingPage {
 /** What the demo of one app keeps. */
 export class DemoState {
   readonly tidings: Tidings
-  readonly bus: Bus
   readonly lanes = new Lanes()
   readonly watches = new Set<WatchingPage>()
   /** All connections to the app but those of watchers. */
   readonly #sockets = new Set<Socket>()
+  readonly #restart: (() => void) | undefined
 
-  constructor(tidings: Tidings, bus: Bus) {
+  /** @param restart starts the log over; undefined where it is not the demo's own */
+  constructor(tidings: Tidings, restart: (() => void) | undefined) {
     this.tidings = tidings
-    this.bus = bus
+    this.#restart = restart
   }
 
   connected(socket: Socket): void {
@@ -43,8 +43,8 @@ export class DemoState {
    * @throws where the log is not the demo's own
    */
   restart(): void {
-    if (!(this.bus instanceof RestartableBus)) throw new Error('this log can not start over')
-    this.bus.restart()
+    if (this.#restart === undefined) throw new Error('this log can not start over')
+    this.#restart()
     for (const socket of this.#sockets) socket.destroy()
   }
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { Bus, Tidings } from 'fastify-tidings'
+import type { Tidings } from 'fastify-tidings'
 import { DemoState } from './demo-state.ts'
 import { laneProxy } from './lane-proxy.ts'
 import { trafficFeed } from './traffic-feed.ts'
@@ -11,13 +11,13 @@ const GRACE = 700
 /**
  * What the page needs to show the traffic of its lanes. It lets anybody who reaches it see and hold up what goes over
  * lanes of their own, publish, and start the log over: for the runnable app, not for others.
- * @param options.tidings of the app's registration of the plugin, and `bus` its bus
+ * @param options.tidings of the app's registration of the plugin; `restart` starts its log over, where that can be
  */
 export async function demo(
   app: FastifyInstance,
-  { tidings, bus }: { tidings: Tidings; bus: Bus },
+  { tidings, restart }: { tidings: Tidings; restart: (() => void) | undefined },
 ): Promise<void> {
-  const state = new DemoState(tidings, bus)
+  const state = new DemoState(tidings, restart)
   app.server.on('connection', (socket) => state.connected(socket))
   app.addHook('preClose', (done) => {
     for (const watch of state.watches) watch.close()

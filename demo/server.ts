@@ -4,7 +4,6 @@ import { hostname } from 'node:os'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import tidings, { memoryBus, type Tidings, type TidingsOptions } from 'fastify-tidings'
 import { type LevelWithSilent, pino } from 'pino'
-import { RestartableBus } from './bus.ts'
 import { ERR_HOST } from './errors.ts'
 import { logFrames } from './frame-log.ts'
 import { handshake } from './handshake.ts'
@@ -81,19 +80,23 @@ export async function serve({
     done()
   })
   app.addHook('onRequest', hostCheck(host, allowHost))
-  const bus = options.bus ?? new RestartableBus(() => memoryBus(options.retention))
+  const own = options.bus === undefined ? memoryBus(options.retention) : undefined
   await app.register(tidings, {
     publish: true,
     stats: true,
     echo: true,
     ...options,
-    bus,
+    bus: own ?? options.bus!,
     retention: options.bus && options.retention,
   })
   const { prefix = '', decorator = 'tidings' } = options
   logFrames(app)
   await app.register(page, { prefix })
-  await app.register(demo, { tidings: app.getDecorator<Tidings>(decorator), bus, prefix })
+  await app.register(demo, {
+    tidings: app.getDecorator<Tidings>(decorator),
+    restart: own && (() => own.turn()),
+    prefix,
+  })
   await app.register(handshake, { prefix: `${prefix}/demo`, socket: `${prefix}/echo` })
   try {
     // One address: Fastify would listen on all that localhost has, with servers that none of the above is set on.

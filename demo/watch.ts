@@ -41,7 +41,7 @@ export class Watch implements Watcher, WatchingPage {
       else this.#hear(data.toString())
     })
     socket.once('close', () => this.#release())
-    this.#send({ type: 'ready', epoch: state.bus.log.epoch })
+    this.#send({ type: 'ready', epoch: state.tidings.bus.log.epoch })
   }
 
   get crowd(): number {

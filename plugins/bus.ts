@@ -32,7 +32,7 @@ export class Tidings {
    * Publishes to a channel: a string as text, a Uint8Array as bytes, anything else as JSON.
    * @returns the accepted message
    * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_DATA, TIDINGS_ERR_KEY, TIDINGS_ERR_KEY_REUSED, TIDINGS_ERR_KEYS_FULL,
-   * TIDINGS_ERR_PUBLISHER, TIDINGS_ERR_TOO_LARGE, TIDINGS_ERR_ENDED, TIDINGS_ERR_CLOSED
+   * TIDINGS_ERR_PUBLISHER, TIDINGS_ERR_TOO_LARGE, TIDINGS_ERR_ENDED, TIDINGS_ERR_CLOSED, TIDINGS_ERR_UNAVAILABLE
    */
   async publish<C extends string, T extends DataOf<C>>(
     channel: C,
@@ -67,20 +67,20 @@ export class Tidings {
     checkChannel(channel)
     if (key !== undefined) checkKey(key)
     if (publisher !== undefined) checkPublisher(publisher)
-    const { seq, time } = await this.bus.publish(channel, payload(), key, publisher)
-    return { cursor: this.bus.log.cursor(seq), channel, time }
+    const { epoch, seq, time } = await this.bus.publish(channel, payload(), key, publisher)
+    return { cursor: `${epoch}.${seq}`, channel, time }
   }
 
   /**
    * The messages of one channel or several, in log order; see SubscribeOptions. Breaking out of the loop ends it, and
    * so do its signal and the app's close.
-   * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR; in the loop TIDINGS_ERR_GAP
+   * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR; in the loop TIDINGS_ERR_GAP, TIDINGS_ERR_UNAVAILABLE
    */
   subscribe<T = never, C extends string = string>(
     channel: C | readonly C[],
     options: SubscribeOptions = {},
   ): AsyncIterableIterator<Message<[T] extends [never] ? DataOf<C> : T>, void, void> {
-    return subscribe(this.bus.log, channel, options, this.#closing.signal)
+    return subscribe(this.bus, channel, options, this.#closing.signal)
   }
 
   /** @internal Ends the loops. */
@@ -89,11 +89,20 @@ export class Tidings {
   }
 }
 
+/** Milliseconds that are left to Fastify of the time that a plugin may take. */
+const MARGIN = 500
+
+/** Timers hold 31 bits. */
+const MAX_MS = 0x7fff_ffff
+
 /** Registrations that use a bus: the last one closes it. */
 const users = new WeakMap<Bus, number>()
 
-/** Decorates the app, and ties the bus to its life. @throws TIDINGS_ERR_OPTION */
-export function setUpBus(app: FastifyInstance, bus: Bus, decorator: string): void {
+/**
+ * Decorates the app, ties the bus to its life, and opens it.
+ * @throws TIDINGS_ERR_OPTION, TIDINGS_ERR_ENGINE
+ */
+export async function setUpBus(app: FastifyInstance, bus: Bus, decorator: string): Promise<void> {
   const taken = app.hasDecorator(decorator) ? app.getDecorator<unknown>(decorator) : undefined
   if (taken === undefined) app.decorate(decorator, new Tidings(bus))
   else if (!(taken instanceof Tidings) || taken.bus !== bus) {
@@ -114,4 +123,8 @@ export function setUpBus(app: FastifyInstance, bus: Bus, decorator: string): voi
     users.set(bus, left)
     if (left === 0) await bus.close()
   })
+  // Fastify says of a plugin that takes longer no more than that.
+  const { pluginTimeout } = app.initialConfig
+  const patience = pluginTimeout ? Math.max(pluginTimeout - MARGIN, 1) : MAX_MS
+  await bus.open?.({ patience, warn: (message) => app.log.warn(message) })
 }

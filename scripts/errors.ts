@@ -14,6 +14,11 @@ const ADVICE: Record<string, [where: string, advice: string]> = {
   ],
   TIDINGS_ERR_FASTIFY: ['registration', 'Install a version of Fastify that the package supports.'],
   TIDINGS_ERR_CLOSED: ['every route', 'The app is closing. Try again after the restart.'],
+  TIDINGS_ERR_UNAVAILABLE: [
+    'every route, frames',
+    'Wait for `Retry-After`. A publish may have been accepted or not: repeat it with its `Idempotency-Key`.',
+  ],
+  TIDINGS_ERR_ENGINE: ['registration', 'Correct the engine of the shared log as the message says.'],
   TIDINGS_ERR_CHANNEL: ['every route, frames', 'Name 1 to 32 valid channels; a publish names one.'],
   TIDINGS_ERR_CURSOR: [
     'reading, `subscribe`',

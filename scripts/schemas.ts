@@ -73,6 +73,7 @@ export const STATS = object({
     channels: { type: 'integer' },
     messages: { type: 'integer' },
     bytes: { type: 'integer' },
+    connected: { type: 'boolean' },
   }),
   transports: object({ poll: cost, longpoll: cost, sse: cost, ws: cost }),
   process: object({

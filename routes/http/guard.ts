@@ -83,6 +83,11 @@ export class Guard {
     }
   }
 
+  /** Waits for what else a request needs, as for the app's answers. @throws see `Pending`, and what it rejects with */
+  wait<T>(answer: Promise<T>, request: FastifyRequest): Promise<T> {
+    return this.#pending.wait(answer, request, 'subscribe')
+  }
+
   /** Answers all that is still asked: the server is going away. */
   close(): void {
     this.#pending.close()

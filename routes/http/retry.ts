@@ -5,6 +5,13 @@ export function retryAfter(): number {
   return randomInt(5, 16)
 }
 
+/** An error that passes by itself says when to try again. */
+export function withRetryAfter(error: Error & { statusCode?: number; headers?: object }): Error {
+  return error.statusCode === 503
+    ? Object.assign(error, { headers: { ...error.headers, 'retry-after': `${retryAfter()}` } })
+    : error
+}
+
 /** The same for an EventSource, in milliseconds. */
 export function retryRefused(): number {
   return randomInt(5_000, 15_001)

@@ -1,7 +1,9 @@
 import { AsyncResource } from 'node:async_hooks'
+import type { Gap } from '../../bus/bound.ts'
 import { ERR_FORBIDDEN } from '../../bus/errors.ts'
 import { NOWHERE } from '../../bus/indexed-set.ts'
 import type { Member, ReaderGroup } from '../../bus/reader-group.ts'
+import { refuseGap } from '../http/answer.ts'
 import { Connection, type Guest } from '../http/connection.ts'
 import type { Context } from '../http/context.ts'
 import { forgetLong } from '../http/forget.ts'
@@ -46,6 +48,7 @@ class HeldPoll extends AsyncResource implements Member, OpenConnection, Guest {
   readonly #connection: Connection
   readonly #poll: Poll
   readonly #asked: number
+  #epoch: string
   readonly #timer: NodeJS.Timeout
   readonly #closed = () => this.#release()
 
@@ -55,6 +58,7 @@ class HeldPoll extends AsyncResource implements Member, OpenConnection, Guest {
     this.#connection = connection
     this.#poll = poll
     this.#asked = asked
+    this.#epoch = context.bus.log.epoch
     this.#timer = setTimeout(() => this.#answer(), wait)
     connection.hold(this)
     // The app may end the answer by itself.
@@ -76,6 +80,27 @@ class HeldPoll extends AsyncResource implements Member, OpenConnection, Guest {
     this.#release()
     try {
       if (!this.#poll.answer({ seq: after })) this.#poll.nothing(this.#asked)
+    } catch (error) {
+      this.#poll.reply.send(error)
+    }
+  }
+
+  turned(after: number): void {
+    const { log } = this.#context.bus
+    const { group } = this.#poll
+    const fork = log.forkAt({ epoch: this.#epoch, seq: this.#asked }, group.channels)
+    if (fork !== undefined) this.runInAsyncScope(this.#tell, this, fork)
+    else if (after < log.head || group.gapAfter(after) !== undefined) this.deliver(after)
+    else {
+      this.#epoch = log.epoch
+      this.seen = log.head
+    }
+  }
+
+  #tell(gap: Gap): void {
+    this.#release()
+    try {
+      refuseGap(this.#context.bus.log, this.#poll.reply, gap)
     } catch (error) {
       this.#poll.reply.send(error)
     }

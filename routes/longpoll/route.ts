@@ -1,9 +1,11 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { Place } from '../../bus/log.ts'
 import { refuseGap } from '../http/answer.ts'
 import type { Context } from '../http/context.ts'
 import { queryOf } from '../http/query.ts'
 import { parseReadQuery } from '../http/read-query.ts'
 import { compilers, longpollSchema } from '../http/schemas.ts'
+import { onceSettled } from '../http/settled.ts'
 import { mustWait, waitTurn } from '../http/unread.ts'
 import { Bounds, Poll } from '../poll/poll-request.ts'
 import { holdPoll } from './held-poll.ts'
@@ -48,15 +50,21 @@ export function longpoll(app: FastifyInstance, context: Context): void {
         asked.place()
         return
       }
-      const place = bus.log.locate(start, channels)
-      if (place.gap !== undefined) refuseGap(bus.log, reply, place.gap)
       if (preferred) reply.header('preference-applied', `wait=${seconds}`)
-      const answer = () => {
+      const answer = (place: Place) => {
+        if (place.gap !== undefined) refuseGap(bus.log, reply, place.gap)
         if (!asked.answer(place)) holdPoll(context, asked, place.seq, seconds * 1000)
       }
-      // One that finds nothing is held at once: what comes from now on is for it.
-      if (!mustWait(bus, reply.raw) || !asked.finds(place)) answer()
-      else waitTurn(bus, reply.raw, () => attempt(reply, answer))
+      const go = () => {
+        const { epoch, head: seq } = bus.log
+        const from = start === 'now' ? { epoch, seq } : start
+        const place = bus.log.locate(from, channels)
+        // One that finds nothing is held at once: what comes from now on is for it.
+        if (!mustWait(bus, reply.raw) || place.gap !== undefined || !asked.finds(place)) answer(place)
+        // Where it waits the log may turn.
+        else waitTurn(bus, reply.raw, () => attempt(reply, () => answer(bus.log.locate(from, channels))))
+      }
+      onceSettled(context, request, start, go, (error) => reply.send(error))
     },
   })
 }

@@ -82,7 +82,7 @@ export class Poll {
   /** Answers that nothing stands after a place: the client goes on from the head. */
   nothing(asked: number): void {
     const { log } = this.#context.bus
-    this.#tag(log.head)
+    this.#tag(log.cursor(log.head))
     sendNothing(this.request, this.reply, log, asked)
   }
 
@@ -98,10 +98,9 @@ export class Poll {
   }
 
   /** A poll's answer can be asked for again by its tag; one that was waited for can't. */
-  #tag(place: Batch | number): void {
+  #tag(place: Batch | string): void {
     if (this.#transport !== 'poll') return
-    const { log } = this.#context.bus
-    this.reply.header('etag', typeof place === 'number' ? etagOf(log.cursor(place)) : place.as(tag))
+    this.reply.header('etag', typeof place === 'string' ? etagOf(place) : place.as(tag))
   }
 }
 

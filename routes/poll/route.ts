@@ -5,6 +5,7 @@ import { taggedCursor } from '../http/etag.ts'
 import { queryOf } from '../http/query.ts'
 import { parseReadQuery } from '../http/read-query.ts'
 import { compilers, pollSchema } from '../http/schemas.ts'
+import { onceSettled } from '../http/settled.ts'
 import { inTurn } from '../http/unread.ts'
 import { Bounds, Poll } from './poll-request.ts'
 
@@ -32,10 +33,13 @@ export function poll(app: FastifyInstance, context: Context): void {
       const asked = new Poll(context, 'poll', bounds, request, reply, query)
       // A client that sends a tag of its own means it as its cursor (curl --etag-compare).
       const start = query.start ?? taggedCursor(request.headers['if-none-match']) ?? 'now'
-      const place = bus.log.locate(start, query.channels)
-      if (place.gap !== undefined) refuseGap(bus.log, reply, place.gap)
-      if (start === 'now') asked.place()
-      else if (!asked.answer(place)) asked.nothing(place.seq)
+      const answer = () => {
+        const place = bus.log.locate(start, query.channels)
+        if (place.gap !== undefined) refuseGap(bus.log, reply, place.gap)
+        if (start === 'now') asked.place()
+        else if (!asked.answer(place)) asked.nothing(place.seq)
+      }
+      onceSettled(context, request, start, answer, (error) => reply.send(error))
     },
   })
 }

@@ -6,6 +6,7 @@ import type { Context } from '../http/context.ts'
 import { faultOf } from '../http/guard.ts'
 import { queryOf } from '../http/query.ts'
 import { parseChannel, parseEnd } from '../http/read-query.ts'
+import { withRetryAfter } from '../http/retry.ts'
 import { asIs, compilers, publishSchema } from '../http/schemas.ts'
 
 /** POST /publish: puts the body into the log. Not there where clients may not publish. */
@@ -39,16 +40,16 @@ export function publish(app: FastifyInstance, { bus, settings, guard }: Context)
       const read = () => checkSize(bodyPayload(request.headers['content-type'], body), settings.payloadLimit)
       // An end may come without data.
       const payload = end ? endPayload(body.length === 0 ? undefined : read()) : read()
-      const { seq, time, repeated } = await bus
+      const { epoch, seq, time, repeated } = await bus
         .publish(channel, payload, key as string | undefined, guard.grantOf(request).publisher)
         .catch((error) => {
-          throw faultOf(error)
+          throw withRetryAfter(faultOf(error))
         })
       reply
         .code(repeated ? 200 : 201)
         .type('application/json; charset=utf-8')
         .serializer(asIs)
-      return `{"cursor":"${bus.log.cursor(seq)}","channel":"${channel}","time":${time}}`
+      return `{"cursor":"${epoch}.${seq}","channel":"${channel}","time":${time}}`
     },
   })
 }

@@ -1,12 +1,13 @@
 import type { OutgoingHttpHeaders } from 'node:http'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { exposed } from '../http/answer.ts'
 import { Connection } from '../http/connection.ts'
 import type { Context } from '../http/context.ts'
 import { queryOf } from '../http/query.ts'
-import { parseStreamQuery } from '../http/read-query.ts'
+import { parseStreamQuery, type ReadQuery } from '../http/read-query.ts'
 import { retryRefused } from '../http/retry.ts'
 import { asIs, compilers, sseSchema } from '../http/schemas.ts'
+import { onceSettled } from '../http/settled.ts'
 import { EventStream } from './event-stream.ts'
 
 const HEAD = {
@@ -35,18 +36,25 @@ export function sse(app: FastifyInstance, context: Context): void {
       // It has gone while the hooks before this were asked.
       if (Connection.of(request.raw).gone) return
       reply.headers(HEAD)
-      if (readers.refusal(request) !== undefined) {
-        // A native EventSource never comes back from a 503.
-        reply.header('tidings-refused', 'limit').serializer(asIs).send(`retry: ${retryRefused()}\n`)
-        return
+      // A native EventSource never comes back from a 503.
+      const refuse = (why: 'limit' | 'unavailable') =>
+        reply.header('tidings-refused', why).serializer(asIs).send(`retry: ${retryRefused()}\n`)
+      const open = () => {
+        if (Connection.of(request.raw).gone) return
+        if (readers.refusal(request) === undefined) stream(request, reply, query)
+        else refuse('limit')
       }
-      // onSend hooks do not run from here on: what CORS and others have set goes out with our own.
-      reply.hijack()
-      const headers = reply.getHeaders() as OutgoingHttpHeaders
-      if (request.headers.origin !== undefined) {
-        headers['access-control-expose-headers'] = exposed(headers['access-control-expose-headers'])
-      }
-      new EventStream(context, request, reply.raw, query, headers)
+      onceSettled(context, request, query.start, open, () => refuse('unavailable'))
     },
   })
+
+  function stream(request: FastifyRequest, reply: FastifyReply, query: ReadQuery): void {
+    // onSend hooks do not run from here on: what CORS and others have set goes out with our own.
+    reply.hijack()
+    const headers = reply.getHeaders() as OutgoingHttpHeaders
+    if (request.headers.origin !== undefined) {
+      headers['access-control-expose-headers'] = exposed(headers['access-control-expose-headers'])
+    }
+    new EventStream(context, request, reply.raw, query, headers)
+  }
 }

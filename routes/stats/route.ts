@@ -27,7 +27,7 @@ export function stats(app: FastifyInstance, { bus, guard, meter }: Context): voi
       const { epoch, head, kept } = bus.log
       const { user, system } = process.cpuUsage()
       const figures = {
-        bus: { epoch, head, ...kept },
+        bus: { epoch, head, ...kept, connected: bus.connected ?? true },
         transports: meter!.costs,
         process: {
           cpuMs: (user + system) / 1000,

@@ -27,7 +27,7 @@ export interface FrameTarget extends OpenConnection {
   /** Whether frames are payloads, with nothing around them. */
   readonly raw: boolean
   readonly channels: readonly string[]
-  readonly cursor: string
+  tellPlace(): string
   answer(type: string, ref: string | undefined, members: string): void
   refuse(error: FastifyError, ref: string | undefined): void
   subscribe(channel: string, start: Start, ref: string | undefined): Promise<void>
@@ -158,6 +158,7 @@ export class ClientFrames {
           this.#permits ??= new Map()
           this.#permits.set(channel, this.#context.readers.permit(stream, permit))
         }
+        await this.#context.bus.settle?.(start)
         this.#ref = ref
         await stream.subscribe(channel, start, ref)
         this.#ref = undefined
@@ -170,7 +171,7 @@ export class ClientFrames {
         stream.unsubscribe(frame.channel, ref)
         return
       case 'ping':
-        stream.answer('pong', ref, `,"cursor":"${stream.cursor}"`)
+        stream.answer('pong', ref, `,"cursor":"${stream.tellPlace()}"`)
     }
   }
 
@@ -218,7 +219,7 @@ export class ClientFrames {
     if (!settings.publish) throw new ERR_NO_PUBLISH()
     checkSize(payload, settings.payloadLimit)
     const { publisher } = await this.#may({ action: 'publish', channels: [channel] })
-    const { seq } = await bus.publish(channel, payload, key, publisher)
-    return bus.log.cursor(seq)
+    const { epoch, seq } = await bus.publish(channel, payload, key, publisher)
+    return `${epoch}.${seq}`
   }
 }

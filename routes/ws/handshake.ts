@@ -5,6 +5,7 @@ import { type Query, queryOf } from '../http/query.ts'
 import type { ReadQuery } from '../http/read-query.ts'
 import { retryAfter } from '../http/retry.ts'
 import { compilers } from '../http/schemas.ts'
+import { onceSettled } from '../http/settled.ts'
 import { upgradeOf } from '../http/upgrade.ts'
 
 /** Sixteen bytes in base64 (RFC 6455 section 4.1). */
@@ -41,13 +42,14 @@ export function checkHandshake(request: FastifyRequest, reply: FastifyReply): vo
  * @param parse what is wrong with the query; without it nobody reads there, and nobody is asked
  */
 export function socketRoute(
-  { settings, guard, readers, meter }: Context,
+  context: Context,
   name: 'ws' | 'echo',
   parse?: (query: Query) => ReadQuery,
 ): Pick<
   RouteOptions,
   'method' | 'exposeHeadRoute' | 'validatorCompiler' | 'serializerCompiler' | 'onRequest' | 'preHandler'
 > {
+  const { settings, guard, readers, meter } = context
   return {
     method: 'GET',
     exposeHeadRoute: false,
@@ -67,6 +69,9 @@ export function socketRoute(
       ...(parse
         ? guard.hook((request) => ({ action: 'subscribe', channels: parse(queryOf(request)).channels }))
         : []),
+      (request, _reply, done) => {
+        onceSettled(context, request, parse?.(queryOf(request)).start, done, done)
+      },
       (request, reply, done) => {
         const refusal = readers.refusal(request)
         if (refusal !== undefined) {

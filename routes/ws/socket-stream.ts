@@ -45,8 +45,8 @@ export class SocketStream extends SocketConnection implements Sink {
   }
 
   /** The socket's place: all of its channels before it has been sent. */
-  get cursor(): string {
-    return this.#reader.cursor
+  tellPlace(): string {
+    return this.#reader.tellPlace()
   }
 
   get channels(): readonly string[] {
@@ -96,7 +96,7 @@ export class SocketStream extends SocketConnection implements Sink {
   subscribe(channel: string, start: Start, ref: string | undefined): Promise<void> {
     return new Promise((resolve) => {
       this.#reader.add(channel, start, () => {
-        this.answer('subscribed', ref, `,"channel":"${channel}","cursor":"${this.cursor}"`)
+        this.answer('subscribed', ref, `,"channel":"${channel}","cursor":"${this.tellPlace()}"`)
         resolve()
       })
     })

@@ -205,7 +205,7 @@ t.test('a loop ends with its channels', async (t) => {
       t.type(time, 'number')
       got.push(members)
     }
-    for await (const { data } of subscribe(log, channels, { cursor, onEnd }, LIVE)) got.push(data)
+    for await (const { data } of subscribe({ log }, channels, { cursor, onEnd }, LIVE)) got.push(data)
     return got
   }
   const live = loop('now')
@@ -228,7 +228,7 @@ t.test('a loop ends with its channels', async (t) => {
 
 t.test('a loop without a channel has none that ends', async (t) => {
   const ending = new AbortController()
-  const next = subscribe(makeLog(t), [], {}, ending.signal).next()
+  const next = subscribe({ log: makeLog(t) }, [], {}, ending.signal).next()
   await turn()
   ending.abort()
   t.strictSame(await next, { value: undefined, done: true })

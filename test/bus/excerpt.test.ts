@@ -286,7 +286,7 @@ t.test('a loop that is left in the midst of it, and goes on', async (t) => {
   for (let i = 0; i < 9; i++) say(log, 'loud', `${i}`)
   const got: unknown[] = []
   for (let cursor = 'last:2'; got.length < 3; ) {
-    for await (const message of subscribe(log, ['quiet', 'loud'], { cursor }, signal)) {
+    for await (const message of subscribe({ log }, ['quiet', 'loud'], { cursor }, signal)) {
       got.push(message.data)
       ;({ cursor } = message)
       break

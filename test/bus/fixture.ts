@@ -33,7 +33,7 @@ export function end(log: Log, channel: string, text?: string): number {
 
 /** A live member of no view yet. */
 export function memberOf(deliver: (after: number) => void): Member {
-  return { group: undefined, indexInGroup: NOWHERE, seen: 0, deliver }
+  return { group: undefined, indexInGroup: NOWHERE, seen: 0, deliver, turned: () => {} }
 }
 
 /** All that is waiting to be done at the end of this turn of the event loop. */

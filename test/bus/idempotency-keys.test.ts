@@ -16,8 +16,8 @@ t.test('a key is known in its channel, with its payload', async (t) => {
   const keys = new IdempotencyKeys(10, 60_000)
   t.equal(keys.find(keyName('a', 'k'), one), undefined)
   t.equal(keys.size, 0, 'asking remembers nothing')
-  keys.remember(keyName('a', 'k'), one, { seq: 7, time: 70 })
-  t.match(keys.find(keyName('a', 'k'), textPayload('1')), { seq: 7, time: 70 })
+  keys.remember(keyName('a', 'k'), one, { epoch: 'abcd', seq: 7, time: 70 })
+  t.match(keys.find(keyName('a', 'k'), textPayload('1')), { epoch: 'abcd', seq: 7, time: 70 })
   t.equal(keys.find(keyName('b', 'k'), one), undefined, 'another channel')
   t.equal(keys.find(keyName('a', 'K'), one), undefined, 'another key')
   t.equal(keys.find(keyName('a', 'k k'), one), undefined)
@@ -27,7 +27,7 @@ t.test('a key is known in its channel, with its payload', async (t) => {
 t.test('another payload is refused, also one that only looks the same', async (t) => {
   const keys = new IdempotencyKeys(10, 60_000)
   const reused = { code: 'TIDINGS_ERR_KEY_REUSED', statusCode: 422 }
-  keys.remember(keyName('a', 'k'), jsonPayload('"MQ=="'), { seq: 1, time: 1 })
+  keys.remember(keyName('a', 'k'), jsonPayload('"MQ=="'), { epoch: 'abcd', seq: 1, time: 1 })
   t.throws(() => keys.find(keyName('a', 'k'), one), reused)
   t.throws(() => keys.find(keyName('a', 'k'), textPayload('MQ==')), reused)
   t.throws(() => keys.find(keyName('a', 'k'), bytesPayload(Buffer.from('1'))), reused)
@@ -37,8 +37,8 @@ t.test('another payload is refused, also one that only looks the same', async (t
 
 t.test('past the bound new keys are refused, known ones are not', async (t) => {
   const keys = new IdempotencyKeys(2, 60_000)
-  keys.remember(keyName('a', 'k'), one, { seq: 1, time: 1 })
-  keys.remember(keyName('a', 'l'), one, { seq: 2, time: 2 })
+  keys.remember(keyName('a', 'k'), one, { epoch: 'abcd', seq: 1, time: 1 })
+  keys.remember(keyName('a', 'l'), one, { epoch: 'abcd', seq: 2, time: 2 })
   t.throws(() => keys.find(keyName('a', 'm'), one), { code: 'TIDINGS_ERR_KEYS_FULL', statusCode: 503 })
   t.match(keys.find(keyName('a', 'k'), one), { seq: 1 })
   t.throws(() => new IdempotencyKeys(0, 60_000).find(keyName('a', 'k'), one), {
@@ -48,8 +48,8 @@ t.test('past the bound new keys are refused, known ones are not', async (t) => {
 
 t.test('they are forgotten when their time is over, and make room', async (t) => {
   const keys = new IdempotencyKeys(2, 20)
-  keys.remember(keyName('a', 'k'), one, { seq: 1, time: 1 })
-  keys.remember(keyName('a', 'l'), one, { seq: 2, time: 2 })
+  keys.remember(keyName('a', 'k'), one, { epoch: 'abcd', seq: 1, time: 1 })
+  keys.remember(keyName('a', 'l'), one, { epoch: 'abcd', seq: 2, time: 2 })
   const start = performance.now()
   while (performance.now() - start <= 21) await wait(1)
   t.equal(keys.find(keyName('a', 'k'), textPayload('another')), undefined)
@@ -67,10 +67,10 @@ t.test('one that is over may be remembered anew before it is forgotten', async (
   t.teardown(() => {
     performance.now = real
   })
-  for (let i = 0; i < 3000; i++) keys.remember(keyName('a', `${i}`), one, { seq: i, time: i })
+  for (let i = 0; i < 3000; i++) keys.remember(keyName('a', `${i}`), one, { epoch: 'abcd', seq: i, time: i })
   now = 52
   t.equal(keys.find(keyName('a', '2999'), textPayload('another')), undefined)
-  keys.remember(keyName('a', '2999'), one, { seq: 7000, time: 7000 })
+  keys.remember(keyName('a', '2999'), one, { epoch: 'abcd', seq: 7000, time: 7000 })
   while (keys.size > 1) keys.find(keyName('b', 'k'), one)
   t.match(keys.find(keyName('a', '2999'), one), { seq: 7000 })
   now = 200
@@ -92,9 +92,11 @@ t.test('a key costs the same, however many were forgotten before it', async (t) 
     for (let i = 0; i < 500; i++) keys.find(keyName('b', `${i}`), one)
     return Number(process.hrtime.bigint() - start)
   }
-  for (let i = 0; i < 60_000; i++) keys.remember(keyName('a', `${i}`), one, { seq: i, time: i })
+  for (let i = 0; i < 60_000; i++)
+    keys.remember(keyName('a', `${i}`), one, { epoch: 'abcd', seq: i, time: i })
   now = 900
-  for (let i = 60_000; i < 100_000; i++) keys.remember(keyName('a', `${i}`), one, { seq: i, time: i })
+  for (let i = 60_000; i < 100_000; i++)
+    keys.remember(keyName('a', `${i}`), one, { epoch: 'abcd', seq: i, time: i })
   finds()
   const before = Math.min(finds(), finds(), finds())
   now = 1100

@@ -31,6 +31,10 @@ class Listener implements Member {
     this.onDelivered()
   }
 
+  turned(): void {
+    this.got.push('turned')
+  }
+
   leave(): void {
     this.#log.groups.of(this.#channels).leave(this)
   }

@@ -9,7 +9,7 @@ import { makeLog, say, turn } from './fixture.ts'
 const never = new AbortController().signal
 
 function loop(log: Log, channel: string | string[], options: SubscribeOptions = {}, closing = never) {
-  return subscribe<unknown>(log, channel, options, closing)
+  return subscribe<unknown>({ log }, channel, options, closing)
 }
 
 /** The seqs of the next messages. */

@@ -23,7 +23,14 @@ t.test('what it shows', async (t) => {
   const { bus, transports, process, ...rest } = answer.json
   t.strictSame(rest, {})
   const { bytes } = bus
-  t.strictSame(bus, { epoch: cursor.split('.')[0], head: 3, channels: 2, messages: 3, bytes })
+  t.strictSame(bus, {
+    epoch: cursor.split('.')[0],
+    head: 3,
+    channels: 2,
+    messages: 3,
+    bytes,
+    connected: true,
+  })
   t.ok(bytes > 100)
   t.strictSame(transports, { poll: NONE, longpoll: NONE, sse: NONE, ws: NONE })
   t.strictSame(Object.keys(process), ['cpuMs', 'rssBytes', 'eventLoopDelayMs'])

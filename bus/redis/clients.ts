@@ -1,0 +1,130 @@
+import { ERR_OPTION } from '../errors.ts'
+import type { Connect, Connection } from './link.ts'
+
+/** Milliseconds in which a server must take a connection. */
+const CONNECT = 5_000
+
+/** A client of node-redis: of one server, of Sentinel, or of a cluster. */
+interface NodeRedis {
+  readonly options?: { readonly socket?: object }
+  duplicate(overrides: object): NodeRedis
+  connect(): Promise<unknown>
+  sendCommand(...args: unknown[]): Promise<unknown>
+  destroy?(): unknown
+  disconnect(): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
+}
+
+/** A client of ioredis or iovalkey: of one server, of Sentinel, or of a cluster. */
+interface IoRedis {
+  readonly isCluster?: boolean
+  duplicate(...overrides: (object | undefined)[]): IoRedis
+  connect(): Promise<unknown>
+  call(command: string, ...args: string[]): Promise<unknown>
+  disconnect(): unknown
+  on(event: 'error' | 'end', listener: (error: Error) => void): unknown
+}
+
+/** What all clients have that can be given. */
+export interface RedisClient {
+  duplicate(...overrides: never[]): unknown
+}
+
+/** Neither reconnects by itself, nor keeps commands for later, nor shows replies in a way of the app's. */
+const NODE_REDIS = {
+  RESP: 2,
+  disableOfflineQueue: true,
+  disableClientInfo: true,
+  commandOptions: {},
+  keyPrefix: undefined,
+  clientSideCache: undefined,
+  maintNotifications: 'disabled',
+  pingInterval: undefined,
+  readonly: false,
+}
+
+const IOREDIS = {
+  lazyConnect: true,
+  protocol: 2,
+  connectTimeout: CONNECT,
+  retryStrategy: null,
+  sentinelRetryStrategy: null,
+  reconnectOnError: null,
+  maxRetriesPerRequest: null,
+  enableReadyCheck: false,
+  enableOfflineQueue: true,
+  enableAutoPipelining: false,
+  autoResendUnfulfilledCommands: false,
+  disableClientInfo: true,
+  commandTimeout: undefined,
+  blockingTimeout: undefined,
+  socketTimeout: undefined,
+  stringNumbers: false,
+  keyPrefix: '',
+}
+
+/** How to connect to where an app's client is connected. @throws TIDINGS_ERR_OPTION where it is none that is known */
+export function connectLike(client: unknown): Connect {
+  if (isIoRedis(client)) return (failed) => connectIoRedis(client, failed)
+  if (isNodeRedis(client)) return (failed) => connectNodeRedis(client, failed)
+  throw new ERR_OPTION('client', 'must be a client of redis (node-redis), ioredis or iovalkey')
+}
+
+/** How to connect to a server. @throws that the package `redis` is not installed */
+export function connectTo(url: string): Connect {
+  let client: Promise<NodeRedis> | undefined
+  return async (failed) => {
+    client ??= import('redis').then(({ createClient }) => createClient({ url }) as unknown as NodeRedis)
+    return connectNodeRedis(await client, failed)
+  }
+}
+
+function isIoRedis(client: unknown): client is IoRedis {
+  const { call, duplicate } = (client ?? {}) as Partial<IoRedis>
+  return typeof call === 'function' && typeof duplicate === 'function'
+}
+
+function isNodeRedis(client: unknown): client is NodeRedis {
+  const { sendCommand, duplicate, connect } = (client ?? {}) as Partial<NodeRedis>
+  return [sendCommand, duplicate, connect].every((each) => typeof each === 'function')
+}
+
+async function connectNodeRedis(client: NodeRedis, failed: (error: Error) => void): Promise<Connection> {
+  const kind = 'getSentinelNode' in client ? 'sentinel' : 'slots' in client ? 'cluster' : 'single'
+  const socket = { ...client.options?.socket, reconnectStrategy: false, connectTimeout: CONNECT }
+  const own = client.duplicate(kind === 'single' ? { ...NODE_REDIS, socket } : {})
+  own.on('error', failed)
+  const destroy = () => {
+    // Once it has ended by itself, it throws; that of Sentinel and of old versions is a promise.
+    Promise.resolve()
+      .then(() => own.destroy?.() ?? own.disconnect())
+      .catch(() => {})
+  }
+  try {
+    await own.connect()
+  } catch (error) {
+    destroy()
+    throw error
+  }
+  if (kind === 'sentinel') return { send: (args) => own.sendCommand(false, args), destroy }
+  if (kind === 'cluster') return { send: (args, key) => own.sendCommand(key, false, args), destroy }
+  return { send: (args) => own.sendCommand(args), destroy }
+}
+
+async function connectIoRedis(client: IoRedis, failed: (error: Error) => void): Promise<Connection> {
+  const own = client.isCluster
+    ? client.duplicate(undefined, { lazyConnect: true, clusterRetryStrategy: null, redisOptions: undefined })
+    : client.duplicate(IOREDIS)
+  own.on('error', failed)
+  own.on('end', () => failed(new Error('the connection has ended')))
+  const destroy = () => {
+    own.disconnect()
+  }
+  try {
+    await own.connect()
+  } catch (error) {
+    destroy()
+    throw error
+  }
+  return { send: ([command, ...args]) => own.call(command!, ...args), destroy }
+}

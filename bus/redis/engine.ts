@@ -1,0 +1,246 @@
+import type { Cursor } from '../cursor.ts'
+import { newEpoch } from '../epochs.ts'
+import { ERR_ENGINE } from '../errors.ts'
+import type { Kind, Mark } from '../payload.ts'
+import { SILENCE } from '../shared/calls.ts'
+import {
+  type Batch,
+  type Engine,
+  type History,
+  type Message,
+  Refused,
+  type State,
+  type Stored,
+  type Trim,
+  type Turn,
+  type Verdict,
+} from '../shared/engine.ts'
+import { Generations } from './generations.ts'
+import { type Connect, Link } from './link.ts'
+import { APPEND, DENIED, HISTORY, type Script, STATE, TRIM } from './scripts.ts'
+import { checkServer } from './server.ts'
+
+/** Milliseconds that a read waits for something to come, and how much it takes at most. */
+const READ = { wait: 2_000, count: 500 }
+
+/** Milliseconds that Redis remembers a writer's last batch. */
+const WRITER_AGE = 600_000
+
+/** The letters that stand for what a message is, and behind them for what it does to its channel. */
+const LETTERS: Record<Kind, string> = { json: 'j', text: 't', bytes: 'b' }
+const KINDS: Record<string, Kind> = { j: 'json', t: 'text', b: 'bytes' }
+const MARKS: Record<string, Mark> = { e: 'end', r: 'reopen' }
+
+/** What Redis says where it appends nothing, for now. */
+const REFUSED = /^-?(OOM|MISCONF|NOREPLICAS)\b/
+
+/** What is remembered of idempotency keys. */
+export interface KeyLimits {
+  readonly keys: number
+  readonly keyAge: number
+  /** Bytes. */
+  readonly keyBytes: number
+}
+
+/** A log that Redis keeps: one stream, and some keys beside it. */
+export class RedisEngine implements Engine {
+  readonly name: string
+  /** For commands, and for the reads that wait. */
+  readonly #commands: Link
+  readonly #feed: Link
+  readonly #keys: string[]
+  readonly #log: string
+  readonly #tag: string
+  readonly #limits: KeyLimits
+  readonly #generations = new Generations()
+
+  constructor(name: string, connect: Connect, prefix: string, limits: KeyLimits) {
+    this.name = name
+    this.#commands = new Link(connect)
+    this.#feed = new Link(connect)
+    this.#tag = `{${prefix}}:`
+    this.#log = `${this.#tag}log`
+    this.#keys = ['log', 'meta', 'epochs', 'floors', 'keys', 'order', 'ended'].map((each) => this.#tag + each)
+    this.#limits = limits
+  }
+
+  async open(warn: (message: string) => void, signal: AbortSignal): Promise<void> {
+    // It may wait for long until Redis has loaded its data, but for no answer.
+    const timely = () => AbortSignal.any([signal, AbortSignal.timeout(SILENCE)])
+    await checkServer(this.name, (...args) => this.#command(args, timely()), warn)
+    const denied = (await this.#run(DENIED, [], timely()).catch((error) => {
+      throw this.#fatal(error)
+    })) as string[]
+    if (denied.length > 0) {
+      throw new ERR_ENGINE(
+        `${this.name} denies ${[...new Set(denied)].join(', ').toUpperCase()} on ${this.#tag}*: permit them to this user`,
+      )
+    }
+    await this.#feed
+      .send(['XREAD', 'COUNT', '1', 'STREAMS', this.#log, '$'], this.#log, timely())
+      .catch((error) => {
+        throw this.#fatal(error)
+      })
+  }
+
+  /** What no other try can mend. */
+  #fatal(error: Error): Error {
+    return /^-?(NOPERM|WRONGPASS|NOAUTH)\b/.test(error.message)
+      ? new ERR_ENGINE(`${this.name} denies what is needed: ${error.message}`)
+      : error
+  }
+
+  #command(args: readonly string[], signal: AbortSignal): Promise<unknown> {
+    return this.#commands.send(args, this.#log, signal)
+  }
+
+  async #run(script: Script, args: readonly string[], signal: AbortSignal, writer = 'w'): Promise<unknown> {
+    const rest = [`${this.#keys.length + 1}`, ...this.#keys, this.#tag + writer, ...args]
+    try {
+      return await this.#command(['EVALSHA', script.sha, ...rest], signal)
+    } catch (error) {
+      if (!/^-?NOSCRIPT\b/.test((error as Error).message)) throw error
+      return this.#command(['EVAL', script.text, ...rest], signal)
+    }
+  }
+
+  /** What each script needs that looks for a fork. */
+  #forkArgs(known: string | undefined): string[] {
+    return [known ?? '', newEpoch(), `${this.#generations.last}`]
+  }
+
+  async append({ writer, number, messages, known }: Batch, signal: AbortSignal): Promise<readonly Verdict[]> {
+    const { keys, keyAge, keyBytes } = this.#limits
+    const keyed = messages.some(({ key }) => key !== undefined)
+    const args = [...this.#forkArgs(known), number, WRITER_AGE, keyAge, keys, keyBytes, Number(keyed)].map(
+      String,
+    )
+    for (const { channel, payload, key } of messages) {
+      args.push(`${lettersOf(payload)} ${channel} ${payload.json}`)
+      if (keyed) args.push(key === undefined ? '' : ascii(key.name), key?.digest ?? '')
+    }
+    const answer = await this.#run(APPEND, args, signal, `writer:${writer}`).catch((error: Error) => {
+      throw REFUSED.test(error.message) ? new Refused(error.message) : error
+    })
+    return this.#verdicts(String(answer), messages.length)
+  }
+
+  #verdicts(answer: string, count: number): Verdict[] {
+    if (answer === '') throw new Error('another batch has come before this one')
+    const [epoch = '', generation, first, time, letters = '', ...repeats] = answer.split(' ')
+    this.#generations.name(Number(generation), epoch)
+    let seq = Number(first)
+    return Array.from({ length: count }, (_, index): Verdict => {
+      switch (letters[index] ?? 'p') {
+        case 'p':
+          return { epoch, seq: seq++, time: Number(time), repeated: false }
+        case 'r': {
+          const [before = '', at, then] = repeats.shift()!.split(':')
+          return { epoch: before, seq: Number(at), time: Number(then), repeated: true }
+        }
+        case 'x':
+          return 'key reused'
+        case 'e':
+          return 'ended'
+        default:
+          return 'keys full'
+      }
+    })
+  }
+
+  async read(after: Cursor, signal: AbortSignal): Promise<readonly (Stored | Turn)[]> {
+    const id = this.#generations.idOf(after) ?? '0-0'
+    const args = ['XREAD', 'COUNT', `${READ.count}`, 'BLOCK', `${READ.wait}`, 'STREAMS', this.#log, id]
+    const reply = await this.#feed.send(args, this.#log, signal)
+    return entriesOf(reply).map(([entry, [field, value]]) => {
+      const dash = entry.indexOf('-')
+      const generation = Number(entry.slice(0, dash))
+      const seq = Number(entry.slice(dash + 1))
+      if (field === 't') {
+        const [epoch = '', parent] = value!.split(' ')
+        this.#generations.name(generation, epoch)
+        this.#generations.begin(generation, seq)
+        return { turn: true, epoch, seq, parent: parent || undefined }
+      }
+      this.#generations.begin(generation, seq - 1)
+      return { ...parseBody(value!), epoch: this.#generations.nameOf(generation), seq }
+    })
+  }
+
+  async state(known: string | undefined, signal: AbortSignal): Promise<State> {
+    return this.#stateOf((await this.#run(STATE, this.#forkArgs(known), signal)) as string[])
+  }
+
+  #stateOf([epoch = '', generation, head, now]: readonly unknown[]): State {
+    this.#generations.name(Number(generation), String(epoch))
+    return { epoch: String(epoch), seq: Number(head), now: Number(now) }
+  }
+
+  async history(known: string | undefined, signal: AbortSignal): Promise<History> {
+    const reply = (await this.#run(HISTORY, this.#forkArgs(known), signal)) as unknown[]
+    const state = this.#stateOf(reply)
+    const [start, forgotten, past, floors] = reply.slice(4) as [string, string, string[], unknown[]]
+    const ancestors = past.map((each) => {
+      const [epoch = '', generation, end] = each.split(' ')
+      this.#generations.name(Number(generation), epoch)
+      return { epoch, seq: Number(end) }
+    })
+    return {
+      ...state,
+      start: Number(start),
+      ancestors,
+      floors: pairsOf(floors),
+      forgotten: Number(forgotten),
+    }
+  }
+
+  async trim({ epoch, seq, floors, forgotten, mostFloors }: Trim, signal: AbortSignal): Promise<void> {
+    const id = this.#generations.idAfter(seq)
+    const args = [epoch, id, `${forgotten}`, `${mostFloors}`]
+    for (const [channel, floor] of floors) args.push(`${floor}`, channel)
+    await this.#run(TRIM, args, signal)
+  }
+
+  async close(): Promise<void> {
+    this.#commands.close()
+    this.#feed.close()
+  }
+}
+
+/** A name of a key, which may hold anything, without loss: half a surrogate pair is nothing in UTF-8. */
+function ascii(name: string): string {
+  return JSON.stringify(name)
+}
+
+function lettersOf({ kind, mark }: Message['payload']): string {
+  return mark === undefined ? LETTERS[kind] : LETTERS[kind] + mark[0]
+}
+
+/** `time letters channel json` */
+function parseBody(body: string): Omit<Stored, 'epoch' | 'seq'> {
+  const letters = body.indexOf(' ') + 1
+  const channel = body.indexOf(' ', letters) + 1
+  const json = body.indexOf(' ', channel) + 1
+  const mark = channel - letters > 2 ? MARKS[body[letters + 1]!] : undefined
+  return {
+    time: Number(body.slice(0, letters - 1)),
+    channel: body.slice(channel, json - 1),
+    payload: { kind: KINDS[body[letters]!]!, json: body.slice(json), ...(mark && { mark }) },
+  }
+}
+
+/** The entries of the one stream that was read: a list, and in RESP 3 a map. */
+function entriesOf(reply: unknown): readonly [id: string, fields: readonly string[]][] {
+  if (reply === null || reply === undefined) return []
+  const streams = Array.isArray(reply) ? reply : reply instanceof Map ? [...reply] : Object.entries(reply)
+  const [first] = streams
+  return (Array.isArray(first) ? first[1] : []) as [string, string[]][]
+}
+
+/** Names and numbers, in a list, each pair of which is a list in RESP 3. */
+function pairsOf(list: readonly unknown[]): Map<string, number> {
+  const flat = list.flat()
+  const pairs = new Map<string, number>()
+  for (let i = 0; i < flat.length; i += 2) pairs.set(String(flat[i]), Number(flat[i + 1]))
+  return pairs
+}

@@ -1,0 +1,232 @@
+import { createHash } from 'node:crypto'
+
+/** A Lua script, and the name under which Redis keeps it. */
+export interface Script {
+  readonly text: string
+  readonly sha: string
+}
+
+function script(flags: string, ...parts: string[]): Script {
+  const text = `#!lua${flags && ` flags=${flags}`}\n${parts.join('\n')}`
+  return { text, sha: createHash('sha1').update(text).digest('hex') }
+}
+
+/** The names of all keys, for each script. Their hash tag is the prefix. */
+const KEYS = 'local LOG, META, EPOCHS, FLOORS, NAMES, ORDER, ENDED, WRITER = unpack(KEYS)'
+
+/**
+ * Finds the epoch, and begins a new one where the history may have forked: where this is another server than the one
+ * that has written last, or its data were restored (each start and each promotion gives `master_replid` a new value),
+ * or where an instance has followed an epoch that is not known here. An entry's id is `generation-seq`: those of a new
+ * epoch are greater than all before, so that whoever waits behind a lost one is woken by what comes in its place. The
+ * first of them, `generation-head`, tells of the turn. Lua prints a number of 2^53 as 9.007e+15.
+ */
+const EPOCH = `
+local function whole(number) return string.format('%.0f', number) end
+local KNOWN, FRESH, SEEN = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local meta = redis.call('HMGET', META, 'epoch', 'generation', 'head', 'server')
+local epoch, generation, head = meta[1], tonumber(meta[2] or 0), tonumber(meta[3] or 0)
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local server = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+
+local function isKnown(name)
+  if name == '' or name == epoch then return true end
+  for _, past in ipairs(redis.call('LRANGE', EPOCHS, 0, -1)) do
+    if string.match(past, '^%S+') == name then return true end
+  end
+  return false
+end
+
+local over = not epoch or redis.call('EXISTS', LOG) == 0
+if over or meta[4] ~= server or not isKnown(KNOWN) then
+  local parent = epoch
+  if over then
+    redis.call('DEL', LOG, META, EPOCHS, FLOORS, NAMES, ORDER, ENDED)
+    head, parent = 0, ''
+  else
+    redis.call('RPUSH', EPOCHS, epoch .. ' ' .. whole(generation) .. ' ' .. whole(head))
+    redis.call('LTRIM', EPOCHS, -64, -1)
+  end
+  generation = math.max(generation + 1, SEEN + 1, now)
+  epoch = FRESH
+  redis.call('XADD', LOG, whole(generation) .. '-' .. whole(head), 't', epoch .. ' ' .. parent)
+  redis.call('HSET', META, 'epoch', epoch, 'generation', whole(generation), 'head', whole(head), 'server', server)
+end`
+
+/**
+ * Appends a batch: ARGV holds what EPOCH needs, then the batch's number, the milliseconds that a writer is remembered,
+ * the milliseconds that a key is, how many keys and how many bytes of them, whether there are keys, and the messages;
+ * where there are keys, each with its key's name and digest. The answer is
+ * `epoch generation first time verdicts` and, for each message whose key was known, `epoch:seq:time`.
+ */
+export const APPEND = script(
+  '',
+  KEYS,
+  EPOCH,
+  `
+local NUMBER, TTL, AGE, MOST, BYTES, KEYED =
+  tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9] == '1'
+local last = redis.call('HMGET', WRITER, 'number', 'answer')
+if last[1] and NUMBER == tonumber(last[1]) then return last[2] end
+-- A copy that was held up on its way.
+if last[1] and NUMBER < tonumber(last[1]) then return '' end
+
+local first = head + 1
+local id = whole(generation) .. '-'
+local stamp = whole(now) .. ' '
+local function append(body)
+  head = head + 1
+  redis.call('XADD', LOG, id .. whole(head), 'm', stamp .. body)
+end
+local repeats = ''
+local letters, odd = {}, false
+local function verdict(letter)
+  letters[#letters + 1] = letter
+  odd = odd or letter ~= 'p'
+end
+
+local ended = redis.call('HLEN', ENDED)
+local function place(body)
+  if ended > 0 or string.byte(body, 2) ~= 32 then
+    local mark, channel = string.match(body, '^%a(%a?) (%S+) ')
+    if mark == 'r' then ended = ended - redis.call('HDEL', ENDED, channel)
+    elseif redis.call('HEXISTS', ENDED, channel) == 1 then return false
+    elseif mark == 'e' then
+      redis.call('HSET', ENDED, channel, whole(head + 1))
+      ended = ended + 1
+    end
+  end
+  append(body)
+  return true
+end
+
+if KEYED then
+  local keys = tonumber(redis.call('HGET', META, 'keys') or 0)
+  local function isOver(time) return tonumber(time) + AGE <= now end
+  for _ = 1, 256 do
+    local oldest = redis.call('LINDEX', ORDER, 0)
+    if not oldest then break end
+    local time, name = string.match(oldest, '^(%d+) (.*)$')
+    if not isOver(time) then break end
+    redis.call('LPOP', ORDER)
+    -- It may have been used anew.
+    local known = redis.call('HGET', NAMES, name)
+    if known and string.match(known, '^%d+') == time then
+      redis.call('HDEL', NAMES, name)
+      keys = keys - #name - 188
+    end
+  end
+  local count = redis.call('HLEN', NAMES)
+  for i = 10, #ARGV, 3 do
+    local body, name, digest = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+    local letter = 'p'
+    if name ~= '' then
+      local known = redis.call('HGET', NAMES, name)
+      local time, known_place, before = string.match(known or '', '^(%d+) (%S+) (%S+)$')
+      if time and not isOver(time) then
+        letter = before == digest and 'r' or 'x'
+        if letter == 'r' then repeats = repeats .. ' ' .. known_place .. ':' .. time end
+      elseif not known and (count >= MOST or keys + #name + 188 > BYTES) then
+        letter = 'f'
+      elseif not place(body) then
+        letter = 'e'
+      else
+        if not known then
+          count = count + 1
+          keys = keys + #name + 188
+        end
+        redis.call('HSET', NAMES, name, stamp .. epoch .. ':' .. whole(head) .. ' ' .. digest)
+        redis.call('RPUSH', ORDER, stamp .. name)
+      end
+    elseif not place(body) then
+      letter = 'e'
+    end
+    verdict(letter)
+  end
+  redis.call('HSET', META, 'keys', whole(keys))
+else
+  for i = 10, #ARGV do verdict(place(ARGV[i]) and 'p' or 'e') end
+end
+
+redis.call('HSET', META, 'head', whole(head))
+local answer = epoch .. ' ' .. whole(generation) .. ' ' .. whole(first) .. ' ' .. whole(now)
+  .. ' ' .. (odd and table.concat(letters) or 'p') .. repeats
+redis.call('HSET', WRITER, 'number', whole(NUMBER), 'answer', answer)
+redis.call('PEXPIRE', WRITER, TTL)
+return answer`,
+)
+
+/** Where the log stands. It makes room by nothing, and must be had where memory is full. */
+export const STATE = script(
+  'allow-oom',
+  KEYS,
+  EPOCH,
+  `return { epoch, whole(generation), whole(head), whole(now) }`,
+)
+
+/** All that an instance must know beside the messages. */
+export const HISTORY = script(
+  'allow-oom',
+  KEYS,
+  EPOCH,
+  `
+local oldest = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)[1]
+local start = head
+if oldest then
+  start = tonumber(string.match(oldest[1], '-(%d+)$'))
+  if oldest[2][1] == 'm' then start = start - 1 end
+end
+return {
+  epoch, whole(generation), whole(head), whole(now), whole(start),
+  redis.call('HGET', META, 'forgotten') or '0',
+  redis.call('LRANGE', EPOCHS, 0, -1),
+  redis.call('ZRANGE', FLOORS, 0, -1, 'WITHSCORES'),
+}`,
+)
+
+/**
+ * Takes out what all instances have let go of: ARGV holds the epoch, the least id that stays, the floor of channels
+ * that are not known, how many floors are kept, and floors, each before its channel.
+ */
+export const TRIM = script(
+  'allow-oom',
+  KEYS,
+  `
+if redis.call('HGET', META, 'epoch') ~= ARGV[1] then return 0 end
+local forgotten = math.max(tonumber(ARGV[3]), tonumber(redis.call('HGET', META, 'forgotten') or 0))
+local ended = redis.call('HLEN', ENDED) > 0
+for i = 5, #ARGV, 2 do
+  redis.call('ZADD', FLOORS, 'GT', ARGV[i], ARGV[i + 1])
+  -- An end that is not kept any more holds no longer.
+  local at = ended and redis.call('HGET', ENDED, ARGV[i + 1])
+  if at and tonumber(at) <= tonumber(ARGV[i]) then redis.call('HDEL', ENDED, ARGV[i + 1]) end
+end
+local more = redis.call('ZCARD', FLOORS) - tonumber(ARGV[4])
+if more > 0 then
+  local lowest = redis.call('ZPOPMIN', FLOORS, more)
+  forgotten = math.max(forgotten, tonumber(lowest[#lowest]))
+end
+redis.call('HSET', META, 'forgotten', string.format('%.0f', forgotten))
+if ARGV[2] ~= '' then redis.call('XTRIM', LOG, 'MINID', '~', ARGV[2]) end
+return 1`,
+)
+
+/** The commands of these scripts that a user may not call, or not on these keys. */
+export const DENIED = script(
+  'no-writes,allow-oom',
+  KEYS,
+  `
+local denied = {}
+for _, command in ipairs({
+  { 'hmget', META, 'f' }, { 'hget', META, 'f' }, { 'hset', META, 'f', 'v' }, { 'hdel', NAMES, 'f' }, { 'hlen', NAMES },
+  { 'time' }, { 'info', 'replication' }, { 'exists', LOG }, { 'del', LOG }, { 'rpush', EPOCHS, 'v' },
+  { 'ltrim', EPOCHS, '0', '1' }, { 'lrange', EPOCHS, '0', '1' }, { 'lindex', ORDER, '0' }, { 'lpop', ORDER }, { 'hexists', ENDED, 'f' },
+  { 'xadd', LOG, '*', 'm', 'v' }, { 'xrange', LOG, '-', '+' }, { 'xtrim', LOG, 'MINID', '0' },
+  { 'xread', 'STREAMS', LOG, '0' }, { 'zadd', FLOORS, '1', 'm' }, { 'zcard', FLOORS }, { 'zpopmin', FLOORS },
+  { 'zrange', FLOORS, '0', '1' }, { 'pexpire', WRITER, '1' },
+}) do
+  if not redis.acl_check_cmd(unpack(command)) then denied[#denied + 1] = command[1] end
+end
+return denied`,
+)

@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ERR_ENGINE } from '../errors.ts'
+
+/** The oldest version that will do: its scripts have flags. */
+const LEAST = 7
+
+/** Milliseconds between two looks at a server that is loading. */
+const LOOK = 100
+
+/**
+ * Looks whether a server can keep a log. One that is still loading its data is waited for.
+ * @throws TIDINGS_ERR_ENGINE where it can't
+ */
+export async function checkServer(
+  name: string,
+  command: (...args: string[]) => Promise<unknown>,
+  warn: (message: string) => void,
+): Promise<void> {
+  for (;;) {
+    const info = await command('INFO').catch((error: Error) => {
+      if (/^-?(NOPERM|WRONGPASS|NOAUTH)\b/.test(error.message)) {
+        throw new ERR_ENGINE(`${name} denies what is needed: ${error.message}`)
+      }
+      throw error
+    })
+    const fields = new Map(
+      Array.from(String(info).matchAll(/^(\w+):(.*?)\r?$/gm), ([, key, value]) => [key!, value!]),
+    )
+    const version = fields.get('redis_version') ?? ''
+    if (Number.parseInt(version, 10) < LEAST) {
+      throw new ERR_ENGINE(`${name} is version ${version}: ${LEAST}.0 or later is needed`)
+    }
+    if (fields.get('loading') === '1') {
+      await sleep(LOOK)
+      continue
+    }
+    const policy = fields.get('maxmemory_policy') ?? ''
+    if (policy.startsWith('allkeys-')) {
+      throw new ERR_ENGINE(`${name} evicts keys (maxmemory-policy ${policy}), the log too: set noeviction`)
+    }
+    if (fields.get('aof_enabled') === '0') {
+      warn(
+        `${name} keeps no append-only file: what was published since its last snapshot is lost when it restarts`,
+      )
+    }
+    return
+  }
+}

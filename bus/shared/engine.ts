@@ -1,0 +1,99 @@
+import type { Accepted } from '../bus.ts'
+import type { Cursor } from '../cursor.ts'
+import type { Placed } from '../log.ts'
+import type { Payload } from '../payload.ts'
+
+/** A message that an engine is to give a place. */
+export interface Message {
+  readonly channel: string
+  /** It may have a mark: nothing but a `reopen` gets a place in a channel that has ended. */
+  readonly payload: Omit<Payload, 'size'>
+  /** An idempotency key: its name, which no other channel's or publisher's has, and what tells payloads apart. */
+  readonly key?: { readonly name: string; readonly digest: string } | undefined
+}
+
+/** Messages that an engine appends in one step: all of them, or none. */
+export interface Batch {
+  /** Who sends it, and which of its batches it is, from 1. One that comes again is answered again, and not appended. */
+  readonly writer: string
+  readonly number: number
+  readonly messages: readonly Message[]
+  /** The epoch that the writer's log is in: where the engine has never heard of it, its history has forked. */
+  readonly known: string
+}
+
+/** The answer to a message: its place, or why it has none. */
+export type Verdict = Accepted | 'key reused' | 'keys full' | 'ended'
+
+/** A message as an engine keeps it. */
+export type Stored = Omit<Placed, 'at'>
+
+/** A new epoch begins behind this place. */
+export interface Turn extends Cursor {
+  readonly turn: true
+  /** The epoch before it, with which it has all up to here in common; undefined where the log started over. */
+  readonly parent: string | undefined
+}
+
+/** Where an engine's log stands. */
+export interface State extends Cursor {
+  /** The engine's clock: milliseconds since 1970. */
+  readonly now: number
+}
+
+/** All that an instance must know of a log beside its messages. */
+export interface History extends State {
+  /** The seq before the oldest message that is kept. */
+  readonly start: number
+  /** The epochs before the present one, the oldest first, 64 at most, and the seq up to which each is still true. */
+  readonly ancestors: readonly Cursor[]
+  /** The floors of channels that have lost messages, and that of all others that may have. */
+  readonly floors: ReadonlyMap<string, number>
+  readonly forgotten: number
+}
+
+/** What no instance needs any more. */
+export interface Trim extends Cursor {
+  /** Channels that have lost messages since the last time. */
+  readonly floors: ReadonlyMap<string, number>
+  readonly forgotten: number
+  /** Floors that need be kept apart; the lowest of more become those of all others. */
+  readonly mostFloors: number
+}
+
+/**
+ * What keeps a log that several processes share. It gives messages their places, in one order and without a hole, and
+ * it notices where its own history may have forked: after a restart, a failover, a restored copy. Then it begins a new
+ * epoch at the head that it finds, before it appends anything.
+ *
+ * A call that fails may be made again at once, on a new connection if need be: an engine reconnects by itself when it
+ * is next called, and not between calls. A signal that aborts says that the answer is not waited for any more: the
+ * connection that it was due on is not to be used again.
+ */
+export interface Engine {
+  /** What it is, and where, for messages: no passwords. */
+  readonly name: string
+  /**
+   * Looks whether it can serve.
+   * @throws TIDINGS_ERR_ENGINE where it never will; anything else where it is worth another try
+   */
+  open(warn: (message: string) => void, signal: AbortSignal): Promise<void>
+  /** @throws Refused where it has appended nothing and will not for now; anything else where that is not known */
+  append(batch: Batch, signal: AbortSignal): Promise<readonly Verdict[]>
+  /**
+   * What stands after a place, in order, some hundreds at a time; waits up to two seconds for something to come. From a
+   * place that it does not know, it reads from the beginning.
+   */
+  read(after: Cursor, signal: AbortSignal): Promise<readonly (Stored | Turn)[]>
+  /** @param known the epoch that the log is in: see `Batch` */
+  state(known: string | undefined, signal: AbortSignal): Promise<State>
+  /** @param known the epoch that the log is in: see `Batch` */
+  history(known: string | undefined, signal: AbortSignal): Promise<History>
+  /** What stands up to this place may go; nothing where the engine's epoch is another. */
+  trim(trim: Trim, signal: AbortSignal): Promise<void>
+  /** No call is under way any more. */
+  close(): Promise<void>
+}
+
+/** An engine has refused to append, as one does whose memory is full: nothing of the batch is in its log. */
+export class Refused extends Error {}

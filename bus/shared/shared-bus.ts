@@ -1,0 +1,185 @@
+import { createHash } from 'node:crypto'
+import type { Accepted, Bus, Host } from '../bus.ts'
+import type { Start } from '../cursor.ts'
+import { ERR_CLOSED, ERR_ENGINE, ERR_TOO_LARGE } from '../errors.ts'
+import { keyName, weightOf } from '../idempotency-keys.ts'
+import { Log } from '../log.ts'
+import { checkRetention, type MemoryBusOptions } from '../memory.ts'
+import type { Payload } from '../payload.ts'
+import { Arrivals } from './arrival.ts'
+import { Backoff, Calls, SILENCE } from './calls.ts'
+import type { Engine } from './engine.ts'
+import { Follower } from './follower.ts'
+import { Outbox } from './outbox.ts'
+import { Questions } from './questions.ts'
+import { Trimmer } from './trimmer.ts'
+
+/** What every instance of a shared log keeps; what one keeps longer than another is gone for newcomers. */
+export type SharedRetention = MemoryBusOptions
+
+/** Milliseconds between two looks at the engine; part of a second, so that not all instances look at once. */
+const LOOK = 2_000
+
+/** Milliseconds that a close waits for what is on its way. */
+const GRACE = 1_000
+
+/**
+ * A bus whose log is kept by an engine, which other processes share. Each follows all of it into its own memory: what
+ * is written here is written once for all engines.
+ * @param makeEngine gets the retention, checked
+ * @throws TIDINGS_ERR_OPTION
+ */
+export function sharedBus(
+  makeEngine: (retention: Required<SharedRetention>) => Engine,
+  retention: SharedRetention = {},
+): Bus {
+  const checked = checkRetention(retention)
+  return new SharedBus(makeEngine(checked), checked)
+}
+
+class SharedBus implements Bus {
+  readonly log: Log
+  readonly #engine: Engine
+  readonly #bytes: number
+  readonly #calls = new Calls()
+  readonly #arrivals: Arrivals
+  readonly #follower: Follower
+  readonly #outbox: Outbox
+  readonly #questions: Questions
+  readonly #trimmer: Trimmer
+  #opening: Promise<void> | undefined
+  #timer: NodeJS.Timeout | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(engine: Engine, retention: Required<SharedRetention>) {
+    const log = new Log(retention, (channel) => this.#trimmer.trimmed(channel))
+    const calls = this.#calls
+    this.log = log
+    this.#engine = engine
+    this.#bytes = retention.bytes
+    this.#arrivals = new Arrivals(log)
+    const moved = () => {
+      this.#outbox.look()
+      this.#arrivals.look()
+    }
+    this.#follower = new Follower(engine, log, calls, moved, () => this.#look())
+    this.#outbox = new Outbox(engine, log, calls, { expect: (place) => this.#follower.expect(place), moved })
+    this.#questions = new Questions(
+      engine,
+      calls,
+      () => log.epoch,
+      (state) => this.#follower.heard(state),
+    )
+    this.#trimmer = new Trimmer(engine, log, calls, retention.channels)
+  }
+
+  get connected(): boolean {
+    return this.#follower.connected
+  }
+
+  open(host: Host): Promise<void> {
+    this.#opening ??= this.#open(host)
+    return this.#opening
+  }
+
+  async #open({ warn, patience }: Host): Promise<void> {
+    const until = performance.now() + patience
+    try {
+      await this.#attempt((signal) => this.#engine.open(warn, signal), until)
+      await this.#follower.load()
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+    void this.#follower.run()
+    this.#trimmer.start()
+    this.#arm()
+  }
+
+  /** @throws TIDINGS_ERR_ENGINE */
+  async #attempt(open: (signal: AbortSignal) => Promise<void>, until: number): Promise<void> {
+    const backoff = new Backoff()
+    const answer = performance.now() + SILENCE
+    for (;;) {
+      try {
+        await this.#calls.make(open, { silence: Math.max(until - performance.now(), 1) })
+        return
+      } catch (error) {
+        if (error instanceof ERR_ENGINE) throw error
+        if (performance.now() >= Math.min(answer, until) || this.#calls.closed) {
+          throw new ERR_ENGINE(`${this.#engine.name} can't be reached: ${(error as Error).message}`)
+        }
+        await backoff.wait()
+      }
+    }
+  }
+
+  #arm(): void {
+    this.#timer = setTimeout(() => this.#look(), LOOK * (0.75 + Math.random() / 4)).unref()
+  }
+
+  /** Where the engine's log has turned and nobody publishes, nothing else would tell. */
+  #look(): void {
+    clearTimeout(this.#timer)
+    this.#questions
+      .once()
+      .catch(() => {})
+      .finally(() => {
+        if (this.#closing === undefined) this.#arm()
+      })
+  }
+
+  settle(start: Start): Promise<void> | undefined {
+    if (typeof start === 'string' || !('epoch' in start)) return undefined
+    const end = this.log.commonEnd(start.epoch)
+    // An epoch that is over has its end for good.
+    if (end !== undefined && (start.seq <= end || start.epoch !== this.log.epoch)) return undefined
+    return this.#find()
+  }
+
+  /** Finds out where the engine's log stands, and waits for this one to come there. */
+  async #find(): Promise<void> {
+    const begun = performance.now()
+    const state = await this.#questions.ask()
+    await this.#arrivals.wait(state, SILENCE - (performance.now() - begun))
+  }
+
+  async publish(channel: string, payload: Payload, key?: string, publisher?: string): Promise<Accepted> {
+    if (this.#closing !== undefined) throw new ERR_CLOSED()
+    const name = key === undefined ? undefined : keyName(channel, key, publisher)
+    // One that the log's bound can't hold would be gone before anybody read it.
+    const weight = this.log.weightOf(channel, payload)
+    const needed = weight + (name === undefined ? 0 : weightOf(name))
+    if (needed > this.#bytes) throw new ERR_TOO_LARGE(needed, this.#bytes)
+    const message = {
+      channel,
+      payload,
+      key: name === undefined ? undefined : { name, digest: digestOf(payload) },
+    }
+    return this.#outbox.publish(message, weight)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#outbox.close(GRACE)
+    clearTimeout(this.#timer)
+    this.#calls.close()
+    this.#arrivals.close()
+    this.#follower.close()
+    this.#trimmer.close()
+    await this.#engine.close()
+    this.log.close()
+  }
+}
+
+function digestOf({ kind, json, mark }: Payload): string {
+  return createHash('sha256')
+    .update(kind)
+    .update(mark ?? '')
+    .update(json)
+    .digest('base64url')
+}
