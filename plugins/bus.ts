@@ -5,6 +5,7 @@ import { checkChannel } from '../bus/channel.ts'
 import { ERR_OPTION } from '../bus/errors.ts'
 import { checkKey, checkPublisher } from '../bus/idempotency-keys.ts'
 import type { Message } from '../bus/message.ts'
+import { type Page, type ReadOptions, readPage } from '../bus/page.ts'
 import { endPayload, type Payload, payloadOf, REOPEN } from '../bus/payload.ts'
 import { type Ended, type SubscribeOptions, subscribe } from '../bus/subscribe.ts'
 import type { DataOf } from '../types/channels.ts'
@@ -69,6 +70,25 @@ export class Tidings {
     if (publisher !== undefined) checkPublisher(publisher)
     const { epoch, seq, time } = await this.bus.publish(channel, payload(), key, publisher)
     return { cursor: `${epoch}.${seq}`, channel, time }
+  }
+
+  /**
+   * The log's head, as a cursor: all that this process has published, or has heard of, stands up to it. Read before a
+   * database is, it is where a reader of both goes on.
+   */
+  cursor(): string {
+    return this.bus.log.nothing.cursor
+  }
+
+  /**
+   * What one channel or several have after a cursor, as one page of `/poll` has it; see ReadOptions.
+   * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR, TIDINGS_ERR_LIMIT, TIDINGS_ERR_GAP
+   */
+  async read<T = never, C extends string = string>(
+    channel: C | readonly C[],
+    options: ReadOptions = {},
+  ): Promise<Page<[T] extends [never] ? DataOf<C> : T>> {
+    return readPage(this.bus.log, channel, options)
   }
 
   /**
