@@ -1,0 +1,62 @@
+import type { Tidings } from 'fastify-tidings'
+import { type Database, Outbox } from './outbox.ts'
+
+export interface Order {
+  readonly id: number
+  readonly customer: string
+  readonly total: number
+}
+
+/** The rows, the number of the last change that is in them, and where the log goes on. */
+export interface Snapshot {
+  readonly orders: readonly Order[]
+  readonly version: number
+  readonly cursor: string
+}
+
+export const channelOf = (customer: string): string => `orders.${customer}`
+
+/** Orders in a database. Each change is told in the channel of its customer. */
+export class Orders {
+  readonly #db: Database
+  readonly #tidings: Tidings
+  readonly outbox: Outbox
+
+  constructor(db: Database, tidings: Tidings) {
+    this.#db = db
+    this.#tidings = tidings
+    db.exec(
+      'CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY, customer TEXT NOT NULL, total INTEGER NOT NULL)',
+    )
+    this.outbox = new Outbox(db, tidings)
+  }
+
+  /** Adds to an order; the first time it makes it. */
+  add(customer: string, id: number, amount: number): Promise<void> {
+    return this.outbox.transaction((tell) => {
+      this.#db
+        .prepare(
+          'INSERT INTO orders VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET total = total + excluded.total',
+        )
+        .run(id, customer, amount)
+      tell(channelOf(customer), { id, customer, amount })
+    })
+  }
+
+  /**
+   * The cursor first, then the rows: a change that is not in the rows is committed later, and so is published later. One
+   * that is in the rows, and is published behind the cursor, has a `version` that is no larger than the snapshot's.
+   */
+  snapshot(customer: string): Snapshot {
+    const cursor = this.#tidings.cursor()
+    this.#db.exec('BEGIN')
+    try {
+      const orders = this.#db
+        .prepare('SELECT id, customer, total FROM orders WHERE customer = ? ORDER BY id')
+        .all(customer) as Order[]
+      return { orders, version: this.outbox.version, cursor }
+    } finally {
+      this.#db.exec('COMMIT')
+    }
+  }
+}

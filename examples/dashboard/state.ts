@@ -1,0 +1,23 @@
+import type { Order, Snapshot } from './orders.ts'
+import type { Change } from './outbox.ts'
+
+/** What a message of a customer's channel carries. */
+export type OrderChange = Change<{ readonly id: number; readonly customer: string; readonly amount: number }>
+
+/** What a page shows: the snapshot, and each change that is not in it, once. */
+export interface State {
+  readonly orders: ReadonlyMap<number, Order>
+  readonly version: number
+}
+
+export function stateOf({ orders, version }: Snapshot): State {
+  return { orders: new Map(orders.map((order) => [order.id, order])), version }
+}
+
+export function apply(state: State, { version, change }: OrderChange): State {
+  if (version <= state.version) return state
+  const { id, customer, amount } = change
+  const orders = new Map(state.orders)
+  orders.set(id, { id, customer, total: (orders.get(id)?.total ?? 0) + amount })
+  return { orders, version }
+}
