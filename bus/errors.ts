@@ -1,4 +1,24 @@
-import createError from '@fastify/error'
+import createFastifyError from '@fastify/error'
+
+/** An error of the table. */
+export interface CodedError extends Error {
+  readonly code: string
+  readonly statusCode?: number
+}
+
+/** @typeParam A what its message is made with */
+export interface ErrorClass<A extends unknown[]> {
+  new (...args: A): CodedError
+  (...args: A): CodedError
+  readonly prototype: CodedError
+}
+
+/** Typed here: those of the package are not found by each way to resolve modules. */
+const createError = createFastifyError as unknown as <A extends unknown[]>(
+  code: string,
+  message: string,
+  statusCode: number,
+) => ErrorClass<A>
 
 /**
  * Every error that the package raises, in one table: code, message, HTTP status. On a WebSocket the same code and

@@ -44,7 +44,7 @@ export function subscribe<T>(
   channel: string | readonly string[],
   { cursor = 'now', signal, onGap, onEnd }: SubscribeOptions,
   closing: AbortSignal,
-): AsyncIterableIterator<Message<T>, void, void> {
+): AsyncIterableIterator<Message<T>> {
   const { log } = bus
   const channels = checkChannels(typeof channel === 'string' ? [channel] : channel)
   const start = parseStart(cursor)

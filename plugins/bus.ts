@@ -99,7 +99,7 @@ export class Tidings {
   subscribe<T = never, C extends string = string>(
     channel: C | readonly C[],
     options: SubscribeOptions = {},
-  ): AsyncIterableIterator<Message<[T] extends [never] ? DataOf<C> : T>, void, void> {
+  ): AsyncIterableIterator<Message<[T] extends [never] ? DataOf<C> : T>> {
     return subscribe(this.bus, channel, options, this.#closing.signal)
   }
 

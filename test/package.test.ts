@@ -1,43 +1,20 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { Child, ROOT, UNCOVERED, urlFrom } from './child.ts'
 import { openSocket, openStream, post } from './helper.ts'
+import { emptyFolder, install, pack, run } from './packed.ts'
 
 const exec = promisify(execFile)
 
-/** Runs a program to its end. @returns what it printed */
-async function run(command: string, args: readonly string[], cwd: string): Promise<string> {
-  try {
-    return (await exec(command, args, { cwd, env: { ...process.env, ...UNCOVERED } })).stdout
-  } catch (error) {
-    const { message, stdout, stderr } = error as Error & { stdout: string; stderr: string }
-    throw new Error(`${message}\n${stdout}\n${stderr}`)
-  }
-}
-
-// A folder outside of this project, so that nothing is found in ours.
-const folder = await mkdtemp(join(tmpdir(), 'fastify-tidings-'))
-t.teardown(() => rm(folder, { recursive: true, force: true }))
-
-/** The package, and the others of this repository, which bring their own tools. */
-const pack = async (...args: string[]) => {
-  const packed = await run('npm', ['pack', '--json', '--pack-destination', folder, ...args], ROOT)
-  return (JSON.parse(packed.slice(packed.indexOf('[\n'))) as { filename: string }[])[0]!.filename
-}
-const tarball = await pack()
+const folder = await emptyFolder(t)
+const tarball = await pack(folder)
 await cp(join(ROOT, 'test', 'fixtures', 'app'), folder, { recursive: true })
-await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
 const { devDependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
 const others = ['fastify', 'typescript', '@types/node'].map((name) => `${name}@${devDependencies[name]}`)
-await run(
-  'npm',
-  ['install', '--prefer-offline', '--no-audit', '--no-fund', `./${tarball}`, ...others],
-  folder,
-)
+await install(folder, tarball, ...others)
 
 t.test('the package holds what is run, and no more', async (t) => {
   const files = await readdir(join(folder, 'node_modules', 'fastify-tidings'), { recursive: true })
@@ -101,11 +78,7 @@ t.test("the client's entries, in strict TypeScript", async (t) => {
     run(process.execPath, ['--input-type=module', '-e', react], folder),
     /Cannot find package 'react'/,
   )
-  await run(
-    'npm',
-    ['install', '--prefer-offline', '--no-audit', '--no-fund', `react@${devDependencies.react}`],
-    folder,
-  )
+  await install(folder, `react@${devDependencies.react}`)
   t.equal(await run(process.execPath, ['--input-type=module', '-e', react], folder), 'function\n')
 })
 
@@ -116,10 +89,8 @@ t.test('from CommonJS by import()', async (t) => {
 t.test('what it adds to an app of Fastify is small, and has no warning of its own', async (t) => {
   const { dependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
   t.same(Object.keys(dependencies), ['@fastify/error', '@fastify/websocket', 'fastify-plugin', 'find-my-way'])
-  const own = await mkdtemp(join(tmpdir(), 'fastify-tidings-size-'))
-  t.teardown(() => rm(own, { recursive: true, force: true }))
-  await writeFile(join(own, 'package.json'), '{ "private": true }')
-  const install = async (name: string) => {
+  const own = await emptyFolder(t)
+  const measured = async (name: string) => {
     const args = ['install', '--prefer-offline', '--no-audit', '--no-fund', name]
     const { stderr } = await exec('npm', args, { cwd: own, env: { ...process.env, ...UNCOVERED } })
     return {
@@ -127,8 +98,8 @@ t.test('what it adds to an app of Fastify is small, and has no warning of its ow
       engines: stderr.match(/EBADENGINE.*package:.*/g) ?? [],
     }
   }
-  const before = await install(`fastify@${devDependencies.fastify}`)
-  const after = await install(join(folder, tarball))
+  const before = await measured(`fastify@${devDependencies.fastify}`)
+  const after = await measured(tarball)
   t.ok(after.bytes - before.bytes <= 1.5e6, `${after.bytes - before.bytes} bytes`)
   // Fastify may have some.
   t.same(after.engines, before.engines)
@@ -144,12 +115,7 @@ async function sizeOf(path: string): Promise<number> {
 }
 
 t.test('the commands of the other packages', async (t) => {
-  const others = [await pack('-w', 'demo'), await pack('-w', 'benchmarks')]
-  await run(
-    'npm',
-    ['install', '--prefer-offline', '--no-audit', '--no-fund', ...others.map((name) => `./${name}`)],
-    folder,
-  )
+  await install(folder, await pack(folder, '-w', 'demo'), await pack(folder, '-w', 'benchmarks'))
   const bin = (name: string) => join(folder, 'node_modules', '.bin', name)
 
   const child = new Child(t, bin('fastify-tidings-demo'), ['--port', '0'], UNCOVERED, folder)

@@ -129,7 +129,7 @@ export interface Options<T extends string = string> {
   authorize?: Authorize
 }
 
-/** The options as the routes see them: checked, every default in its place. */
+/** @internal The options as the routes see them: checked, every default in its place. */
 export interface Settings {
   readonly prefix: string
   readonly transports: ReadonlySet<string>
@@ -180,6 +180,7 @@ const KNOWN: readonly (keyof Options)[] = [
 const MAX_MS = 0x7fff_ffff
 
 /**
+ * @internal
  * @param given what the user wrote; Fastify's own `logSerializers` may stand beside it
  * @param transports the names of all transports
  * @throws TIDINGS_ERR_OPTION that names the option

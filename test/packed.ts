@@ -1,0 +1,38 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Test } from 'tap'
+import { ROOT, UNCOVERED } from './child.ts'
+
+const exec = promisify(execFile)
+
+/** Runs a program to its end. @returns what it printed */
+export async function run(command: string, args: readonly string[], cwd: string): Promise<string> {
+  try {
+    return (await exec(command, args, { cwd, env: { ...process.env, ...UNCOVERED } })).stdout
+  } catch (error) {
+    const { message, stdout, stderr } = error as Error & { stdout: string; stderr: string }
+    throw new Error(`${message}\n${stdout}\n${stderr}`)
+  }
+}
+
+/** A folder outside of this project, so that nothing is found in ours; it goes with the test. */
+export async function emptyFolder(t: Test): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'fastify-tidings-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
+  return folder
+}
+
+/** Packs the plugin, or a workspace. @returns the tarball's path */
+export async function pack(folder: string, ...args: string[]): Promise<string> {
+  const packed = await run('npm', ['pack', '--json', '--pack-destination', folder, ...args], ROOT)
+  const [{ filename }] = JSON.parse(packed.slice(packed.indexOf('[\n'))) as [{ filename: string }]
+  return join(folder, filename)
+}
+
+export function install(folder: string, ...packages: string[]): Promise<string> {
+  return run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...packages], folder)
+}
