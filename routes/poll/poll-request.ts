@@ -3,12 +3,13 @@ import type { Batch } from '../../bus/batch.ts'
 import type { Bound } from '../../bus/bound.ts'
 import type { Place } from '../../bus/log.ts'
 import type { ReaderGroup } from '../../bus/reader-group.ts'
-import { refuseGap, sendEnd, sendNothing, sendPage, sendRaw } from '../http/answer.ts'
+import { refuseGap } from '../http/answer.ts'
 import type { Context } from '../http/context.ts'
-import { PAGE_FRAME } from '../http/encoders.ts'
 import { etagOf, tag } from '../http/etag.ts'
 import { queryOf } from '../http/query.ts'
 import { parseLimit, type ReadQuery } from '../http/read-query.ts'
+import { sendEnd, sendNothing, sendPage, sendRaw } from './answers.ts'
+import { PAGE_FRAME } from './encoder.ts'
 
 /** Enough to see that something is there. */
 const ONE: Bound = { limit: 1, bytes: 0 }

@@ -8,13 +8,13 @@ import { Reader, type Sink } from '../../bus/reader.ts'
 import { BackpressuredWriter } from '../http/backpressured-writer.ts'
 import { Connection, type Guest } from '../http/connection.ts'
 import type { Context } from '../http/context.ts'
-import { chunk, endEvent, events, eventsChunk, rawEvents, rawEventsChunk } from '../http/encoders.ts'
 import { forgetLong } from '../http/forget.ts'
 import type { HeartbeatMember } from '../http/heartbeat-timer.ts'
 import { plainStream } from '../http/node-internals.ts'
 import type { OpenConnection } from '../http/open-connections.ts'
 import type { ReadQuery } from '../http/read-query.ts'
 import { retryCut } from '../http/retry.ts'
+import { chunk, endEvent, events, eventsChunk, rawEvents, rawEventsChunk } from './encoder.ts'
 
 /** Milliseconds. */
 const DAY = 86_400_000

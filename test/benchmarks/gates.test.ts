@@ -7,7 +7,7 @@ import { clientFrame, Frames } from '../../benchmarks/readers/ws.ts'
 import type { Measured, Quality } from '../../benchmarks/record.ts'
 import { type Believed, believed } from '../../benchmarks/run.ts'
 import { show, table } from '../../benchmarks/table.ts'
-import { textFrame } from '../../routes/http/encoders.ts'
+import { textFrame } from '../../routes/ws/encoder.ts'
 
 const GOOD: Quality = {
   ...{ lenient: false, acceptedShare: 1, early: 0, lagP99: 0.2, proxyLagP99: 0, loadCore: 0.1, steal: 0 },

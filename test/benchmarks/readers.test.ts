@@ -9,7 +9,7 @@ import { sseReader } from '../../benchmarks/readers/sse.ts'
 import { measureTrips } from '../../benchmarks/readers/trip.ts'
 import { wsReader } from '../../benchmarks/readers/ws.ts'
 import { connect } from '../../client/index.ts'
-import { textFrame } from '../../routes/http/encoders.ts'
+import { textFrame } from '../../routes/ws/encoder.ts'
 import { Socket as WebSocket } from '../client/helper.ts'
 import { build, until } from '../helper.ts'
 

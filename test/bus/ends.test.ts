@@ -2,7 +2,9 @@ import t from 'tap'
 import { REOPEN, textPayload } from '../../bus/payload.ts'
 import { Reader } from '../../bus/reader.ts'
 import { subscribe } from '../../bus/subscribe.ts'
-import { endFrame, events, frames, page, rawFrames } from '../../routes/http/encoders.ts'
+import { page } from '../../routes/poll/encoder.ts'
+import { events } from '../../routes/sse/encoder.ts'
+import { endFrame, frames, rawFrames } from '../../routes/ws/encoder.ts'
 import { end, makeLog, Recorder, say, turn } from './fixture.ts'
 
 const ALL = { limit: 10_000, bytes: 1e9 }

@@ -16,7 +16,8 @@ import {
 } from '../../../benchmarks/model/bytes.ts'
 import { memoryBus } from '../../../bus/memory.ts'
 import { textPayload } from '../../../bus/payload.ts'
-import { eventsChunk, frames, textFrame } from '../../../routes/http/encoders.ts'
+import { eventsChunk } from '../../../routes/sse/encoder.ts'
+import { frames, textFrame } from '../../../routes/ws/encoder.ts'
 
 t.test('frame headers at the edges of their lengths', async (t) => {
   for (const [size, header] of [

@@ -1,20 +1,11 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { Batch, type Encoder } from '../../../bus/batch.ts'
-import { Entry } from '../../../bus/message.ts'
-import { bytesPayload, jsonPayload, type Payload, textPayload } from '../../../bus/payload.ts'
-import {
-  chunk,
-  events,
-  eventsChunk,
-  frames,
-  PAGE_FRAME,
-  page,
-  rawEvents,
-  rawEventsChunk,
-  rawFrames,
-  textFrame,
-} from '../../../routes/http/encoders.ts'
+import { Batch, type Encoder } from '../../bus/batch.ts'
+import { Entry } from '../../bus/message.ts'
+import { bytesPayload, jsonPayload, type Payload, textPayload } from '../../bus/payload.ts'
+import { PAGE_FRAME, page } from '../../routes/poll/encoder.ts'
+import { chunk, events, eventsChunk, rawEvents, rawEventsChunk } from '../../routes/sse/encoder.ts'
+import { frames, rawFrames, textFrame } from '../../routes/ws/encoder.ts'
 
 const EPOCH = 'k3f9xq2a'
 

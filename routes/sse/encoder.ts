@@ -1,0 +1,56 @@
+import type { Batch, Encoder } from '../../bus/batch.ts'
+import { End, type Entry } from '../../bus/message.ts'
+
+/**
+ * Server-sent events, one a message: `data` is its envelope, which stands on one line, `id` its cursor. The id comes
+ * last: some parsers take it at its line, and would go on behind a message that was cut off there.
+ */
+export const events: Encoder = { name: 'events', encode: (batch) => Buffer.from(envelopeEvents(batch)) }
+
+/** The same events, as one chunk of HTTP/1.1's chunked coding (RFC 9112 section 7.1). */
+export const eventsChunk: Encoder = { name: 'eventsChunk', encode: (batch) => chunk(envelopeEvents(batch)) }
+
+/** Server-sent events that carry payloads alone. */
+export const rawEvents: Encoder = { name: 'rawEvents', encode: (batch) => Buffer.from(payloadEvents(batch)) }
+
+export const rawEventsChunk: Encoder = {
+  name: 'rawEventsChunk',
+  encode: (batch) => chunk(payloadEvents(batch)),
+}
+
+/** @param cursor where its reader goes on */
+export function endEvent(end: End, cursor: string): string {
+  return `event: end\ndata: {${end.members(cursor)}}\nid: ${cursor}\n\n`
+}
+
+function envelopeEvents(batch: Batch): string {
+  return joinEvents(batch, (entry) => `data: ${batch.envelopeOf(entry)}`)
+}
+
+function payloadEvents(batch: Batch): string {
+  return joinEvents(batch, payloadLines)
+}
+
+/** @param linesOf a message's own lines */
+function joinEvents(batch: Batch, linesOf: (entry: Entry) => string): string {
+  let text = ''
+  for (const entry of batch.entries) {
+    const cursor = batch.cursorOf(entry)
+    if (entry instanceof End && entry.end) text += endEvent(entry, cursor)
+    else if (!entry.bare) text += `${linesOf(entry)}\nid: ${cursor}\n\n`
+  }
+  return text
+}
+
+/** An EventSource ends a line at CRLF, CR or LF, and gives the lines of one event back joined by LF. */
+function payloadLines(entry: Entry): string {
+  const { payload } = entry
+  if (typeof payload !== 'string') return `event: bytes\ndata: ${payload.toString('base64')}`
+  return `data: ${payload.replace(/\r\n?/g, '\n').replaceAll('\n', '\ndata: ')}`
+}
+
+/** One chunk of HTTP/1.1's chunked coding (RFC 9112 section 7.1); none for nothing, which would be the last one. */
+export function chunk(text: string): Buffer {
+  if (text === '') return Buffer.alloc(0)
+  return Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`)
+}

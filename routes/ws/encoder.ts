@@ -1,0 +1,80 @@
+import type { Encoder } from '../../bus/batch.ts'
+import { End } from '../../bus/message.ts'
+
+/** WebSocket text frames, one a message, that carry envelopes. */
+export const frames: Encoder = {
+  name: 'frames',
+  encode: (batch) =>
+    joinFrames(
+      batch.entries.flatMap((entry) => {
+        if (entry instanceof End && entry.end) return textPart(endFrame(entry, batch.cursorOf(entry)))
+        if (entry.bare) return []
+        const payload = batch.envelopeOf(entry)
+        return payload === entry.envelope ? { payload, size: entry.size } : textPart(payload)
+      }),
+    ),
+}
+
+/** @param cursor where its reader goes on */
+export function endFrame(end: End, cursor: string): string {
+  return `{"type":"end",${end.members(cursor)}}`
+}
+
+/** WebSocket frames that carry payloads alone: bytes as binary frames, all else as text. There may be none. */
+export const rawFrames: Encoder = {
+  name: 'rawFrames',
+  encode: (batch) =>
+    joinFrames(
+      batch.entries
+        .filter((entry) => !entry.bare)
+        .map((entry) => {
+          const { payload } = entry
+          return { payload, size: Buffer.byteLength(payload) }
+        }),
+    ),
+}
+
+/** One text frame of our own. */
+export function textFrame(text: string): Buffer {
+  return joinFrames([textPart(text)])
+}
+
+const FIN_TEXT = 0x81
+const FIN_BINARY = 0x82
+
+interface FramePart {
+  payload: string | Buffer
+  /** Bytes. */
+  size: number
+}
+
+function textPart(text: string): FramePart {
+  return { payload: text, size: Buffer.byteLength(text) }
+}
+
+/** Frames as a server sends them: whole, unmasked, with a header of 2, 4 or 10 bytes (RFC 6455 section 5.2). */
+function joinFrames(parts: readonly FramePart[]): Buffer {
+  let total = 0
+  for (const { size } of parts) total += size + (size < 126 ? 2 : size < 65_536 ? 4 : 10)
+  const bytes = Buffer.allocUnsafe(total)
+  let at = 0
+  for (const { payload, size } of parts) {
+    bytes[at] = typeof payload === 'string' ? FIN_TEXT : FIN_BINARY
+    if (size < 126) {
+      bytes[at + 1] = size
+      at += 2
+    } else if (size < 65_536) {
+      bytes[at + 1] = 126
+      bytes.writeUInt16BE(size, at + 2)
+      at += 4
+    } else {
+      bytes[at + 1] = 127
+      bytes.writeBigUInt64BE(BigInt(size), at + 2)
+      at += 10
+    }
+    if (typeof payload === 'string') bytes.write(payload, at)
+    else payload.copy(bytes, at)
+    at += size
+  }
+  return bytes
+}
