@@ -76,23 +76,23 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
     context.unread.close()
   })
 
-  await app.register(
-    async (scope) => {
-      scope.addHook('onSend', commonHeaders(context.readers))
-      scope.addHook('onSend', context.unread.hook)
-      answerUpgradesPlainly(scope, settings.slowConsumer.timeout)
-      if (settings.publish) publish(scope, context)
-      addTransports(scope, context)
-      if (settings.stats) stats(scope, context)
-      // In a scope of their own: @fastify/websocket hooks into every request of the scope that it stands in.
-      await scope.register(async (sockets) => {
-        const make = await setUpSockets(sockets, settings.payloadLimit)
-        addTransports(sockets, context, make)
-        if (settings.echo) echo(sockets, context, make)
-      })
-    },
-    { prefix: settings.prefix, ...(settings.logLevel && { logLevel: settings.logLevel }) },
-  )
+  const registerSockets = async (scope: FastifyInstance) => {
+    const make = await setUpSockets(scope, settings.payloadLimit)
+    addTransports(scope, context, make)
+    if (settings.echo) echo(scope, context, make)
+  }
+  const registerRoutes = async (scope: FastifyInstance) => {
+    scope.addHook('onSend', commonHeaders(context.readers))
+    scope.addHook('onSend', context.unread.watchAnswer)
+    answerUpgradesPlainly(scope, settings.slowConsumer.timeout)
+    if (settings.publish) publish(scope, context)
+    addTransports(scope, context)
+    if (settings.stats) stats(scope, context)
+    // In a scope of their own: @fastify/websocket hooks into every request of the scope that it stands in.
+    await scope.register(registerSockets)
+  }
+  const { prefix, logLevel } = settings
+  await app.register(registerRoutes, { prefix, ...(logLevel && { logLevel }) })
 }
 
 export default fp(tidings, { fastify: '5.x', name: 'fastify-tidings' })

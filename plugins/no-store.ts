@@ -8,7 +8,7 @@ import { UpgradeRouter } from './upgrade-router.ts'
  */
 export function storeNothing(app: FastifyInstance): void {
   const router = UpgradeRouter.of(app)
-  app.addHook('onSend', (request, reply, _payload, done) => {
+  app.addHook('onSend', function storeNothing(request, reply, _payload, done) {
     if (!reply.hasHeader('cache-control') && router.has(request.raw.url!))
       reply.header('cache-control', 'no-store')
     done()

@@ -12,7 +12,7 @@ const EXPOSED = ['Tidings-Cursor', 'Tidings-Gap', 'ETag', 'Retry-After', 'Prefer
  * server that goes away ends the connection with the answer: one that is kept alive would hold its close up.
  */
 export function commonHeaders(readers: OpenConnections): onSendHookHandler {
-  return (request, reply, _payload, done) => {
+  return function setCommonHeaders(request, reply, _payload, done) {
     if (!String(reply.getHeader('cache-control')).startsWith('no-store'))
       reply.header('cache-control', 'no-store')
     if (request.headers.origin !== undefined) {

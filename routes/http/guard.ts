@@ -115,12 +115,11 @@ export class Guard {
    */
   hook(question: (request: FastifyRequest) => Question): preHandlerAsyncHookHandler[] {
     if (this.#idle) return []
-    return [
-      async (request) => {
-        const grant = await this.#ask(request, question(request))
-        if (grant !== ALWAYS) this.#grants.set(request, grant)
-      },
-    ]
+    const authorize: preHandlerAsyncHookHandler = async (request) => {
+      const grant = await this.#ask(request, question(request))
+      if (grant !== ALWAYS) this.#grants.set(request, grant)
+    }
+    return [authorize]
   }
 
   /** What the hook was told of this request. */

@@ -129,8 +129,9 @@ export class Meter {
 
   /** The hook that begins each request of a route. */
   hook(transport: string): onRequestHookHandler {
-    return (request, reply, done) => {
-      this.begin(transport, request.raw, reply.raw)
+    const begin = this.begin.bind(this, transport)
+    return function meterRequest(request, reply, done) {
+      begin(request.raw, reply.raw)
       done()
     }
   }

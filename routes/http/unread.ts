@@ -62,7 +62,7 @@ export class Unread {
   }
 
   /** The hook of every route. Most answers are taken at once: they are looked at together, at the end of the turn. */
-  readonly hook: onSendHookHandler = (_request, reply, payload, done) => {
+  readonly watchAnswer: onSendHookHandler = (_request, reply, payload, done) => {
     this.#sent.push(reply.raw, payload)
     this.#look ??= setImmediate(() => this.#lookAtSent())
     done()
@@ -128,7 +128,7 @@ export function waitTurn(bus: Bus, response: ServerResponse, go: () => void): vo
 
 /** The hook of a route that answers at once, whatever there is. */
 export function inTurn(bus: Bus): preHandlerHookHandler {
-  return (_request, reply, done) => {
+  return function waitForTurn(_request, reply, done) {
     if (mustWait(bus, reply.raw)) waitTurn(bus, reply.raw, done)
     else done()
   }

@@ -20,13 +20,13 @@ export function publish(app: FastifyInstance, { bus, settings, guard }: Context)
     schema: publishSchema,
     ...compilers,
     bodyLimit: settings.payloadLimit,
-    onRequest(request, _reply, done) {
+    onRequest: function checkPublish(request, _reply, done) {
       settings.origins.check(request)
       checkEncoding(request.headers)
       done()
     },
     // Over HTTP/2 a request with neither type nor length may still have a body, which Fastify would pass over.
-    preParsing(request, _reply, payload, done) {
+    preParsing: function readUntypedBody(request, _reply, payload, done) {
       if (request.raw.httpVersionMajor === 2) request.headers['content-type'] ??= 'text/plain'
       done(null, payload)
     },

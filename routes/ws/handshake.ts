@@ -54,7 +54,7 @@ export function socketRoute(
     method: 'GET',
     exposeHeadRoute: false,
     ...compilers,
-    onRequest(request, reply, done) {
+    onRequest: function checkUpgrade(request, reply, done) {
       if (request.raw.httpVersionMajor === 2) {
         reply.callNotFound()
         return
@@ -69,10 +69,10 @@ export function socketRoute(
       ...(parse
         ? guard.hook((request) => ({ action: 'subscribe', channels: parse(queryOf(request)).channels }))
         : []),
-      (request, _reply, done) => {
+      function waitForCursor(request, _reply, done) {
         onceSettled(context, request, parse?.(queryOf(request)).start, done, done)
       },
-      (request, reply, done) => {
+      function limitReaders(request, reply, done) {
         const refusal = readers.refusal(request)
         if (refusal !== undefined) {
           reply.header('retry-after', retryAfter())
