@@ -26,7 +26,7 @@ const PREFIX = /^[^\s{}]{1,64}$/
  * @throws TIDINGS_ERR_OPTION
  */
 export function redisBus(options: RedisBusOptions): Bus {
-  const known = checkKnown<RedisBusOptions>('options', options, ['url', 'client', 'prefix', 'retention'])
+  const known = checkKnown<RedisBusOptions>('redisBus', options, ['url', 'client', 'prefix', 'retention'])
   const { url, client, prefix = 'tidings', retention } = known
   if ((url === undefined) === (client === undefined)) {
     throw new ERR_OPTION('url', "must be given, or 'client' in its place")

@@ -11,6 +11,7 @@ Usage: fastify-tidings-demo [options]
   --host ADDRESS      address to listen on (default: HOST, or 127.0.0.1)
   --port PORT         port to listen on; 0 chooses a free one (default: PORT, or 3000)
   --allow-host NAME   accept requests for this host name as well; repeatable
+  --bus URL           share the log with other instances over Redis: redis://127.0.0.1:6379
   --drain SECONDS     on SIGTERM, send the readers away over this long (default: 0)
   -h, --help          print this help
 
@@ -57,6 +58,7 @@ function readOptions(args: string[], env: NodeJS.ProcessEnv): ServerOptions | 'h
     host,
     port: Number(port),
     allowHost,
+    ...(values.bus !== undefined && { bus: values.bus }),
     logLevel: logLevel as LevelWithSilent,
     tidings: { drain: Number(drain) * 1000 },
   }
@@ -69,6 +71,7 @@ function parse(args: string[]) {
       host: { type: 'string' },
       port: { type: 'string' },
       'allow-host': { type: 'string', multiple: true },
+      bus: { type: 'string' },
       drain: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },

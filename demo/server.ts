@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { isIPv6 } from 'node:net'
 import { hostname } from 'node:os'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
-import tidings, { memoryBus, type Tidings, type TidingsOptions } from 'fastify-tidings'
+import tidings, { type Bus, memoryBus, type Tidings, type TidingsOptions } from 'fastify-tidings'
 import { type LevelWithSilent, pino } from 'pino'
 import { ERR_HOST } from './errors.ts'
 import { logFrames } from './frame-log.ts'
@@ -18,6 +18,8 @@ export interface ServerOptions {
   port?: number
   /** Further names by which the app may be asked for. @default [] */
   allowHost?: readonly string[]
+  /** Where Redis is that keeps the log: `redis://` or `rediss://`. @default the log is this process's own */
+  bus?: string
   /** @default 'info' */
   logLevel?: LevelWithSilent
   /** Options of the plugin, over those of the app. */
@@ -63,6 +65,7 @@ export async function serve({
   host = '127.0.0.1',
   port = 3000,
   allowHost = [],
+  bus,
   logLevel = 'info',
   tidings: options = {},
 }: ServerOptions = {}): Promise<FastifyInstance> {
@@ -80,13 +83,14 @@ export async function serve({
     done()
   })
   app.addHook('onRequest', hostCheck(host, allowHost))
-  const own = options.bus === undefined ? memoryBus(options.retention) : undefined
+  const shared = options.bus ?? (bus === undefined ? undefined : await redis(bus, options.retention))
+  const own = shared === undefined ? memoryBus(options.retention) : undefined
   await app.register(tidings, {
     publish: true,
     stats: true,
     echo: true,
     ...options,
-    bus: own ?? options.bus!,
+    bus: own ?? shared!,
     retention: options.bus && options.retention,
   })
   const { prefix = '', decorator = 'tidings' } = options
@@ -106,6 +110,11 @@ export async function serve({
     throw error
   }
   return app
+}
+
+async function redis(url: string, retention: TidingsOptions['retention']): Promise<Bus> {
+  const { redisBus } = await import('fastify-tidings/redis')
+  return redisBus({ url, ...(retention && { retention }) })
 }
 
 /**

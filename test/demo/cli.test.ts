@@ -15,7 +15,17 @@ async function refuses(t: Test, args: string[], why: RegExp, env: NodeJS.Process
 t.test('--help says what there is', async (t) => {
   const child = cli(t, ['--help'])
   t.same(await child.ended, { code: 0, signal: null })
-  for (const word of ['--host', '--port', '--allow-host', '--drain', '--help', 'HOST', 'PORT', 'LOG_LEVEL']) {
+  for (const word of [
+    '--host',
+    '--port',
+    '--allow-host',
+    '--bus',
+    '--drain',
+    '--help',
+    'HOST',
+    'PORT',
+    'LOG_LEVEL',
+  ]) {
     t.ok(child.stdout.includes(word), word)
   }
   t.equal(child.stderr, '')
@@ -31,6 +41,7 @@ t.test('what is wrong is said in one line, with exit code 1', async (t) => {
     [[], /LOG_LEVEL 'loud' must be one of trace/, { LOG_LEVEL: 'loud' }],
     [['--host='], /Host must be/],
     [['--allow-host', 'http://example.com'], /Name 'http:\/\/example\.com' of --allow-host must be/],
+    [['--bus', 'http://127.0.0.1:6379'], /Option 'url' must begin with redis:\/\/ or rediss:\/\//],
     [['--drain', '1.5'], /Time '1\.5' of --drain must be a whole number of seconds/],
     // RFC 5737: an address that is nobody's
     [['--host', '192.0.2.1', '--port', '0'], /'192\.0\.2\.1', from --host, .*EADDRNOTAVAIL/],
