@@ -1,7 +1,29 @@
 /** What a bus of one's own is made of: see docs/bus.md. */
-export type { Accepted, Bus } from './bus.ts'
+export type { Accepted, Bus, Host } from './bus.ts'
 export type { Cursor, Start } from './cursor.ts'
-export { Log, type Retention } from './log.ts'
+export { ERR_ENGINE } from './errors.ts'
+export { Log, type Lost, type Placed, type Retention } from './log.ts'
 export { type MemoryBus, type MemoryBusOptions, memoryBus } from './memory.ts'
 export type { Entry } from './message.ts'
-export { base64Payload, bytesPayload, jsonPayload, type Kind, type Payload, textPayload } from './payload.ts'
+export {
+  base64Payload,
+  bytesPayload,
+  jsonPayload,
+  type Kind,
+  type Mark,
+  type Payload,
+  textPayload,
+} from './payload.ts'
+export {
+  type Batch,
+  type Engine,
+  type History,
+  type Message,
+  Refused,
+  type State,
+  type Stored,
+  type Trim,
+  type Turn,
+  type Verdict,
+} from './shared/engine.ts'
+export { type SharedRetention, sharedBus } from './shared/shared-bus.ts'

@@ -1,8 +1,8 @@
 import type { Bound } from './bound.ts'
+import type { Bus } from './bus.ts'
 import { checkChannels } from './channel.ts'
 import { parseStart } from './cursor.ts'
 import { ERR_CURSOR, ERR_LIMIT, GapError } from './errors.ts'
-import type { Log } from './log.ts'
 import type { Message } from './message.ts'
 
 /** The most messages that one page may have. */
@@ -32,17 +32,19 @@ export interface Page<T = unknown> {
 
 /**
  * One page of the log.
- * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR, TIDINGS_ERR_LIMIT, TIDINGS_ERR_GAP
+ * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR, TIDINGS_ERR_LIMIT, TIDINGS_ERR_GAP, TIDINGS_ERR_UNAVAILABLE
  */
-export function readPage<T>(
-  log: Log,
+export async function readPage<T>(
+  bus: Pick<Bus, 'log' | 'settle'>,
   channel: string | readonly string[],
   { cursor = 'earliest', limit = 100 }: ReadOptions,
-): Page<T> {
+): Promise<Page<T>> {
+  const { log } = bus
   const channels = checkChannels(typeof channel === 'string' ? [channel] : channel)
   const start = parseStart(cursor)
   if (start === undefined) throw new ERR_CURSOR()
   if (!Number.isInteger(limit) || limit < 1 || limit > MOST) throw new ERR_LIMIT(MOST)
+  await bus.settle?.(start)
   const { seq, gap, excerpt } = log.locate(start, channels)
   if (gap !== undefined) throw new GapError(gap.reason, log.cursor(gap.seq))
   const bound: Bound = { limit, bytes: BYTES }

@@ -82,13 +82,13 @@ export class Tidings {
 
   /**
    * What one channel or several have after a cursor, as one page of `/poll` has it; see ReadOptions.
-   * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR, TIDINGS_ERR_LIMIT, TIDINGS_ERR_GAP
+   * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR, TIDINGS_ERR_LIMIT, TIDINGS_ERR_GAP, TIDINGS_ERR_UNAVAILABLE
    */
   async read<T = never, C extends string = string>(
     channel: C | readonly C[],
     options: ReadOptions = {},
   ): Promise<Page<[T] extends [never] ? DataOf<C> : T>> {
-    return readPage(this.bus.log, channel, options)
+    return readPage(this.bus, channel, options)
   }
 
   /**

@@ -10,7 +10,9 @@ import { type Block, blocksOf, PAGES, pageOf } from './pages.ts'
 
 const ENTRIES = {
   'fastify-tidings': 'index.ts',
+  'fastify-tidings/bus': 'bus/index.ts',
   'fastify-tidings/client': 'client/index.ts',
+  'fastify-tidings/redis': 'bus/redis.ts',
   'fastify-tidings/shared': 'client/shared/index.ts',
 }
 

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { ERR_UNAVAILABLE } from '../../bus/errors.ts'
+import { memoryBus } from '../../bus/memory.ts'
 import { ROOT } from '../child.ts'
 import { type Built, build, live, openSocket, openStream } from '../helper.ts'
 import { type Asked, ask } from '../request.ts'
@@ -381,6 +383,10 @@ t.test('errors', async (t) => {
       ask(`${(await build(t, { maxReaders: 0 })).url}/longpoll?cursor=now`),
     '503 TIDINGS_ERR_KEYS_FULL': async () =>
       post((await build(t, { publish: true, retention: { keys: 0 } })).url, 'x', { 'idempotency-key': 'k' }),
+    '503 TIDINGS_ERR_UNAVAILABLE': async () => {
+      const bus = Object.assign(memoryBus(), { settle: () => Promise.reject(new ERR_UNAVAILABLE()) })
+      return ask(`${(await build(t, { bus })).url}/poll?cursor=none.1`)
+    },
     '503 TIDINGS_ERR_CLOSED': async () => {
       const { app, url } = await build(t, { publish: true })
       await app.tidings.bus.close()
