@@ -3,11 +3,15 @@ import type { Transport } from 'fastify-tidings'
 /** What the page may ask for over the tap. */
 export type Control =
   | { readonly type: 'ping'; readonly id: number }
+  | { readonly type: 'follow'; readonly channel: string }
   | { readonly type: 'delay'; readonly ms: number }
   | { readonly type: 'cut' | 'restore'; readonly lane: string }
   | { readonly type: 'rate'; readonly rate: number; readonly size: number }
   | { readonly type: 'crowd'; readonly transport: Transport; readonly count: number }
   | { readonly type: 'restart' }
+
+/** The name of a channel. */
+export const CHANNEL = /^[A-Za-z0-9_.:~-]{1,128}$/
 
 const TRANSPORTS = ['poll', 'longpoll', 'sse', 'ws']
 
@@ -29,6 +33,11 @@ export function parseControl(text: string): Control {
       return { type: 'restart' }
     case 'ping':
       return { type: 'ping', id: number(control, 'id', Number.MAX_SAFE_INTEGER) }
+    case 'follow':
+      if (typeof control.channel !== 'string' || !CHANNEL.test(control.channel)) {
+        throw new Error('no such channel')
+      }
+      return { type: 'follow', channel: control.channel }
     case 'delay':
       return { type: 'delay', ms: number(control, 'ms', LIMITS.delay) }
     case 'cut':

@@ -6,6 +6,8 @@ import { Lanes } from './lanes.ts'
 export interface WatchingPage {
   /** The subscribers that it has asked for. */
   readonly crowd: number
+  /** The log has started over. */
+  restarted(): void
   close(): void
   /** Ends it without waiting for its answer. */
   terminate(): void
@@ -46,6 +48,7 @@ export class DemoState {
     if (this.#restart === undefined) throw new Error('this log can not start over')
     this.#restart()
     for (const socket of this.#sockets) socket.destroy()
+    for (const watch of this.watches) watch.restarted()
   }
 
   close(): void {

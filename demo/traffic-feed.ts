@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { WebSocketServer } from 'ws'
+import { CHANNEL } from './control.ts'
 import type { DemoState } from './demo-state.ts'
 import { ERR_CHANNEL, ERR_FULL, ERR_LANES, ERR_UPGRADE } from './errors.ts'
 import { LANE } from './lanes.ts'
@@ -9,8 +10,6 @@ import { Watch } from './watch.ts'
 
 /** Pages at once, lanes of one, and bytes of a control. */
 const MOST = { pages: 16, lanes: 8, control: 4096 }
-
-const CHANNEL = /^[A-Za-z0-9_.:~-]{1,128}$/
 
 /** `/demo/tap?lane=ID`: what goes over these lanes, and the controls of the page. They are there while it is open. */
 export async function trafficFeed(app: FastifyInstance, state: DemoState): Promise<void> {

@@ -12,6 +12,13 @@ const MOST = 512 * 1024
 /** Subscribers beside the server, of all pages together. */
 const CROWD = 800
 
+/** A message of the channel that a page follows. */
+interface Published {
+  readonly kind: 'published'
+  readonly at: number
+  readonly cursor: string
+}
+
 /** One page that watches its lanes, and what it has asked for: all of it ends with its socket. */
 export class Watch implements Watcher, WatchingPage {
   readonly #state: DemoState
@@ -20,7 +27,9 @@ export class Watch implements Watcher, WatchingPage {
   readonly #watched: readonly Lane[]
   readonly #flow: PoissonPublisher
   readonly #crowd: SimulatedSubscribers
-  #told: Told[] = []
+  #told: (Told | Published)[] = []
+  /** Ends with the channel that is followed. */
+  #following: { readonly channel: string; readonly life: AbortController } | undefined
   #left = 0
   #flush: NodeJS.Immediate | undefined
 
@@ -48,7 +57,7 @@ export class Watch implements Watcher, WatchingPage {
     return this.#crowd.size
   }
 
-  told(what: Told): void {
+  told(what: Told | Published): void {
     if (this.#socket.bufferedAmount > MOST) this.#left++
     else this.#told.push(what)
     this.#flush ??= setImmediate(() => this.flush())
@@ -61,6 +70,24 @@ export class Watch implements Watcher, WatchingPage {
     this.#send({ type: 'pieces', pieces: this.#told, left: this.#left, totals })
     this.#told = []
     this.#left = 0
+  }
+
+  /** Tells of what is published, before any lane carries it. */
+  #follow(channel: string): void {
+    this.#following?.life.abort()
+    const life = new AbortController()
+    this.#following = { channel, life }
+    const messages = this.#state.tidings.subscribe(channel, { signal: life.signal, onGap() {} })
+    const tell = async () => {
+      for await (const { time, cursor } of messages) this.told({ kind: 'published', at: time, cursor })
+    }
+    // A failure of the log is told to those who read it.
+    tell().catch(() => {})
+  }
+
+  /** The log has started over. */
+  restarted(): void {
+    if (this.#following) this.#follow(this.#following.channel)
   }
 
   #send(what: object): void {
@@ -80,6 +107,9 @@ export class Watch implements Watcher, WatchingPage {
       case 'ping':
         this.#send({ type: 'pong', id: control.id, now: Date.now() })
         return
+      case 'follow':
+        this.#follow(control.channel)
+        break
       case 'delay':
         for (const lane of this.#watched) lane.delay = control.ms
         break
@@ -126,6 +156,7 @@ export class Watch implements Watcher, WatchingPage {
 
   #release(): void {
     clearImmediate(this.#flush)
+    this.#following?.life.abort()
     this.#flow.close()
     this.#crowd.close()
     this.#state.watches.delete(this)

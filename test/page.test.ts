@@ -190,15 +190,13 @@ t.test('the page', async (t) => {
       const port = Number(new URL(url).port)
       const { page } = await openPage(t, browser, url)
       await live(page)
-      await lane(page, 'longpoll').locator('li.held').first().waitFor()
-      await lane(page, 'sse').locator('li.open').first().waitFor()
-      await lane(page, 'ws').locator('li.both').first().waitFor()
+      await lane(page, 'longpoll').locator('.bar.held.going').waitFor()
+      await lane(page, 'sse').locator('.bar.open.going').waitFor()
+      await lane(page, 'ws').locator('.bar.both.going').waitFor()
       await app.close()
       for (const name of LANES) {
         await lane(page, name).getByText('The server is away').waitFor()
-        await lane(page, name)
-          .locator('li:last-child:not(.held, .open, .both)')
-          .waitFor({ state: 'attached' })
+        await lane(page, name).locator('.going').waitFor({ state: 'detached' })
       }
       const panel = page.locator('#controls .panel')
       await page.locator('#controls > summary').click()
@@ -212,7 +210,7 @@ t.test('the page', async (t) => {
       await page.locator('#rate').waitFor()
       await page.locator('#plots canvas').first().waitFor()
       await live(page)
-      await lane(page, 'longpoll').locator('li.held:last-child').waitFor({ state: 'attached' })
+      await lane(page, 'longpoll').locator('.bar.held.going').waitFor({ state: 'attached' })
     },
   )
 

@@ -1,4 +1,4 @@
-import { bytesOf, headOf, latin1 } from './bytes.js'
+import { bytesOf, headOf, latin1, sizeText, timeText } from './bytes.js'
 import { t } from './i18n.js'
 import { Conversation } from './meaning.js'
 
@@ -17,6 +17,7 @@ import { Conversation } from './meaning.js'
  * @property {number} [age] milliseconds from the acceptance of its first message until the browser has it
  * @property {number} [held] milliseconds for which the server kept the request, of an answer
  * @property {boolean} [waits] whether that request had asked to be held
+ * @property {number} [several] how many arrows it stands for, where it is more than one
  *
  * @typedef {ArrowBase & import('./meaning.js').Meaning} Arrow
  */
@@ -98,4 +99,19 @@ export function wordsOf({ act, news = '', count = 0, more = false }) {
   if (act === 'gap')
     return t(['epoch', 'trimmed', 'ahead'].includes(news) ? `diagram.gap.${news}` : 'say.gap')
   return t(`say.${act}`, { news, count: more ? `≥ ${count}` : count })
+}
+
+/**
+ * What an arrow cost: its bytes, the age of its message, and, which is another matter, how long its request was held.
+ * @param {Partial<Arrow>} arrow
+ */
+export function costsOf({ size, age, count = 0, more, several = 1, held, waits, delay = 0 }) {
+  const costs = size === undefined ? [] : [sizeText(size)]
+  if (age !== undefined) {
+    const first = count > 1 || more || several > 1
+    costs.push(t(first ? 'diagram.age.first' : 'diagram.age', { time: timeText(age) }))
+  }
+  if (held !== undefined) costs.push(t(waits ? 'diagram.held' : 'diagram.took', { time: timeText(held) }))
+  if (delay > 0) costs.push(t('diagram.delay', { time: timeText(delay) }))
+  return costs
 }

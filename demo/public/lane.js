@@ -1,7 +1,5 @@
 import { Arrows } from './arrow.js'
 import { onBeat } from './beat.js'
-import { showDetails } from './details.js'
-import { Diagram } from './diagram.js'
 import { Figures } from './figures.js'
 import { onLanguage, t } from './i18n.js'
 import { connect } from './lib/client/index.js'
@@ -35,7 +33,6 @@ const AFTER = {
 export class Lane extends EventTarget {
   transport
   id = laneId()
-  diagram
   figures
   totals
   /** Milliseconds that were added each way. */
@@ -69,9 +66,6 @@ export class Lane extends EventTarget {
     this.#status.className = 'status'
     article.querySelector('header').append(this.#status)
     this.figures = new Figures(article)
-    this.diagram = new Diagram(article, `lane-${this.transport}`, (arrow) =>
-      showDetails(arrow, t(`lane.${this.transport}`)),
-    )
     onLanguage(() => {
       this.say(this.#said)
       this.#show()
@@ -120,7 +114,7 @@ export class Lane extends EventTarget {
     feed.addEventListener('gap', ({ reason, cursor }) => {
       this.#stage.ledger.told(this.transport, cursor)
       // Where the traffic is seen, an arrow has said so.
-      if (!this.#stage.offers.demo) this.diagram.mark(`diagram.gap.${reason}`)
+      if (!this.#stage.offers.demo) this.mark(`diagram.gap.${reason}`)
       this.dispatchEvent(new Event('gap'))
       this.#later()
     })
@@ -161,7 +155,6 @@ export class Lane extends EventTarget {
     this.stop()
     this.#cursor = cursor
     this.#before = { ...this.#before, ...this.#all }
-    this.diagram.clear()
     this.figures.clear()
     this.totals = undefined
     this.#later()
@@ -169,12 +162,12 @@ export class Lane extends EventTarget {
 
   /** A message has come. @param {{ cursor: string, time: number, data: unknown }} message */
   got({ cursor, time, data }) {
-    const delay = Math.max(0, Date.now() + this.#stage.offset - time)
+    const delay = Math.max(0, this.#stage.now - time)
     this.figures.delivered(delay)
     this.#stage.ledger.got(this.transport, cursor)
     if (!this.#stage.offers.demo) {
       const news = newsOf({ data })
-      this.#draw({ direction: 'down', act: 'push', news, at: Date.now(), age: delay })
+      this.#draw({ direction: 'down', act: 'push', news, at: this.#stage.now, age: delay })
     }
     const delivery = { transport: this.transport, cursor, time, delay, data }
     this.dispatchEvent(Object.assign(new Event('delivery'), { delivery }))
@@ -188,16 +181,17 @@ export class Lane extends EventTarget {
     if (arrow) this.#draw(arrow)
     if (piece.kind !== 'close') return
     // A browser may have opened another connection meanwhile: what goes on is on that one.
-    if (piece.connection === this.#carrier) this.diagram.state = ''
-    this.diagram.mark('diagram.closed')
+    if (piece.connection === this.#carrier) this.#chart.state(this.transport, '', piece.at)
+    this.mark('diagram.closed', piece.at)
   }
 
   #draw(arrow) {
     const caption = this.caption?.(arrow)
-    this.diagram.add(arrow, caption)
+    this.#chart.add(this.transport, arrow, caption)
     const after = arrow.kind === 'response' && arrow.act === 'gap' ? '' : AFTER[arrow.act]
     if (after !== undefined) {
-      this.diagram.state = after
+      const { at, delay = 0, direction } = arrow
+      this.#chart.state(this.transport, after, direction === 'up' ? at + delay : at)
       this.#carrier = arrow.connection
     }
     this.dispatchEvent(Object.assign(new Event('arrow'), { arrow, caption }))
@@ -218,8 +212,17 @@ export class Lane extends EventTarget {
     this.#all = undefined
     this.#arrows.clear()
     this.#carrier = undefined
-    this.diagram.state = ''
-    this.diagram.mark('diagram.away')
+    this.#chart.state(this.transport, '')
+    this.mark('diagram.away')
+  }
+
+  /** Something that happened, and is no arrow. @param {string} key @param {number} [at] */
+  mark(key, at) {
+    this.#chart.mark(this.transport, key, {}, at)
+  }
+
+  get #chart() {
+    return this.#stage.chart
   }
 
   #later() {

@@ -15,9 +15,10 @@ const APART = 2
 
 /**
  * The lesson: each transport tells its story with real traffic, then one message crosses all four. The player says
- * where it stands; the part under way is a scene, which has its lanes to itself.
+ * where it stands; the part under way is a scene, which has its lanes to itself. It fires `lane` with the one that
+ * tells its story.
  */
-export class Lesson {
+export class Lesson extends EventTarget {
   #stage
   #place
   #button
@@ -25,8 +26,17 @@ export class Lesson {
   #back = make('button', { type: 'button', id: 'lesson-back', say: 'lesson.back' })
   #pause = make('button', { type: 'button', id: 'lesson-pause', say: 'lesson.pause' })
   #next = make('button', { type: 'button', id: 'lesson-next', say: 'lesson.next' })
+  #stop = make('button', { type: 'button', id: 'lesson-stop', say: 'lesson.stop' })
   #count = make('p', { class: 'count' })
-  #bar = make('div', { class: 'bar', hidden: true }, this.#back, this.#pause, this.#next, this.#count)
+  #bar = make(
+    'div',
+    { class: 'bar', hidden: true },
+    this.#back,
+    this.#pause,
+    this.#next,
+    this.#stop,
+    this.#count,
+  )
   /** The captions, for those who hear the page. */
   #aloud = make('p', { class: 'unseen', role: 'status' })
   /** @type {import('./player.js').State} */
@@ -43,6 +53,7 @@ export class Lesson {
 
   /** @param {import('./stage.js').Stage} stage @param {HTMLElement} place @param {HTMLButtonElement} button */
   constructor(stage, place, button) {
+    super()
     this.#stage = stage
     this.#place = place
     this.#button = button
@@ -52,6 +63,7 @@ export class Lesson {
     button.addEventListener('click', () => this.#move(this.#state === OFF ? 'play' : 'stop'))
     this.#back.addEventListener('click', () => this.#move('back'))
     this.#next.addEventListener('click', () => this.#move('next'))
+    this.#stop.addEventListener('click', () => this.#move('stop'))
     this.#pause.addEventListener('click', () => this.#move(this.#state.name === 'playing' ? 'pause' : 'play'))
     document.addEventListener('keydown', (event) => {
       // An open dialog takes the key for itself.
@@ -83,6 +95,7 @@ export class Lesson {
       else if (state.name === 'off') this.#close(error)
     }
     this.#label()
+    if (state !== OFF) this.#place.parentElement.scrollIntoView({ block: 'start' })
     if (focused) this.#keepFocus()
   }
 
@@ -91,7 +104,7 @@ export class Lesson {
     const { activeElement } = document
     if (this.#place.contains(activeElement) && activeElement.checkVisibility()) return
     if (this.#state === OFF) (this.#told.querySelector('.story') ?? this.#button).focus()
-    else if (this.#state.name !== 'guess') this.#pause.focus()
+    else if (this.#state.name !== 'guess') this.#pause.focus({ preventScroll: true })
   }
 
   #label() {
@@ -103,16 +116,20 @@ export class Lesson {
     const [pause, next] = { ending: ['again', 'goon'], paused: ['resume', 'next'] }[name] ?? ['pause', 'next']
     say(this.#pause, `lesson.${pause}`)
     say(this.#next, `lesson.${next}`)
+    // There it is the same as to go on.
+    this.#stop.hidden = name === 'ending'
     this.#count.textContent = step > 0 ? t('lesson.part', { step, count: this.#parts.length }) : ''
   }
 
   #open() {
+    this.#place.parentElement.classList.add('plays')
     this.#channel = this.#stage.channel
     this.#stage.stop()
     this.#stage.clear(`lesson.${crypto.getRandomValues(new Uint32Array(2)).join('')}`)
   }
 
   #close(error) {
+    this.#place.parentElement.classList.remove('plays')
     this.#aloud.textContent = ''
     this.#tell = undefined
     this.#told.replaceChildren()
@@ -130,7 +147,6 @@ export class Lesson {
       lane.caption = undefined
       lane.element.classList.remove('speaking')
       lane.stop()
-      lane.diagram.frozen = false
     }
   }
 
@@ -181,7 +197,7 @@ export class Lesson {
     })
     this.#tell = undefined
     this.#told.replaceChildren(form)
-    form.querySelector('input').focus()
+    form.querySelector('input').focus({ preventScroll: true })
   }
 
   /** @param {string} key @param {() => Record<string, string | number>} [values] in the language of now */
@@ -205,10 +221,10 @@ export class Lesson {
   /** @param {string} name @param {Scene} scene */
   async #chapter(name, scene) {
     const { lane } = scene
+    this.dispatchEvent(Object.assign(new Event('lane'), { lane: name }))
     this.#say(`lesson.${name}`)
-    const calm = matchMedia('(prefers-reduced-motion: reduce)').matches
-    lane.element.scrollIntoView({ block: 'nearest', behavior: calm ? 'auto' : 'smooth' })
     // What an earlier chapter has told is not told again.
+    this.#stage.chart.solo(name)
     lane.clear()
     await scene.pause(1200)
     await scripts[name](scene)
@@ -224,6 +240,7 @@ export class Lesson {
     scene.signal.throwIfAborted()
     // All begin at the same place: what came before it is not missed.
     this.#stage.ledger.clear()
+    this.#stage.chart.together({ keep: true })
     const open = lanes.map((lane) => scene.until(lane, 'open'))
     for (const lane of lanes) {
       lane.clear(cursor)
@@ -235,10 +252,8 @@ export class Lesson {
     await scene.publish(t('lesson.news.all'), ({ transport, delay }) => heard.push({ transport, delay }))
     await scene.pause(300)
     // The picture stays until the reader goes on.
-    for (const lane of lanes) {
-      lane.diagram.frozen = true
-      lane.stop()
-    }
+    this.#stage.chart.frozen = true
+    for (const lane of lanes) lane.stop()
     this.#result(heard, lanes)
   }
 
@@ -260,9 +275,10 @@ export class Lesson {
         }),
         t('lesson.most.is', { most: namesOf(most), count }),
         guess.first || guess.most ? t('lesson.right', { count: right }) : t('lesson.noguess'),
-        t('lesson.why'),
       ]
-      box.replaceChildren(...lines.map((line) => make('p', {}, line)))
+      const why = make('summary', {}, t('lesson.why'))
+      const because = make('details', {}, why, make('p', {}, t('lesson.because')))
+      box.replaceChildren(...lines.map((line) => make('p', {}, line)), because)
     }
     this.#tell()
     this.#told.replaceChildren(box)

@@ -65,8 +65,33 @@ form.addEventListener('submit', async (event) => {
   }
 })
 
+/** The lane whose dialogue is to be read where there is room for one. @param {string} lane */
+function pick(lane) {
+  for (const each of document.querySelectorAll('[data-pick]')) {
+    each.setAttribute('aria-pressed', `${each.dataset.pick === lane}`)
+  }
+  for (const each of document.querySelectorAll('.ends > p, #chart ol')) {
+    each.classList.toggle('picked', each.dataset.lane === lane)
+  }
+}
+
+for (const button of document.querySelectorAll('[data-pick]')) {
+  button.addEventListener('click', () => pick(button.dataset.pick))
+}
+pick('poll')
+
+const hold = document.querySelector('#hold')
+const showHold = () => {
+  hold.dataset.i18n = stage.chart.paused ? 'diagram.goon' : 'diagram.pause'
+  translate(hold.parentElement)
+}
+
 watchTabs(document.querySelector('#notice'))
 await stage.open()
+document.querySelector('#chart').addEventListener('pause', showHold)
+hold.addEventListener('click', () => {
+  stage.chart.paused = !stage.chart.paused
+})
 const panels = [...document.querySelectorAll('[data-panel]')].map((details) => new Panel(details))
 /** A link to a panel opens it. */
 const follow = () => {
@@ -85,7 +110,8 @@ if (!stage.offers.demo) {
   document.querySelector('#play').hidden = true
   outcome.textContent = t('page.nodemo')
 } else {
-  new Lesson(stage, document.querySelector('#lesson'), document.querySelector('#play'))
+  const lesson = new Lesson(stage, document.querySelector('#lesson'), document.querySelector('#play'))
+  lesson.addEventListener('lane', ({ lane }) => pick(lane))
 }
 stage.start()
 document.documentElement.dataset.ready = 'true'

@@ -1,4 +1,7 @@
+import { Chart } from './chart.js'
 import { DeliveryTracker } from './delivery-tracker.js'
+import { showDetails } from './details.js'
+import { t } from './i18n.js'
 import { Lane } from './lane.js'
 import { Tap } from './tap.js'
 
@@ -12,6 +15,8 @@ export class Stage extends EventTarget {
   ledger = new DeliveryTracker()
   /** @type {Map<string, Lane>} */
   lanes = new Map()
+  /** @type {Chart} */
+  chart
   /** @type {Tap | undefined} */
   tap
   #byId = new Map()
@@ -27,17 +32,30 @@ export class Stage extends EventTarget {
     return this.tap?.offset ?? 0
   }
 
+  /** The server's clock, milliseconds since 1970. */
+  get now() {
+    return performance.timeOrigin + performance.now() + this.offset
+  }
+
   async open() {
     this.offers = await (await fetch(this.urlOf('page.json'))).json()
-    for (const article of document.querySelectorAll('[data-lane]')) {
-      if (!this.offers[article.dataset.lane]) {
-        article.hidden = true
+    for (const article of document.querySelectorAll('.lane')) {
+      const name = article.dataset.lane
+      if (!this.offers[name]) {
+        const parts = document.querySelectorAll(`[data-lane="${name}"], [data-pick="${name}"]`)
+        for (const part of parts) part.hidden = true
         continue
       }
       const lane = new Lane(article, this)
       this.lanes.set(lane.transport, lane)
       this.#byId.set(lane.id, lane)
     }
+    this.chart = new Chart(
+      document.querySelector('#chart'),
+      [...this.lanes.keys()],
+      () => this.now,
+      (arrow, lane) => showDetails(arrow, t(`lane.${lane}`)),
+    )
     if (this.offers.demo) await this.#watch()
     document.addEventListener('visibilitychange', () => {
       if (!this.#running) return
@@ -54,15 +72,25 @@ export class Stage extends EventTarget {
     const tap = new Tap(url)
     this.tap = tap
     tap.addEventListener('pieces', ({ pieces, left, totals }) => {
-      for (const piece of pieces) this.#byId.get(piece.lane)?.piece(piece)
+      for (const piece of pieces) {
+        if (piece.kind === 'published') this.chart.published(piece.at)
+        else this.#byId.get(piece.lane)?.piece(piece)
+      }
       for (const [id, all] of Object.entries(totals)) this.#byId.get(id)?.count(all)
-      if (left > 0)
-        for (const lane of this.lanes.values()) lane.diagram.mark('diagram.skipped', { count: left })
+      for (const lane of left > 0 ? this.lanes.keys() : []) {
+        this.chart.mark(lane, 'diagram.skipped', { count: left })
+      }
     })
     tap.addEventListener('lost', () => {
       for (const lane of this.lanes.values()) lane.forget()
     })
+    tap.addEventListener('ready', () => this.#follow())
     await tap.open()
+  }
+
+  /** Has the server tell of what is published. */
+  #follow() {
+    this.tap?.control({ type: 'follow', channel: this.channel }).catch(() => {})
   }
 
   /** Whether its lanes read what is published, and no lesson plays on them. */
@@ -85,6 +113,8 @@ export class Stage extends EventTarget {
   clear(channel, cursor) {
     this.channel = channel
     this.ledger.clear()
+    this.#follow()
+    this.chart.together()
     for (const lane of this.lanes.values()) lane.clear(cursor)
     this.dispatchEvent(new Event('clear'))
   }

@@ -144,6 +144,26 @@ t.test('the log starts over: all connections break off, and the readers are told
   t.match(await post(`${url}/publish`, 'after'), { status: 201, body: { cursor: /\.1$/ } })
 })
 
+t.test(
+  'tells of what is published on the channel that is followed, also after the log has started over',
+  async (t) => {
+    const { app, url } = await start(t)
+    const tap = await openTap(t, url, laneId())
+    t.match(await tap.control({ type: 'follow', channel: ' ' }), { type: 'error' })
+    for (const channel of ['one', 'two']) {
+      t.match(await tap.control({ type: 'follow', channel }), { type: 'done' })
+      for (const each of ['one', 'two']) {
+        const { cursor, time } = await app.tidings.publish(each, 'news')
+        if (each === channel) t.match(await tap.piece({ kind: 'published', cursor }), { at: time })
+      }
+    }
+    await tap.control({ type: 'restart' })
+    const { cursor } = await app.tidings.publish('two', 'news')
+    await tap.piece({ kind: 'published', cursor })
+    t.equal(tap.pieces.filter(({ kind }) => kind === 'published').length, 3, 'and of nothing else')
+  },
+)
+
 t.test('a log of somebody else does not start over', async (t) => {
   const bus = memoryBus()
   t.teardown(() => bus.close())

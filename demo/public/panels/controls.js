@@ -65,7 +65,7 @@ export function mount(element) {
       if (stage.running) stage.lanes.get('poll')?.start()
     },
     speed() {
-      for (const lane of stage.lanes.values()) lane.diagram.speed = value('speed')
+      stage.chart.speed = value('speed')
     },
   }
   const show = () => {

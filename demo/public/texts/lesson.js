@@ -6,8 +6,8 @@ export default {
     'lesson.next': 'Next',
     'lesson.pause': 'Pause',
     'lesson.resume': 'Play',
-    'lesson.again': 'Play this part again',
-    'lesson.goon': 'Go on with live traffic',
+    'lesson.again': 'Again',
+    'lesson.goon': 'Go on, live',
     'lesson.part': 'Part {step} of {count}',
     'lesson.guess': 'First, take a guess. One message will go out to all four at the same time.',
     'lesson.first': 'Who hears it first?',
@@ -27,7 +27,8 @@ export default {
     'lesson.most.is': 'Asked most often: {most}, {count} times.',
     'lesson.right': '{count} of your 2 guesses were right.',
     'lesson.noguess': 'You made no guess. The figures speak for themselves.',
-    'lesson.why':
+    'lesson.why': 'Why?',
+    'lesson.because':
       'The server writes to all three open connections in the same turn. The differences between them come from the network and from the browser’s own work, and they change from run to run. Short polling hears the message only when it asks again.',
     'lesson.failed': 'The lesson has stopped: {reason}',
     'lesson.trouble.cut':
@@ -79,8 +80,8 @@ export default {
     'lesson.next': '下一段',
     'lesson.pause': '暂停',
     'lesson.resume': '继续',
-    'lesson.again': '重播这一段',
-    'lesson.goon': '继续看实时流量',
+    'lesson.again': '重播',
+    'lesson.goon': '看实时流量',
     'lesson.part': '第 {step} 段，共 {count} 段',
     'lesson.guess': '先猜一猜：同一条消息将同时发给四方。',
     'lesson.first': '谁最先收到？',
@@ -96,7 +97,8 @@ export default {
     'lesson.most.is': '请求最多：{most}，共 {count} 次。',
     'lesson.right': '你的 2 个猜测中有 {count} 个正确。',
     'lesson.noguess': '你没有猜，结果请看数字。',
-    'lesson.why':
+    'lesson.why': '为什么？',
+    'lesson.because':
       '对于三条保持打开的连接，服务器在同一轮事件循环里写出消息：三者的差别来自网络和浏览器自身的开销，每次都不一样。短轮询则要等到下一次请求才能收到。',
     'lesson.failed': '演示已停止：{reason}',
     'lesson.trouble.cut': '演示已停止：{lane}的网络已断开。请在“控制”中恢复，然后重新播放。',
