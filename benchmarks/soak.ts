@@ -35,6 +35,34 @@ async function pageMemory(devtools: CDPSession): Promise<{ heap: number; nodes: 
   return { heap: of('JSHeapUsedSize'), nodes: of('Nodes') }
 }
 
+/** What the page asks of a machine as it loads: observed from its beginning. */
+function observe(): void {
+  const seen = { shift: 0, long: [] as number[] }
+  Object.assign(globalThis, { seen })
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries() as (PerformanceEntry & {
+      value: number
+      hadRecentInput: boolean
+    })[]) {
+      if (!entry.hadRecentInput) seen.shift += entry.value
+    }
+  }).observe({ type: 'layout-shift', buffered: true })
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) seen.long.push(duration)
+  }).observe({ type: 'longtask', buffered: true })
+}
+
+/** Seconds for which the main thread has worked so far. */
+async function mainThread(devtools: CDPSession): Promise<number> {
+  const { metrics } = await devtools.send('Performance.getMetrics')
+  return metrics.find(({ name }) => name === 'TaskDuration')!.value
+}
+
+/** The tasks of more than 50 ms since this was asked last, milliseconds. */
+function longTasks(page: Page): Promise<number[]> {
+  return page.evaluate(() => (globalThis as unknown as { seen: { long: number[] } }).seen.long.splice(0))
+}
+
 /** A figure in the heading of each lane. */
 async function figure(page: Page, name: string): Promise<string> {
   return (await page.locator(`.lane [data-figure="${name}"]`).allTextContents()).join(' ')
@@ -45,6 +73,7 @@ async function main(): Promise<void> {
     options: {
       minutes: { type: 'string', default: '60' },
       rate: { type: 'string', default: '20' },
+      plots: { type: 'boolean', default: false },
       executable: { type: 'string', default: '/usr/bin/chromium' },
     },
   })
@@ -64,19 +93,32 @@ async function main(): Promise<void> {
   page.on('pageerror', () => faults++)
   const devtools = await page.context().newCDPSession(page)
   await devtools.send('Performance.enable')
+  await page.addInitScript(observe)
   await page.goto(url)
-  for (const name of ['controls', 'plots']) await page.locator(`#${name} > summary`).click()
+  await page.waitForFunction(() => document.documentElement.dataset.ready === 'true')
+  await sleep(2000)
+  const { ready, shift } = await page.evaluate(() => ({
+    ready: performance.getEntriesByName('ready')[0]!.startTime,
+    shift: (globalThis as unknown as { seen: { shift: number } }).seen.shift,
+  }))
+  await page.locator('#controls > summary').click()
+  if (values.plots) await page.locator('#plots > summary').click()
   await page.locator('#rate').fill(values.rate)
 
   process.stdout.write(
-    `${values.rate} messages/s in four lanes, Node ${process.version}, Chromium ${browser.version()}; after a collection, MB\n\n` +
-      '| minute | server: heap | resident | page: heap | elements | missed | repeated | errors |\n' +
-      '|---:|---:|---:|---:|---:|---|---|---:|\n',
+    `${values.rate} messages/s in four lanes, Node ${process.version}, Chromium ${browser.version()}, plots ${values.plots ? 'open' : 'closed'}; ` +
+      `ready after ${ready.toFixed(0)} ms, layout shift ${shift.toFixed(3)}; after a collection, MB\n\n` +
+      '| minute | server: heap | resident | page: heap | elements | main thread | tasks over 50 ms | longest, ms | missed | repeated | errors |\n' +
+      '|---:|---:|---:|---:|---:|---:|---:|---:|---|---|---:|\n',
   )
   const start = performance.now()
   const minutes = Number(values.minutes)
   for (let minute = 1; minute <= minutes; minute++) {
+    await longTasks(page)
+    const [since, worked] = [performance.now(), await mainThread(devtools)]
     await sleep(start + minute * 60_000 - performance.now())
+    const busy = ((await mainThread(devtools)) - worked) / ((performance.now() - since) / 1000)
+    const long = await longTasks(page)
     child.send('memory')
     const [memory] = (await once(child, 'message')) as [Memory]
     const { heap, nodes } = await pageMemory(devtools)
@@ -84,6 +126,9 @@ async function main(): Promise<void> {
       minute,
       ...[memory.heap, memory.rss, heap].map((bytes) => (bytes / 1e6).toFixed(1)),
       nodes,
+      `${(100 * busy).toFixed(1)} %`,
+      long.length,
+      Math.round(Math.max(0, ...long)),
       await figure(page, 'missed'),
       await figure(page, 'repeated'),
       faults,

@@ -114,4 +114,5 @@ if (!stage.offers.demo) {
   lesson.addEventListener('lane', ({ lane }) => pick(lane))
 }
 stage.start()
+performance.mark('ready')
 document.documentElement.dataset.ready = 'true'
