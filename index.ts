@@ -20,7 +20,7 @@ import { addTransports, TRANSPORTS, type Transport } from './routes/transports.t
 
 export type { Accepted, Bus, Host } from './bus/bus.ts'
 export { GapError, type GapReason } from './bus/errors.ts'
-export type { Retention } from './bus/log.ts'
+export type { Retention, Rule } from './bus/log.ts'
 export { type MemoryBus, type MemoryBusOptions, memoryBus } from './bus/memory.ts'
 export type { Message } from './bus/message.ts'
 export type { Page, ReadOptions } from './bus/page.ts'

@@ -53,7 +53,7 @@ export interface Bus {
    * @param publisher whose key it is, 1 to 256 characters: keys of different publishers never meet, nor do they meet
    * those of nobody
    * @throws TIDINGS_ERR_CLOSED, TIDINGS_ERR_TOO_LARGE where the log could not hold it,
-   * TIDINGS_ERR_KEY_REUSED, TIDINGS_ERR_KEYS_FULL, TIDINGS_ERR_ENDED for all but a `reopen` where the channel has ended;
+   * TIDINGS_ERR_KEY_REUSED, TIDINGS_ERR_KEYS_FULL, TIDINGS_ERR_ENDED for all but a `reopen` or a `delete` where the channel has ended;
    * not for the repeat of a key; TIDINGS_ERR_UNAVAILABLE: then it may have been published or not
    */
   publish(channel: string, payload: Payload, key?: string, publisher?: string): Promise<Accepted>

@@ -8,9 +8,14 @@ export const MAX_CHANNELS = 32
 
 const NAME = /^[A-Za-z0-9_.:~-]{1,128}$/
 
+/** Whether it can name a channel. */
+export function isChannel(name: unknown): name is string {
+  return typeof name === 'string' && NAME.test(name)
+}
+
 /** @returns the name. @throws TIDINGS_ERR_CHANNEL where it is none. */
 export function checkChannel(name: unknown): string {
-  if (typeof name === 'string' && NAME.test(name)) return name
+  if (isChannel(name)) return name
   throw new ERR_CHANNEL('must be 1 to 128 of the characters A-Z a-z 0-9 _ . : ~ -')
 }
 

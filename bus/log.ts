@@ -3,13 +3,14 @@ import type { Bound, Gap } from './bound.ts'
 import type { Choice, Cursor, Start } from './cursor.ts'
 import { Epochs, newEpoch } from './epochs.ts'
 import { Excerpt } from './excerpt.ts'
-import { Expiry } from './expiry.ts'
 import { type InLine, Line } from './line.ts'
 import { Memo } from './memo.ts'
 import { End, Entry, weightOf } from './message.ts'
 import type { Payload } from './payload.ts'
 import { ReaderGroups } from './reader-groups.ts'
 import { Ring } from './ring.ts'
+import { type Keep, Shelf } from './shelf.ts'
+import { Shelves } from './shelves.ts'
 import { detach, heapBytesOf } from './text.ts'
 import { Turns } from './turns.ts'
 
@@ -29,7 +30,23 @@ export interface Retention {
   bytes?: number
   /** Channels without a message whose floor is remembered apart. @default 10000 */
   channels?: number
+  /**
+   * Other bounds for some channels, by name; a name that ends with one of `. _ : ~ -` stands for all channels that begin
+   * so, and the longest that fits counts. What a rule leaves out is as for all: `{ 'prices.': { messages: 1 } }`.
+   */
+  rules?: Readonly<Record<string, Rule>>
 }
+
+/** What is kept of some channels. */
+export interface Rule {
+  /** Messages kept in each. */
+  messages?: number
+  /** How long a message is kept, in milliseconds. */
+  age?: number
+}
+
+/** The same, with every default in its place. */
+export type RetentionSettings = Required<Omit<Retention, 'rules'>> & Pick<Retention, 'rules'>
 
 /** Where a reader starts. */
 export interface Place {
@@ -64,19 +81,17 @@ export interface Lost {
 interface Channel extends InLine<Channel> {
   readonly name: string
   readonly entries: Ring<Entry>
+  readonly shelf: Shelf
   floor: number
 }
 
 /** Bytes of heap that a channel takes beside its name, its messages and its places for them, and an empty one more. */
-const CHANNEL = { base: 226, empty: 8, place: 8 }
+const CHANNEL = { base: 234, empty: 8, place: 8 }
 
 /** The part of the bytes that channels without a message may take. */
 const EMPTY_PART = 1 / 4
 
 const NO_ENDS: readonly End[] = []
-
-/** Messages that are taken out for their age in one turn of the event loop. */
-const EXPIRED_AT_ONCE = 1000
 
 /**
  * All messages of one bus, in one order, in this process's memory. It is read and watched synchronously: there is no
@@ -84,15 +99,15 @@ const EXPIRED_AT_ONCE = 1000
  */
 export class Log {
   readonly #epochs = new Epochs()
-  readonly #retention: Required<Retention>
+  readonly #retention: RetentionSettings
   #channels = new Map<string, Channel>()
   /** The channels without a message, the longest empty first. */
   #empty = new Line<Channel>()
   /** The highest floor of a channel that was forgotten: it stands for every unknown one. */
   #forgotten = 0
   #head = 0
-  /** All messages, the oldest first. */
-  #entries = new Line<Entry>()
+  /** All messages. */
+  readonly #shelves: Shelves
   /** The ends that hold: each is the last that its channel has. */
   readonly #ends = new Map<string, End>()
   #bytes = 0
@@ -100,29 +115,25 @@ export class Log {
   #charged = 0
   /** Bytes of the channels without a message. */
   #emptyBytes = 0
-  readonly #expiry: Expiry
-  /** What stands up to here has reached its age. */
-  #expired = 0
-  #trimming: NodeJS.Immediate | undefined
 
   /** Who reads it live. */
   readonly groups = new ReaderGroups(this)
   /** Who reads back from it, and when. */
   readonly turns = new Turns()
   readonly #memo = new Memo()
-  #closed = false
-
   readonly #onTrim: ((channel: string, floor: number) => void) | undefined
 
   /** @param onTrim told of each message that retention takes out: its channel and its seq */
-  constructor(retention: Required<Retention>, onTrim?: (channel: string, floor: number) => void) {
+  constructor(retention: RetentionSettings, onTrim?: (channel: string, floor: number) => void) {
     this.#retention = retention
     this.#onTrim = onTrim
-    this.#expiry = new Expiry(
-      retention.age,
-      () => this.#head,
-      (seq) => this.#expire(seq),
-    )
+    const shelf = (keep: Keep) =>
+      new Shelf(
+        keep,
+        () => this.#head,
+        (entry) => this.#trim(entry),
+      )
+    this.#shelves = new Shelves(retention, retention.rules ?? {}, shelf)
   }
 
   /** The name of the present stretch of the log's history. */
@@ -137,7 +148,7 @@ export class Log {
 
   /** The oldest message that is kept. */
   get oldest(): Entry | undefined {
-    return this.#entries.first
+    return this.#shelves.first
   }
 
   /** The seq of the last message, whether it is still kept or not; 0 where there was none. */
@@ -149,7 +160,7 @@ export class Log {
   get kept(): { channels: number; messages: number; bytes: number } {
     return {
       channels: this.#channels.size - this.#empty.size,
-      messages: this.#entries.size,
+      messages: this.#shelves.size,
       bytes: this.#bytes,
     }
   }
@@ -183,7 +194,7 @@ export class Log {
       this.#head = seq
       return
     }
-    this.#expiry.note(seq, at)
+    this.#shelves.of(channel).note(seq, at)
     this.#put(epoch, seq, channel, time, payload)
   }
 
@@ -191,8 +202,9 @@ export class Log {
     const { mark } = payload
     this.#head = seq
     this.#reopen(name)
-    if (mark === 'reopen') {
-      // It has a place, so that all instances reopen at the same one, and is not kept.
+    if (mark === 'reopen' || mark === 'delete') {
+      // It has a place, so that all instances do it at the same one, and is not kept.
+      if (mark === 'delete') this.#trimAll(name)
       this.#memo.clear()
       return new Entry(epoch, seq, name, time, payload)
     }
@@ -202,14 +214,13 @@ export class Log {
     if (entry instanceof End) this.#ends.set(channel.name, entry)
     const { capacity } = channel.entries
     channel.entries.push(entry)
-    this.#entries.add(entry)
+    channel.shelf.add(entry)
     this.#bytes += entry.weight + (channel.entries.capacity - capacity) * CHANNEL.place
     this.#memo.clear()
 
     this.groups.markDirty(channel.name, entry.seq)
-    while (channel.entries.length > this.#retention.messages) this.#trim(channel.entries.at(0))
+    while (channel.entries.length > channel.shelf.keep.messages) this.#trim(channel.entries.at(0))
     this.#fit()
-    if (!this.#closed) this.#expiry.arm()
     return entry
   }
 
@@ -229,6 +240,7 @@ export class Log {
       channel = {
         name: detach(name),
         entries: new Ring(),
+        shelf: this.#shelves.of(name),
         floor: this.#forgotten,
         before: undefined,
         behind: undefined,
@@ -257,9 +269,11 @@ export class Log {
   /** Makes room: what was appended last goes last. */
   #fit(): void {
     const { bytes } = this.#retention
-    while (this.#bytes > bytes && this.#entries.first !== undefined) {
-      if (this.#entries.size === 1 && this.#empty.size > 0) this.#forget()
-      else this.#trim(this.#entries.first)
+    while (this.#bytes > bytes) {
+      const { first } = this.#shelves
+      if (first === undefined) return
+      if (this.#empty.size > 0 && this.#shelves.size === 1) this.#forget()
+      else this.#trim(first)
     }
   }
 
@@ -287,6 +301,15 @@ export class Log {
     end.reopened = true
     if (end.bare) this.#remove(end, 'pop')
     this.#memo.clear()
+  }
+
+  /** All that a channel has goes: its readers are told of a hole where they have not read it. */
+  #trimAll(name: string): void {
+    for (;;) {
+      const entries = this.#channels.get(name)?.entries
+      if (entries === undefined || entries.length === 0) return
+      this.#trim(entries.at(0))
+    }
   }
 
   /** The highest floor of these channels. */
@@ -388,19 +411,19 @@ export class Log {
     this.#epochs.startOver(epoch)
     this.#channels = new Map()
     this.#empty = new Line()
-    this.#entries = new Line()
     this.#ends.clear()
     this.#bytes = this.#charged
     this.#emptyBytes = 0
     this.#forgotten = 0
     this.#head = 0
-    this.#expired = 0
-    this.#expiry.cut(0)
+    this.#shelves.clear()
   }
 
   /** Takes out what stands after a place. */
   #cut(end: number): void {
-    for (let entry = this.#entries.last; entry !== undefined && entry.seq > end; entry = this.#entries.last) {
+    for (;;) {
+      const entry = this.#shelves.last
+      if (entry === undefined || entry.seq <= end) break
       if (entry.end) this.#ends.delete(entry.channel)
       this.#remove(entry, 'pop')
     }
@@ -408,8 +431,7 @@ export class Log {
     for (const channel of this.#channels.values()) channel.floor = Math.min(channel.floor, end)
     this.#forgotten = Math.min(this.#forgotten, end)
     this.#head = end
-    this.#expired = Math.min(this.#expired, end)
-    this.#expiry.cut(end)
+    this.#shelves.cut(end)
   }
 
   /** An epoch that the log came through, as others tell of it. */
@@ -502,7 +524,7 @@ export class Log {
     const channel = this.#channels.get(entry.channel)!
     const { capacity } = channel.entries
     channel.entries[how]()
-    this.#entries.delete(entry)
+    channel.shelf.delete(entry)
     this.#bytes -= entry.weight + (capacity - channel.entries.capacity) * CHANNEL.place
     this.#memo.clear()
     if (channel.entries.length === 0) this.#setEmpty(channel)
@@ -525,25 +547,9 @@ export class Log {
     this.#forgotten = Math.max(this.#forgotten, channel.floor)
   }
 
-  /** Takes out what has reached its age, in as many turns of the event loop as it needs. */
-  #expire(seq: number): void {
-    this.#expired = seq
-    this.#trimming ??= setImmediate(() => {
-      this.#trimming = undefined
-      for (let i = 0; i < EXPIRED_AT_ONCE; i++) {
-        const oldest = this.#entries.first
-        if (oldest === undefined || oldest.seq > this.#expired) return
-        this.#trim(oldest)
-      }
-      this.#expire(this.#expired)
-    })
-  }
-
   /** Hands out what waits, and stops the timers. */
   close(): void {
-    this.#closed = true
-    this.#expiry.close()
-    clearImmediate(this.#trimming)
+    this.#shelves.close()
     this.groups.flush()
   }
 }

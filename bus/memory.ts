@@ -1,9 +1,10 @@
 import type { Accepted, Bus } from './bus.ts'
+import { isChannel } from './channel.ts'
 import { checkKnown, checkNumber } from './check.ts'
-import { ERR_CLOSED, ERR_ENDED, ERR_TOO_LARGE } from './errors.ts'
+import { ERR_CLOSED, ERR_ENDED, ERR_OPTION, ERR_TOO_LARGE } from './errors.ts'
 import { IdempotencyKeys, keyName } from './idempotency-keys.ts'
-import { Log, type Retention } from './log.ts'
-import type { Payload } from './payload.ts'
+import { Log, type Retention, type Rule } from './log.ts'
+import { type Payload, reopens } from './payload.ts'
 
 /** What the memory bus keeps: the log's retention, and idempotency keys. */
 export interface MemoryBusOptions extends Retention {
@@ -30,6 +31,7 @@ const DEFAULTS: Required<MemoryBusOptions> = {
   age: 3_600_000,
   bytes: 64 * 1024 * 1024,
   channels: 10_000,
+  rules: {},
   keys: 100_000,
   keyAge: 600_000,
 }
@@ -50,13 +52,27 @@ export function checkRetention(options: unknown): Required<MemoryBusOptions> {
     Object.keys(DEFAULTS) as (keyof MemoryBusOptions)[],
   )
   const checked = { ...DEFAULTS, ...known }
-  checkNumber('retention.messages', checked.messages, { least: 1, unit: 'messages' })
-  checkNumber('retention.age', checked.age, { least: 1, unit: 'milliseconds', infinity: true })
+  checkKept('retention', checked)
+  checkRules(checked.rules)
   checkNumber('retention.bytes', checked.bytes, { least: 1, unit: 'bytes' })
   checkNumber('retention.channels', checked.channels, { unit: 'channels' })
   checkNumber('retention.keys', checked.keys, { unit: 'keys' })
   checkNumber('retention.keyAge', checked.keyAge, { least: 1, unit: 'milliseconds' })
   return checked
+}
+
+function checkKept(name: string, { messages, age }: Required<Rule>): void {
+  checkNumber(`${name}.messages`, messages, { least: 1, unit: 'messages' })
+  checkNumber(`${name}.age`, age, { least: 1, unit: 'milliseconds', infinity: true })
+}
+
+function checkRules(rules: unknown): void {
+  const known = checkKnown<Record<string, Rule>>('retention.rules', rules, Object.keys(Object(rules)))
+  for (const [name, rule] of Object.entries(known)) {
+    const at = `retention.rules['${name}']`
+    if (!isChannel(name)) throw new ERR_OPTION(at, 'is no name of a channel, nor the beginning of one')
+    checkKept(at, { messages: 1, age: 1, ...checkKnown<Rule>(at, rule, ['messages', 'age']) })
+  }
 }
 
 /** The part of the bytes that idempotency keys may take. */
@@ -89,7 +105,7 @@ class LocalBus implements MemoryBus {
       const { epoch, seq, time } = known
       return { epoch, seq, time, repeated: true }
     }
-    if (payload.mark !== 'reopen' && log.endOf(channel) !== undefined) throw new ERR_ENDED(channel)
+    if (!reopens(payload) && log.endOf(channel) !== undefined) throw new ERR_ENDED(channel)
     const { seq, time } = log.append(channel, payload)
     const { epoch } = log
     if (name !== undefined) keys.remember(name, payload, { epoch, seq, time })

@@ -6,9 +6,9 @@ export type Kind = 'json' | 'text' | 'bytes'
 
 /**
  * What an entry of the log does to its channel. `end`: nothing can be published to it any more; there may be data.
- * `reopen`: it has not ended, and there is no data.
+ * Without data, and not kept, are `reopen`: it has not ended, and `delete`: nothing of it is kept, its end neither.
  */
-export type Mark = 'end' | 'reopen'
+export type Mark = 'end' | 'reopen' | 'delete'
 
 /** A payload as the log takes it: validated, and already in the form in which an envelope carries it. */
 export interface Payload {
@@ -70,6 +70,14 @@ export function endPayload(data: Payload = NO_DATA): Payload {
 
 /** The channel goes on. */
 export const REOPEN: Payload = { ...NO_DATA, mark: 'reopen' }
+
+/** All that the channel has goes. */
+export const DELETE: Payload = { ...NO_DATA, mark: 'delete' }
+
+/** Whether a channel that has ended takes it. */
+export function reopens({ mark }: Pick<Payload, 'mark'>): boolean {
+  return mark === 'reopen' || mark === 'delete'
+}
 
 /** @throws TIDINGS_ERR_UTF8 */
 export function utf8(bytes: Buffer): string {

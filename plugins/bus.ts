@@ -6,7 +6,7 @@ import { ERR_OPTION } from '../bus/errors.ts'
 import { checkKey, checkPublisher } from '../bus/idempotency-keys.ts'
 import type { Message } from '../bus/message.ts'
 import { type Page, type ReadOptions, readPage } from '../bus/page.ts'
-import { endPayload, type Payload, payloadOf, REOPEN } from '../bus/payload.ts'
+import { DELETE, endPayload, type Payload, payloadOf, REOPEN } from '../bus/payload.ts'
 import { type Ended, type SubscribeOptions, subscribe } from '../bus/subscribe.ts'
 import type { DataOf } from '../types/channels.ts'
 
@@ -58,6 +58,14 @@ export class Tidings {
   /** Lets a channel that has ended go on. The data of its end, where it had some, is a message from then on. */
   async reopen(channel: string): Promise<void> {
     await this.#publish(channel, () => REOPEN, {})
+  }
+
+  /**
+   * Takes all out that a channel has, its end too. Who has not read it yet is told of a gap. Idempotency keys are
+   * remembered until their time is over.
+   */
+  async delete(channel: string): Promise<void> {
+    await this.#publish(channel, () => DELETE, {})
   }
 
   async #publish(

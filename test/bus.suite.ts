@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import type { Accepted, Bus } from '../bus/bus.ts'
-import { bytesPayload, endPayload, jsonPayload, REOPEN, textPayload } from '../bus/payload.ts'
+import { bytesPayload, DELETE, endPayload, jsonPayload, REOPEN, textPayload } from '../bus/payload.ts'
 import { memberOf, turn } from './bus/fixture.ts'
 
 /** What the suite asks of a bus beside the defaults. */
@@ -247,6 +247,22 @@ export function busSuite(t: Test, name: string, makeBus: MakeBus): void {
     while (await bus.publish('c', textPayload('1')).then(() => false, isEnded)) await turn()
     t.equal(bus.log.endOf('c'), undefined)
     t.strictSame(texts(bus, 'c'), ['1'])
+  })
+
+  test('a channel that is deleted has nothing, its end neither', async (t, make) => {
+    const bus = await make()
+    const first = await bus.publish('c', textPayload('1'), 'k')
+    await bus.publish('d', textPayload('other'))
+    const last = await bus.publish('c', endPayload(textPayload('2')))
+    const deleted = await bus.publish('c', DELETE)
+    t.ok(bus.log.head >= deleted.seq && deleted.seq > last.seq)
+    t.strictSame([texts(bus, 'c'), texts(bus, 'd')], [[], ['other']])
+    t.equal(bus.log.endOf('c'), undefined)
+    t.strictSame(bus.log.gapAfter(first.seq, ['c']), { reason: 'trimmed', seq: last.seq })
+    t.strictSame(bus.log.gapAfter(last.seq, ['c']), undefined)
+    t.strictSame(await bus.publish('c', textPayload('1'), 'k'), { ...first, repeated: true })
+    await bus.publish('c', textPayload('3'))
+    t.strictSame(texts(bus, 'c'), ['3'])
   })
 
   test('what the log could not hold is refused', async (t, make) => {

@@ -29,7 +29,7 @@ const WRITER_AGE = 600_000
 /** The letters that stand for what a message is, and behind them for what it does to its channel. */
 const LETTERS: Record<Kind, string> = { json: 'j', text: 't', bytes: 'b' }
 const KINDS: Record<string, Kind> = { j: 'json', t: 'text', b: 'bytes' }
-const MARKS: Record<string, Mark> = { e: 'end', r: 'reopen' }
+const MARKS: Record<string, Mark> = { e: 'end', r: 'reopen', d: 'delete' }
 
 /** What Redis says where it appends nothing, for now. */
 const REFUSED = /^-?(OOM|MISCONF|NOREPLICAS)\b/

@@ -90,7 +90,7 @@ local ended = redis.call('HLEN', ENDED)
 local function place(body)
   if ended > 0 or string.byte(body, 2) ~= 32 then
     local mark, channel = string.match(body, '^%a(%a?) (%S+) ')
-    if mark == 'r' then ended = ended - redis.call('HDEL', ENDED, channel)
+    if mark == 'r' or mark == 'd' then ended = ended - redis.call('HDEL', ENDED, channel)
     elseif redis.call('HEXISTS', ENDED, channel) == 1 then return false
     elseif mark == 'e' then
       redis.call('HSET', ENDED, channel, whole(head + 1))

@@ -6,7 +6,7 @@ import type { Payload } from '../payload.ts'
 /** A message that an engine is to give a place. */
 export interface Message {
   readonly channel: string
-  /** It may have a mark: nothing but a `reopen` gets a place in a channel that has ended. */
+  /** It may have a mark: nothing but a `reopen` or a `delete` gets a place in a channel that has ended. */
   readonly payload: Omit<Payload, 'size'>
   /** An idempotency key: its name, which no other channel's or publisher's has, and what tells payloads apart. */
   readonly key?: { readonly name: string; readonly digest: string } | undefined

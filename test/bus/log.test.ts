@@ -256,7 +256,7 @@ class Model {
   }
 
   #channel(name: string): number {
-    return 226 + 24 + 8 * (this.#places.get(name) ?? 1)
+    return 234 + 24 + 8 * (this.#places.get(name) ?? 1)
   }
 
   of(...channels: string[]): Entry[] {

@@ -12,7 +12,7 @@ t.test('its options are checked', async (t) => {
     ['1', /'retention' must be an object; it is '1'/],
     [
       { message: 1 },
-      /'retention\.message' is not an option of fastify-tidings; messages, age, bytes, channels, keys, keyAge are/,
+      /'retention\.message' is not an option of fastify-tidings; messages, age, bytes, channels, rules, keys, keyAge are/,
     ],
     [{ messages: 0 }, /'retention\.messages' must be a whole number of messages, 1 or more; it is 0/],
     [{ messages: 1.5 }, /'retention\.messages'/],
@@ -23,6 +23,12 @@ t.test('its options are checked', async (t) => {
     [{ channels: NaN }, /'retention\.channels'/],
     [{ keys: -1 }, /'retention\.keys'/],
     [{ keyAge: 0 }, /'retention\.keyAge'/],
+    [{ rules: [] }, /'retention\.rules' must be an object; it is an array/],
+    [{ rules: { 'a b': {} } }, /'retention\.rules\['a b'\]' is no name of a channel/],
+    [{ rules: { a: 1 } }, /'retention\.rules\['a'\]' must be an object; it is 1/],
+    [{ rules: { a: { message: 1 } } }, /'retention\.rules\['a'\]\.message'/],
+    [{ rules: { a: { messages: 0 } } }, /'retention\.rules\['a'\]\.messages' must be a whole number/],
+    [{ rules: { a: { age: 0 } } }, /'retention\.rules\['a'\]\.age'/],
   ]
   for (const [options, message] of cases) {
     t.throws(() => memoryBus(options as MemoryBusOptions), { code: 'TIDINGS_ERR_OPTION', message })
