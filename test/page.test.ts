@@ -53,9 +53,23 @@ t.test('the page', async (t) => {
     const { page, faults } = await openPage(t, browser, (await startPage(t)).url)
     await live(page)
     for (const summary of await page.locator('details[id] > summary').all()) await summary.click()
-    t.equal(await page.locator('details[id][open]').count(), 6)
+    t.equal(await page.locator('details[id][open]').count(), 7)
     await page.locator('#rate').waitFor()
     t.equal(await page.locator('#play').textContent(), 'Play the lesson')
+    await page.locator('#talk').getByRole('button', { name: 'Send it both ways' }).click()
+    const spent = async (name: string) => {
+      const cells = page.locator(`#talk [data-plotted=${name}] [data-talk]`)
+      await cells.filter({ hasText: / B$/ }).nth(1).waitFor()
+      return (await cells.allTextContents()).map(Number.parseFloat)
+    }
+    const [post, frame] = [await spent('sse'), await spent('ws')]
+    t.same([post[0], frame[0]], [1, 0], 'a request beside the stream, and none on the socket')
+    t.ok(frame[1]! < post[1]! / 4 && frame[2]! < post[2]!, `${post} against ${frame}`)
+    const code = await page.locator('#talk pre').textContent()
+    t.ok(
+      (await readFile(join(ROOT, 'README.md'), 'utf8')).includes(`\`\`\`ts\n${code}\`\`\``),
+      'as the README has it',
+    )
     await page.getByRole('button', { name: '中文' }).click()
     t.equal(await page.locator('html').getAttribute('lang'), 'zh-Hans')
     t.equal(await page.locator('#play').textContent(), '播放演示')

@@ -134,6 +134,12 @@ export class Lane extends EventTarget {
     this.say('lane.status.off')
   }
 
+  /** Says something to the server, in the way of its transport. @param {unknown} data */
+  async speak(data) {
+    if (!this.#feed) throw new Error(t('lane.status.off'))
+    await this.#feed.publish(this.channel, data)
+  }
+
   /** Does not ask until `go`: what is held or open already stays so. */
   hold() {
     if (this.transport !== 'poll' || !this.#feed) return
