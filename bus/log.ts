@@ -397,14 +397,14 @@ export class Log {
    * @param end undefined where the log starts over: all is gone then, and nothing is in common
    */
   turn(end: number | undefined, epoch: string = newEpoch()): void {
-    this.groups.flush()
-    this.#memo.clear()
-    if (end === undefined) this.#clear(epoch)
-    else {
-      this.#cut(end)
-      this.#epochs.turn(epoch, end)
-    }
-    this.groups.wake()
+    this.groups.wake(() => {
+      this.#memo.clear()
+      if (end === undefined) this.#clear(epoch)
+      else {
+        this.#cut(end)
+        this.#epochs.turn(epoch, end)
+      }
+    })
   }
 
   #clear(epoch: string): void {
@@ -440,18 +440,22 @@ export class Log {
   }
 
   /** Others have lost messages that this log has not seen yet, or has still got. */
-  lose({ seq, floors, forgotten }: Lost): void {
-    this.groups.flush()
-    for (const [name, floor] of floors) {
+  lose(lost: Lost): void {
+    this.groups.wake(() => this.#lose(lost))
+  }
+
+  #lose({ seq, floors, forgotten }: Lost): void {
+    this.#head = Math.max(this.#head, seq)
+    for (const [name, theirs] of floors) {
+      // What others have let go of behind that may still come.
+      const floor = Math.min(theirs, this.#head)
       const channel = this.#channels.get(name) ?? this.#makeEmpty(name)
       while (channel.entries.length > 0 && channel.entries.at(0).seq <= floor)
         this.#trim(channel.entries.at(0))
       channel.floor = Math.max(channel.floor, floor)
     }
-    this.#forgotten = Math.max(this.#forgotten, forgotten)
-    this.#head = Math.max(this.#head, seq)
+    this.#forgotten = Math.max(this.#forgotten, Math.min(forgotten, this.#head))
     this.#memo.clear()
-    this.groups.wake()
   }
 
   /**

@@ -16,7 +16,7 @@ export interface Member {
   deliver(after: number): void
   /**
    * The log has turned, or has lost something: it looks at its place again. It may leave, and come back.
-   * @param after all up to here has been handed to it, of what is still there
+   * @param after all up to here had been handed to it, in the log as it was
    */
   turned(after: number): void
   /** What that costs, in writes to a stream. @default 1 */
@@ -133,15 +133,17 @@ export class ReaderGroup {
     this.#last = seq
   }
 
-  /** The log has turned, or has lost something. */
-  wake(): void {
+  /** The log is about to turn, or to lose something. @returns to be called once it has */
+  wake(): () => void {
     const woken = this.#members.all().map((member) => ({ member, after: this.placeOf(member) }))
-    // All look for themselves; and numbers that were given may be given again.
-    this.#dirty = false
-    this.#next = undefined
-    this.#since = 0
-    this.#last = 0
-    for (const { member, after } of woken) if (member.group === this) member.turned(after)
+    return () => {
+      // All look for themselves; and numbers that were given may be given again.
+      this.#dirty = false
+      this.#next = undefined
+      this.#since = 0
+      this.#last = 0
+      for (const { member, after } of woken) if (member.group === this) member.turned(after)
+    }
   }
 
   /**

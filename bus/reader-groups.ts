@@ -97,11 +97,17 @@ export class ReaderGroups implements WatchedGroups {
     }
   }
 
-  /** The log has turned, or has lost something: each live reader looks at its place again. */
-  wake(): void {
+  /**
+   * Lets each live reader look at its place again: the log turns, or loses something.
+   * @param change what the log does; the readers' places are those before it
+   */
+  wake(change: () => void): void {
+    this.flush()
+    const wakes = [...this.#watched.values()].map((group) => group.wake())
+    change()
     this.#flushed = this.#log.head
     this.#roundHead = this.#log.head
-    for (const group of [...this.#watched.values()]) group.wake()
+    for (const wake of wakes) wake()
   }
 
   #turn(): void {

@@ -113,7 +113,7 @@ async function connectNodeRedis(client: NodeRedis, failed: (error: Error) => voi
 
 async function connectIoRedis(client: IoRedis, failed: (error: Error) => void): Promise<Connection> {
   const own = client.isCluster
-    ? client.duplicate(undefined, { lazyConnect: true, clusterRetryStrategy: null, redisOptions: undefined })
+    ? client.duplicate(undefined, { lazyConnect: true, clusterRetryStrategy: null })
     : client.duplicate(IOREDIS)
   own.on('error', failed)
   own.on('end', () => failed(new Error('the connection has ended')))

@@ -53,6 +53,8 @@ export class RedisEngine implements Engine {
   readonly #tag: string
   readonly #limits: KeyLimits
   readonly #generations = new Generations()
+  /** The last entry that was read. */
+  #last = { epoch: '', seq: 0, id: '0-0' }
 
   constructor(name: string, connect: Connect, prefix: string, limits: KeyLimits) {
     this.name = name
@@ -149,22 +151,30 @@ export class RedisEngine implements Engine {
   }
 
   async read(after: Cursor, signal: AbortSignal): Promise<readonly (Stored | Turn)[]> {
-    const id = this.#generations.idOf(after) ?? '0-0'
+    const { epoch, seq } = this.#last
+    const isLast = after.epoch === epoch && after.seq === seq
+    const id = (isLast ? this.#last.id : this.#generations.idOf(after)) ?? '0-0'
     const args = ['XREAD', 'COUNT', `${READ.count}`, 'BLOCK', `${READ.wait}`, 'STREAMS', this.#log, id]
     const reply = await this.#feed.send(args, this.#log, signal)
-    return entriesOf(reply).map(([entry, [field, value]]) => {
-      const dash = entry.indexOf('-')
-      const generation = Number(entry.slice(0, dash))
-      const seq = Number(entry.slice(dash + 1))
-      if (field === 't') {
-        const [epoch = '', parent] = value!.split(' ')
-        this.#generations.name(generation, epoch)
-        this.#generations.begin(generation, seq)
-        return { turn: true, epoch, seq, parent: parent || undefined }
-      }
-      this.#generations.begin(generation, seq - 1)
-      return { ...parseBody(value!), epoch: this.#generations.nameOf(generation), seq }
-    })
+    const entries = entriesOf(reply)
+    const items = entries.map(([entry, fields]) => this.#itemOf(entry, fields))
+    const last = items.at(-1)
+    if (last !== undefined) this.#last = { epoch: last.epoch, seq: last.seq, id: entries.at(-1)![0] }
+    return items
+  }
+
+  #itemOf(entry: string, [field, value]: readonly string[]): Stored | Turn {
+    const dash = entry.indexOf('-')
+    const generation = Number(entry.slice(0, dash))
+    const seq = Number(entry.slice(dash + 1))
+    if (field === 't') {
+      const [epoch = '', parent] = value!.split(' ')
+      this.#generations.name(generation, epoch)
+      this.#generations.begin(generation, seq)
+      return { turn: true, epoch, seq, parent: parent || undefined }
+    }
+    this.#generations.begin(generation, seq - 1)
+    return { ...parseBody(value!), epoch: this.#generations.nameOf(generation), seq }
   }
 
   async state(known: string | undefined, signal: AbortSignal): Promise<State> {

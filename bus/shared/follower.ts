@@ -200,8 +200,13 @@ export class Follower {
 
 /** Up to where a log has all that an engine's history has; undefined where that is nothing. */
 function commonWith(log: Log, { epoch, seq, ancestors }: History): number | undefined {
-  const theirs = new Map(ancestors.map((past) => [past.epoch, past.seq]))
-  theirs.set(epoch, seq)
+  const theirs = new Map([[epoch, seq]])
+  // What one has in common with the present it has with all between.
+  let least = seq
+  for (const past of [...ancestors].reverse()) {
+    least = Math.min(least, past.seq)
+    theirs.set(past.epoch, least)
+  }
   let common: number | undefined
   for (const own of log.epochs()) {
     const end = theirs.get(own.epoch)

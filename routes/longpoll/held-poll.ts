@@ -90,7 +90,7 @@ class HeldPoll extends AsyncResource implements Member, OpenConnection, Guest {
     const { group } = this.#poll
     const fork = log.forkAt({ epoch: this.#epoch, seq: this.#asked }, group.channels)
     if (fork !== undefined) this.runInAsyncScope(this.#tell, this, fork)
-    else if (after < log.head || group.gapAfter(after) !== undefined) this.deliver(after)
+    else if (group.gapAfter(after) !== undefined || this.#poll.finds({ seq: after })) this.deliver(after)
     else {
       this.#epoch = log.epoch
       this.seen = log.head

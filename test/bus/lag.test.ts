@@ -1,0 +1,188 @@
+import t, { type Test } from 'tap'
+import type { Bus } from '../../bus/bus.ts'
+import { textPayload } from '../../bus/payload.ts'
+import { Reader } from '../../bus/reader.ts'
+import type { Batch, Engine, History, Stored, Trim, Turn, Verdict } from '../../bus/shared/engine.ts'
+import { type SharedRetention, sharedBus } from '../../bus/shared/shared-bus.ts'
+import { Recorder, turn } from './fixture.ts'
+
+/** What several engines share, in this process's memory. */
+class Store {
+  epoch = 'first'
+  items: (Stored | Turn)[] = []
+  head = 0
+  start = 0
+  forgotten = 0
+  readonly floors = new Map<string, number>()
+  readonly ancestors: { epoch: string; seq: number }[] = []
+  readonly writers = new Map<string, { number: number; verdicts: Verdict[] }>()
+
+  fork(epoch: string, seq: number): void {
+    this.ancestors.push({ epoch: this.epoch, seq })
+    this.items = [
+      ...this.items.filter((item) => item.seq <= seq),
+      { turn: true, epoch, seq, parent: this.epoch },
+    ]
+    this.epoch = epoch
+    this.head = seq
+  }
+}
+
+/** An engine that can be held up, and that can fail behind an append. */
+class StoreEngine implements Engine {
+  readonly name = 'a store'
+  readonly #store: Store
+  /** Reads that are held up wait for it. */
+  gate: Promise<void> | undefined
+  /** So many appends are answered by an error, though they have been made. */
+  faults = 0
+  appends = 0
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  async open(): Promise<void> {}
+
+  async append({ writer, number, messages }: Batch): Promise<readonly Verdict[]> {
+    const store = this.#store
+    this.appends++
+    const before = store.writers.get(writer)
+    if (before?.number !== number) {
+      const verdicts = messages.map(({ channel, payload }): Verdict => {
+        const place = { epoch: store.epoch, seq: ++store.head, time: Date.now() }
+        store.items.push({ ...place, channel, payload })
+        return { ...place, repeated: false }
+      })
+      store.writers.set(writer, { number, verdicts })
+    }
+    if (this.faults-- > 0) throw new Error('cut off')
+    return store.writers.get(writer)!.verdicts
+  }
+
+  async read({ epoch, seq }: { epoch: string; seq: number }, signal: AbortSignal) {
+    const isAfter = (item: Stored | Turn) =>
+      item.seq > seq || (item.seq === seq && item.epoch !== epoch && 'turn' in item)
+    for (let i = 0; i < 100 && !this.#store.items.some(isAfter) && !signal.aborted; i++) await turn()
+    await this.gate
+    return this.#store.items.filter(isAfter).slice(0, 7)
+  }
+
+  async state() {
+    const { epoch, head: seq } = this.#store
+    return { epoch, seq, now: Date.now() }
+  }
+
+  async history(): Promise<History> {
+    const { start, ancestors, floors, forgotten } = this.#store
+    return { ...(await this.state()), start, ancestors, floors: new Map(floors), forgotten }
+  }
+
+  async trim({ epoch, seq, floors, forgotten }: Trim): Promise<void> {
+    const store = this.#store
+    if (epoch !== store.epoch) return
+    for (const [channel, floor] of floors) {
+      store.floors.set(channel, Math.max(floor, store.floors.get(channel) ?? 0))
+    }
+    store.forgotten = Math.max(store.forgotten, forgotten)
+    store.start = Math.max(store.start, seq)
+    store.items = store.items.filter((item) => item.seq > store.start)
+  }
+
+  async close(): Promise<void> {}
+}
+
+async function start(t: Test, store: Store, retention: SharedRetention = {}) {
+  const engine = new StoreEngine(store)
+  const bus = sharedBus(() => engine, retention)
+  t.teardown(() => bus.close())
+  await bus.open!({ patience: 5000, warn: () => {} })
+  return { bus, engine }
+}
+
+function follow(bus: Bus, ...channels: string[]): Recorder {
+  const sink = new Recorder()
+  new Reader(bus.log, channels.sort(), 'now', sink).resume()
+  return sink
+}
+
+async function until(so: () => boolean): Promise<void> {
+  while (!so()) await turn()
+}
+
+t.test(
+  'an instance that fell behind retention: who has lost messages is told once, others are not',
+  async (t) => {
+    const store = new Store()
+    const a = await start(t, store, { messages: 10 })
+    const b = await start(t, store, { messages: 10 })
+    await a.bus.publish('d', textPayload('d'))
+    await a.bus.publish('c', textPayload('c'))
+    await until(() => b.bus.log.head === 2)
+    const [lost, other, both] = [follow(b.bus, 'c'), follow(b.bus, 'e'), follow(b.bus, 'c', 'e')]
+    let open = () => {}
+    b.engine.gate = new Promise((resolve) => {
+      open = resolve
+    })
+    for (let i = 0; i < 100; i++) await a.bus.publish(i < 50 ? 'c' : 'd', textPayload(`${i}`))
+    await until(() => store.start > 40)
+    const { start: first } = store
+    b.engine.gate = undefined
+    open()
+    await until(() => b.bus.log.head === 102)
+    await a.bus.publish('e', textPayload('e'))
+    await until(() => b.bus.log.head === 103)
+    await turn()
+    const gap = `trimmed ${first}`
+    const rest = Array.from({ length: 52 - first }, (_, i) => first + 1 + i)
+    t.strictSame([lost.got, both.got, other.got], [[gap, ...rest], [gap, ...rest, 103], [103]])
+    for (const channel of ['c', 'd', 'e']) {
+      t.equal(b.bus.log.floor([channel]), a.bus.log.floor([channel]), channel)
+    }
+  },
+)
+
+t.test('a call that is cut off is made again, and nothing is published twice', async (t) => {
+  const store = new Store()
+  const { bus, engine } = await start(t, store)
+  engine.faults = 3
+  const [one, two] = await Promise.all([
+    bus.publish('c', textPayload('1')),
+    bus.publish('c', textPayload('2')),
+  ])
+  t.strictSame([one.seq, two.seq], [1, 2])
+  t.equal(engine.appends, 4)
+  t.equal(store.head, 2)
+  t.strictSame((await bus.publish('c', textPayload('3'))).seq, 3)
+})
+
+t.test('an instance that slept through several forks finds what it has in common with the log', async (t) => {
+  const store = new Store()
+  const a = await start(t, store)
+  const b = await start(t, store)
+  for (let i = 0; i < 5; i++) await a.bus.publish('c', textPayload(`${i}`))
+  await until(() => b.bus.log.head === 5)
+  const live = follow(b.bus, 'c')
+  let open = () => {}
+  b.engine.gate = new Promise((resolve) => {
+    open = resolve
+  })
+  await a.bus.publish('c', textPayload('goes on'))
+  store.fork('second', 6)
+  store.fork('third', 4)
+  await until(() => a.bus.log.epoch === 'third')
+  await a.bus.publish('c', textPayload('new'))
+  store.fork('fourth', 5)
+  b.engine.gate = undefined
+  open()
+  await until(() => b.bus.log.epoch === 'fourth' && a.bus.log.epoch === 'fourth')
+  t.strictSame([b.bus.log.head, a.bus.log.head], [5, 5])
+  await a.bus.publish('c', textPayload('newer'))
+  await until(() => b.bus.log.head === 6)
+  await turn()
+  t.strictSame(live.got, ['ahead 4', 5, 6], 'it had been told of 5, which is another one now')
+  const texts = ({ log }: Bus) =>
+    log.read(['c'], 0, { limit: 99, bytes: 1e6 }).entries.map((each) => each.envelope)
+  t.strictSame(texts(b.bus), texts(a.bus))
+  t.match(b.bus.log.locate({ epoch: 'first', seq: 5 }, ['c']).gap, { reason: 'ahead', seq: 4 })
+})
