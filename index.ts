@@ -8,6 +8,7 @@ import { commonHeaders } from './routes/http/answer.ts'
 import { Clients } from './routes/http/client-limits.ts'
 import type { Context } from './routes/http/context.ts'
 import { drainFirst } from './routes/http/drain.ts'
+import { Figures } from './routes/http/figures.ts'
 import { Guard } from './routes/http/guard.ts'
 import { HeartbeatTimer } from './routes/http/heartbeat-timer.ts'
 import { Meter } from './routes/http/meter.ts'
@@ -28,6 +29,7 @@ export type { Mark, Payload } from './bus/payload.ts'
 export type { Ended, SubscribeOptions } from './bus/subscribe.ts'
 export type { PublishOptions, Tidings } from './plugins/bus.ts'
 export { type WebsocketOptions, websocketOptions } from './plugins/websocket-options.ts'
+export type { Stats } from './routes/http/figures.ts'
 export type { Authorize, Limits, Permission, Question } from './routes/http/options.ts'
 export type { Transport } from './routes/transports.ts'
 export type * from './types/channels.ts'
@@ -50,6 +52,8 @@ declare module 'fastify' {
 async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<void> {
   const settings = settle(options, TRANSPORTS)
   const { bus, limits } = settings
+  const meter = settings.stats ? new Meter(TRANSPORTS, settings.path) : undefined
+  const figures = new Figures(bus, meter)
   const context: Context = {
     bus,
     settings,
@@ -60,9 +64,10 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
       sse: new HeartbeatTimer(settings.heartbeat.sse),
       ws: new HeartbeatTimer(settings.heartbeat.ws),
     },
-    meter: settings.stats ? new Meter(TRANSPORTS, settings.path) : undefined,
+    meter,
+    figures,
   }
-  await setUpBus(app, bus, settings.decorator)
+  await setUpBus(app, bus, settings.decorator, figures)
   storeNothing(app)
   const flush = () => bus.log.groups.flush()
   drainFirst(app, settings.drain, (window) => context.readers.drain(window, flush))
@@ -72,7 +77,8 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
     done()
   })
   app.addHook('onClose', async () => {
-    context.meter?.close()
+    meter?.close()
+    figures.close()
     context.unread.close()
   })
 

@@ -7,6 +7,7 @@ import { type InLine, Line } from './line.ts'
 import { Memo } from './memo.ts'
 import { End, Entry, weightOf } from './message.ts'
 import type { Payload } from './payload.ts'
+import { type PublishMessage, publishChannel } from './publish-channel.ts'
 import { ReaderGroups } from './reader-groups.ts'
 import { Ring } from './ring.ts'
 import { type Keep, Shelf } from './shelf.ts'
@@ -218,6 +219,11 @@ export class Log {
     this.#bytes += entry.weight + (channel.entries.capacity - capacity) * CHANNEL.place
     this.#memo.clear()
 
+    if (publishChannel.hasSubscribers) {
+      const cursor = `${epoch}.${seq}`
+      const { size, end } = entry
+      publishChannel.publish({ cursor, channel: name, time, size, end } satisfies PublishMessage)
+    }
     this.groups.markDirty(channel.name, entry.seq)
     while (channel.entries.length > channel.shelf.keep.messages) this.#trim(channel.entries.at(0))
     this.#fit()

@@ -47,6 +47,13 @@ export class ReaderGroups implements WatchedGroups {
     return count
   }
 
+  /** Those of them that read this channel, perhaps among others. */
+  watchingOf(channel: string): number {
+    let count = 0
+    for (const group of this.#watchers.get(channel) ?? NO_GROUPS) count += group.size
+    return count
+  }
+
   /** The group of these channels, sorted, each once: one group for all who ask for the same. */
   of(channels: readonly string[]): ReaderGroup {
     const key = channels.length === 1 ? channels[0]! : channels.join()

@@ -8,6 +8,7 @@ import type { Message } from '../bus/message.ts'
 import { type Page, type ReadOptions, readPage } from '../bus/page.ts'
 import { DELETE, endPayload, type Payload, payloadOf, REOPEN } from '../bus/payload.ts'
 import { type Ended, type SubscribeOptions, subscribe } from '../bus/subscribe.ts'
+import type { Stats } from '../routes/http/figures.ts'
 import type { DataOf } from '../types/channels.ts'
 
 /** Whose idempotency key a publish has. */
@@ -21,10 +22,12 @@ export interface PublishOptions {
 /** What `app.tidings` is. */
 export class Tidings {
   readonly bus: Bus
+  readonly #figures: { readonly stats: Stats }
   readonly #closing = new AbortController()
 
-  constructor(bus: Bus) {
+  constructor(bus: Bus, figures: { readonly stats: Stats }) {
     this.bus = bus
+    this.#figures = figures
     // Each loop listens to it: many are no leak.
     setMaxListeners(0, this.#closing.signal)
   }
@@ -100,6 +103,19 @@ export class Tidings {
   }
 
   /**
+   * How many readers of this instance wait for what comes next in a channel: streams, sockets, loops, and long polls
+   * while they are held. One that has still to be sent what is kept is not counted yet.
+   */
+  readers(channel: string): number {
+    return this.bus.log.groups.watchingOf(checkChannel(channel))
+  }
+
+  /** What `GET /stats` shows. Transports and the event loop's delay are metered where the option `stats` is set. */
+  stats(): Stats {
+    return this.#figures.stats
+  }
+
+  /**
    * The messages of one channel or several, in log order; see SubscribeOptions. Breaking out of the loop ends it, and
    * so do its signal and the app's close.
    * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR; in the loop TIDINGS_ERR_GAP, TIDINGS_ERR_UNAVAILABLE
@@ -130,9 +146,14 @@ const users = new WeakMap<Bus, number>()
  * Decorates the app, ties the bus to its life, and opens it.
  * @throws TIDINGS_ERR_OPTION, TIDINGS_ERR_ENGINE
  */
-export async function setUpBus(app: FastifyInstance, bus: Bus, decorator: string): Promise<void> {
+export async function setUpBus(
+  app: FastifyInstance,
+  bus: Bus,
+  decorator: string,
+  figures: { readonly stats: Stats },
+): Promise<void> {
   const taken = app.hasDecorator(decorator) ? app.getDecorator<unknown>(decorator) : undefined
-  if (taken === undefined) app.decorate(decorator, new Tidings(bus))
+  if (taken === undefined) app.decorate(decorator, new Tidings(bus, figures))
   else if (!(taken instanceof Tidings) || taken.bus !== bus) {
     throw new ERR_OPTION(
       'decorator',

@@ -15,6 +15,10 @@ export class EchoSocket extends SocketConnection {
     this.#path = request.url
   }
 
+  protected override transport(): string {
+    return 'echo'
+  }
+
   protected override message(data: Buffer, binary: boolean): void {
     if (!this.open) return
     if (frameChannel.hasSubscribers) {

@@ -3,6 +3,7 @@ import type { Gap } from '../../bus/bound.ts'
 import { GapError } from '../../bus/errors.ts'
 import type { Log } from '../../bus/log.ts'
 import type { OpenConnections } from './open-connections.ts'
+import { gapTold } from './reader-channels.ts'
 
 const EXPOSED = ['Tidings-Cursor', 'Tidings-Gap', 'ETag', 'Retry-After', 'Preference-Applied']
 
@@ -37,5 +38,6 @@ export function refuseGap(log: Log, reply: FastifyReply, gap: Gap): never {
   const cursor = log.cursor(gap.seq)
   // In headers too: an app may reshape the bodies of its errors.
   reply.header('tidings-gap', gap.reason).header('tidings-cursor', cursor)
+  gapTold(reply.request.routeOptions.url!.split('/').at(-1)!, gap.reason, cursor)
   throw new GapError(gap.reason, cursor)
 }

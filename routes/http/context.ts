@@ -18,4 +18,5 @@ export interface Context {
   readonly heartbeat: { readonly sse: HeartbeatTimer; readonly ws: HeartbeatTimer }
   /** Present where `/stats` is: nobody else asks for its figures. */
   readonly meter: Meter | undefined
+  readonly figures: { readonly stats: object }
 }

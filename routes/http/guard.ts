@@ -3,6 +3,7 @@ import { ERR_FORBIDDEN, ERR_INTERNAL, ERR_PUBLISHES } from '../../bus/errors.ts'
 import { isPublisher } from '../../bus/idempotency-keys.ts'
 import type { Authorize, Limits, Permission, Question } from './options.ts'
 import { Pending } from './pending.ts'
+import { wasRefused } from './reader-channels.ts'
 import { retryAfter } from './retry.ts'
 import type { Permit } from './revocation.ts'
 
@@ -59,6 +60,7 @@ export class Guard {
 
   async #ask(request: FastifyRequest, question: Question): Promise<Grant> {
     if (question.action === 'publish' && (await this.#call(this.#mayPublish, request, question)) === false) {
+      wasRefused('TIDINGS_ERR_PUBLISHES', request)
       throw Object.assign(new ERR_PUBLISHES(), { headers: { 'retry-after': `${retryAfter()}` } })
     }
     if (this.#authorize === undefined) return ALWAYS
@@ -66,7 +68,9 @@ export class Guard {
     const grant = grantOf(verdict)
     if (grant === undefined) this.#hint(request, verdict, question)
     else if (grant !== false) return grant
-    throw new ERR_FORBIDDEN()
+    const refusal = new ERR_FORBIDDEN()
+    wasRefused(refusal.code, request)
+    throw refusal
   }
 
   /** @throws see `faultOf` */

@@ -6,6 +6,7 @@ import { ERR_CLIENT_READERS, ERR_READERS } from '../../bus/errors.ts'
 import { IndexedSet } from '../../bus/indexed-set.ts'
 import type { Clients } from './client-limits.ts'
 import { Connection } from './connection.ts'
+import { wasRefused } from './reader-channels.ts'
 import { type Permit, Revocations } from './revocation.ts'
 
 const NONE: ReadonlySet<() => void> = new Set()
@@ -46,10 +47,11 @@ export class OpenConnections {
 
   /** Why no further reader can be held for this request; undefined where one can. */
   refusal(request: FastifyRequest): FastifyError | undefined {
-    if (this.#closing || this.#held.size >= this.#limit) return new ERR_READERS()
-    return this.#clients.full(request) || Connection.of(request.raw).full
-      ? new ERR_CLIENT_READERS()
-      : undefined
+    const full = this.#closing || this.#held.size >= this.#limit
+    if (!full && !this.#clients.full(request) && !Connection.of(request.raw).full) return undefined
+    const refusal = full ? new ERR_READERS() : new ERR_CLIENT_READERS()
+    wasRefused(refusal.code, request)
+    return refusal
   }
 
   /**

@@ -8,6 +8,7 @@ import { Connection, type Guest } from '../http/connection.ts'
 import type { Context } from '../http/context.ts'
 import { forgetLong } from '../http/forget.ts'
 import type { OpenConnection } from '../http/open-connections.ts'
+import { type CloseReason, readerClosed, readerOpened } from '../http/reader-channels.ts'
 import { retryAfter } from '../http/retry.ts'
 import type { Poll } from '../poll/poll-request.ts'
 
@@ -50,7 +51,7 @@ class HeldPoll extends AsyncResource implements Member, OpenConnection, Guest {
   readonly #asked: number
   #epoch: string
   readonly #timer: NodeJS.Timeout
-  readonly #closed = () => this.#release()
+  readonly #closed = () => this.#release('client')
 
   constructor(context: Context, connection: Connection, poll: Poll, asked: number, wait: number) {
     super('TIDINGS_POLL')
@@ -64,6 +65,7 @@ class HeldPoll extends AsyncResource implements Member, OpenConnection, Guest {
     // The app may end the answer by itself.
     poll.reply.raw.on('close', this.#closed)
     context.readers.hold(this, poll.request, context.guard.grantOf(poll.request).permit)
+    readerOpened('longpoll', poll.request)
     poll.group.join(this)
     forgetLong(poll.request)
   }
@@ -77,7 +79,7 @@ class HeldPoll extends AsyncResource implements Member, OpenConnection, Guest {
   }
 
   #deliver(after: number): void {
-    this.#release()
+    this.#release(this.#context.readers.closing ? 'closing' : 'answered')
     try {
       if (!this.#poll.answer({ seq: after })) this.#poll.nothing(this.#asked)
     } catch (error) {
@@ -98,7 +100,7 @@ class HeldPoll extends AsyncResource implements Member, OpenConnection, Guest {
   }
 
   #tell(gap: Gap): void {
-    this.#release()
+    this.#release('answered')
     try {
       refuseGap(this.#context.bus.log, this.#poll.reply, gap)
     } catch (error) {
@@ -116,15 +118,16 @@ class HeldPoll extends AsyncResource implements Member, OpenConnection, Guest {
   }
 
   revoke(): void {
-    this.#release()
+    this.#release('revoked')
     this.#poll.reply.send(new ERR_FORBIDDEN())
   }
 
   clientGone(): void {
-    this.#release()
+    this.#release('client')
   }
 
-  #release(): void {
+  #release(reason: CloseReason): void {
+    if (this.indexInReaders !== NOWHERE) readerClosed('longpoll', reason)
     clearTimeout(this.#timer)
     this.#connection.release(this)
     this.#poll.reply.raw.off('close', this.#closed)

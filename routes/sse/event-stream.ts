@@ -13,6 +13,7 @@ import type { HeartbeatMember } from '../http/heartbeat-timer.ts'
 import { plainStream } from '../http/node-internals.ts'
 import type { OpenConnection } from '../http/open-connections.ts'
 import type { ReadQuery } from '../http/read-query.ts'
+import { type CloseReason, gapTold, readerClosed, readerOpened } from '../http/reader-channels.ts'
 import { retryCut } from '../http/retry.ts'
 import { chunk, endEvent, events, eventsChunk, rawEvents, rawEventsChunk } from './encoder.ts'
 
@@ -72,8 +73,9 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
     this.#reader = new Reader(log, query.channels, start, this)
     this.#connection.hold(this)
     // The app may end the stream by itself.
-    response.on('close', () => this.#release())
+    response.on('close', () => this.#release('client'))
     readers.hold(this, request, guard.grantOf(request).permit)
+    readerOpened('sse', request)
     forgetLong(request)
     heartbeat.sse.add(this)
     this.watch()
@@ -93,11 +95,12 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
     // An EventSource comes back all the same, one day.
     this.#tell(`retry: ${DAY}\n`)
     // What waits for a client that is slow is no farewell: it has as long as any other has.
-    this.#end(this.#context.unread.slow.timeout)
+    this.#end('ended', this.#context.unread.slow.timeout)
   }
 
   gap({ reason, seq }: Gap): void {
     const cursor = this.#context.bus.log.cursor(seq)
+    gapTold('sse', reason, cursor)
     // The id behind the data, as in a message: a hole that was cut off there would never be told.
     this.#tell(`event: gap\ndata: {"reason":"${reason}","cursor":"${cursor}"}\nid: ${cursor}\n\n`)
   }
@@ -115,23 +118,23 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
   }
 
   protected override slow(): void {
-    this.#release()
+    this.#release('slow')
     this.#response.destroy()
   }
 
   goAway(): void {
     // It counts at its line: with an empty one behind it, careless parsers would take it for a message.
     this.#tell(`retry: ${retryCut()}\n`)
-    this.revoke()
+    this.#end('closing', GRACE)
   }
 
   revoke(): void {
-    this.#end(GRACE)
+    this.#end('revoked', GRACE)
   }
 
   /** @param grace milliseconds in which the client may take what waits for it */
-  #end(grace: number): void {
-    this.#release()
+  #end(reason: CloseReason, grace: number): void {
+    this.#release(reason)
     const response = this.#response
     const { socket } = response
     response.end()
@@ -142,10 +145,11 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
   }
 
   clientGone(): void {
-    this.#release()
+    this.#release('client')
   }
 
-  #release(): void {
+  #release(reason: CloseReason): void {
+    if (this.indexInReaders !== NOWHERE) readerClosed('sse', reason)
     this.#connection.release(this)
     this.#reader.end()
     this.shut()

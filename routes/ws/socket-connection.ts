@@ -8,9 +8,17 @@ import type { Context } from '../http/context.ts'
 import type { HeartbeatMember } from '../http/heartbeat-timer.ts'
 import { receivedBytes, streamOf } from '../http/node-internals.ts'
 import type { OpenConnection } from '../http/open-connections.ts'
+import { type CloseReason, readerClosed, readerOpened } from '../http/reader-channels.ts'
 
 /** Milliseconds that a client has to answer a close before its socket is destroyed. */
 const GRACE = { goingAway: 600, tooSlow: 1000 }
+
+const REASONS: Readonly<Record<number, CloseReason>> = {
+  1000: 'ended',
+  1001: 'closing',
+  4008: 'slow',
+  4010: 'gap',
+}
 
 /** Whose a WebSocket is. */
 const PEER = Symbol('peer')
@@ -25,6 +33,8 @@ export abstract class SocketConnection
   slot: HeartbeatMember['slot']
   indexInSlot = NOWHERE
   indexInReaders = NOWHERE
+  /** As the diagnostics channels name it. */
+  protected abstract transport(): string
   protected readonly context: Context
   protected readonly ws: WebSocket
   #open = true
@@ -43,6 +53,7 @@ export abstract class SocketConnection
     owned[PEER] = this
     owned.emit = emit
     context.readers.hold(this, request, context.guard.grantOf(request).permit)
+    readerOpened(this.transport(), request)
     context.heartbeat.ws.add(this)
   }
 
@@ -63,7 +74,7 @@ export abstract class SocketConnection
     else if (event === 'ping') {
       if (this.#paced()) this.watch()
     } else if (event === 'close') {
-      this.#end()
+      this.#end('client')
       this.context.readers.release(this)
     }
   }
@@ -113,7 +124,7 @@ export abstract class SocketConnection
 
   /** @param grace milliseconds until the socket is destroyed; without it ws has a limit of its own */
   close(code: number, reason: string, grace?: number): void {
-    this.#end()
+    this.#end(REASONS[code] ?? 'revoked')
     this.ws.close(code, reason)
     // Its answer would not be read.
     if (this.ws.isPaused) this.ws.resume()
@@ -122,9 +133,10 @@ export abstract class SocketConnection
     this.ws.once('close', () => clearTimeout(timer))
   }
 
-  #end(): void {
+  #end(reason: CloseReason): void {
     if (!this.#open) return
     this.#open = false
+    readerClosed(this.transport(), reason)
     this.shut()
     this.context.heartbeat.ws.delete(this)
     this.ended()

@@ -8,6 +8,7 @@ import { Reader, type Sink } from '../../bus/reader.ts'
 import type { Context } from '../http/context.ts'
 import { type Asker, statusOf } from '../http/guard.ts'
 import type { ReadQuery } from '../http/read-query.ts'
+import { gapTold } from '../http/reader-channels.ts'
 import { ClientFrames } from './client-frames.ts'
 import { endFrame, frames, rawFrames, textFrame } from './encoder.ts'
 import { frameChannel } from './frame-channel.ts'
@@ -53,6 +54,10 @@ export class SocketStream extends SocketConnection implements Sink {
     return this.#reader.channels
   }
 
+  protected override transport(): string {
+    return 'ws'
+  }
+
   /** Whether frames are payloads, with nothing around them. */
   get raw(): boolean {
     return this.#encoder === rawFrames
@@ -74,6 +79,7 @@ export class SocketStream extends SocketConnection implements Sink {
 
   gap({ reason, seq }: Gap, channel?: string): void {
     const cursor = this.context.bus.log.cursor(seq)
+    gapTold('ws', reason, cursor)
     if (this.raw) {
       // It can't tell of a hole, nor go on from one.
       this.close(4010, cursor)

@@ -13,6 +13,8 @@ t.test('plugins and hooks have names: tools show them', async (t) => {
   t.match(app.printPlugins(), /registerRoutes[\s\S]*registerSockets/)
   const routes = app.printRoutes({ includeHooks: true }).split('\n')
   // Those of @fastify/websocket are its own.
-  const unnamed = routes.filter((line) => /anonymous/.test(line) && !/onResponse|"anonymous\(\)","checkUpgrade/.test(line))
+  const unnamed = routes.filter(
+    (line) => /anonymous/.test(line) && !/onResponse|"anonymous\(\)","checkUpgrade/.test(line),
+  )
   t.same(unnamed, [])
 })
