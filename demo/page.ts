@@ -26,6 +26,8 @@ export async function page(app: FastifyInstance): Promise<void> {
     root: ROOT,
     cacheControl: false,
     decorateReply: false,
+    // The build puts compressed files beside those of the page.
+    preCompressed: true,
     setHeaders(reply) {
       reply.header('content-security-policy', POLICY)
       reply.header('x-content-type-options', 'nosniff')

@@ -87,6 +87,7 @@ t.test('the page', async (t) => {
     await heard(page, '<b>"ü"</b>')
     await lane(page, 'longpoll').locator('.arrow.up', { hasText: 'I can wait 25 s' }).first().waitFor()
 
+    for (const name of LANES) t.equal(await figure(page, name, 'p99'), '–', 'no hundredth of one')
     await lane(page, 'ws').locator('.act-push button').first().press('Enter')
     const details = page.getByRole('dialog')
     t.match(await details.locator('.frame').textContent(), /FIN1.*0x1 text.*only clients mask.*"data":"<b>/)
@@ -100,6 +101,10 @@ t.test('the page', async (t) => {
       t.equal(await figure(page, name, 'missed'), '0', name)
       t.equal(await figure(page, name, 'repeated'), '0', name)
       t.match(await figure(page, name, 'mean'), /m?s$/, name)
+      await lane(page, name).locator('.more > summary').click()
+      await lane(page, name).getByRole('button', { name: 'Reset' }).click()
+      await lane(page, name).locator('[data-figure=mean]', { hasText: '–' }).waitFor()
+      t.ok(Number(await figure(page, name, 'requests')) < 2, 'it counts from 0 again')
     }
     t.same(faults, [])
   })

@@ -4,10 +4,13 @@ import { make } from './parts.js'
 
 /** What tells the four apart, and what is folded away. */
 const FIRST = ['requests', 'empty', 'mean']
-const MORE = ['up', 'down', 'p99', 'missed', 'repeated']
+const MORE = ['up', 'down', 'median', 'p99', 'missed', 'repeated']
 const NAMES = [...FIRST, ...MORE]
-/** Delays that are looked back on. */
-const MOST = 1000
+/** Milliseconds before the latest message from which delays are taken, and the most of them. */
+const SPAN = 10_000
+const MOST = 2000
+/** Messages without which there is no hundredth. */
+const HUNDRED = 100
 
 /** The figures in the heading of a lane. */
 export class Figures {
@@ -15,13 +18,17 @@ export class Figures {
   #delays = []
   #more
 
-  /** @param {HTMLElement} place */
-  constructor(place) {
+  /** @param {HTMLElement} place @param {() => void} reset counts from 0 again */
+  constructor(place, reset) {
+    const button = make('button', { type: 'button', say: 'figures.reset' })
+    button.addEventListener('click', reset)
     this.#more = make(
       'details',
       { class: 'more' },
       make('summary', { say: 'figures.more' }),
       this.#list(MORE),
+      make('p', { class: 'hint', say: 'figures.span' }),
+      button,
     )
     place.append(this.#list(FIRST, 'headline'), this.#more)
     this.clear()
@@ -36,10 +43,10 @@ export class Figures {
     return make('dl', { class: `figures ${kind}` }, ...cells)
   }
 
-  /** @param {number} ms */
-  delivered(ms) {
-    this.#delays.push(ms)
-    if (this.#delays.length > MOST) this.#delays.shift()
+  /** @param {number} ms @param {number} at milliseconds, when it came */
+  delivered(ms, at) {
+    this.#delays.push({ ms, at })
+    while (this.#delays.length > MOST || this.#delays[0].at < at - SPAN) this.#delays.shift()
   }
 
   /** @param {{ requests: number, empty: number, up: number, down: number } | undefined} totals */
@@ -48,11 +55,11 @@ export class Figures {
     this.#set('empty', totals ? `${totals.empty}` : t('figures.hidden'))
     this.#set('up', totals ? sizeText(totals.up) : t('figures.hidden'))
     this.#set('down', totals ? sizeText(totals.down) : t('figures.hidden'))
-    const sorted = [...this.#delays].sort((a, b) => a - b)
-    const mean = sorted.reduce((sum, each) => sum + each, 0) / sorted.length
-    const p99 = sorted[Math.ceil(sorted.length * 0.99) - 1]
-    this.#set('mean', sorted.length > 0 ? timeText(mean) : '–')
-    this.#set('p99', sorted.length > 0 ? timeText(p99) : '–')
+    const { mean, median, p99 } = statisticsOf(this.#delays.map(({ ms }) => ms))
+    const text = (ms) => (ms === undefined ? '–' : timeText(ms))
+    this.#set('mean', text(mean))
+    this.#set('median', text(median))
+    this.#set('p99', text(p99))
     this.#set('missed', `${missed}`)
     this.#set('repeated', `${repeated}`)
     this.#cells.missed.classList.toggle('bad', missed > 0)
@@ -68,5 +75,20 @@ export class Figures {
   clear() {
     this.#delays = []
     for (const name of NAMES) this.#set(name, '–')
+  }
+}
+
+/**
+ * @param {readonly number[]} delays milliseconds
+ * @returns {{ mean?: number, median?: number, p99?: number }} what can be said of so many
+ */
+export function statisticsOf(delays) {
+  if (delays.length === 0) return {}
+  const sorted = [...delays].sort((a, b) => a - b)
+  const rank = (share) => sorted[Math.ceil(sorted.length * share) - 1]
+  return {
+    mean: sorted.reduce((sum, each) => sum + each, 0) / sorted.length,
+    median: rank(0.5),
+    p99: sorted.length < HUNDRED ? undefined : rank(0.99),
   }
 }

@@ -2,11 +2,8 @@ import { Arrows } from './arrow.js'
 import { onBeat } from './beat.js'
 import { Figures } from './figures.js'
 import { onLanguage, t } from './i18n.js'
-import { connect } from './lib/client/index.js'
 import { newsOf } from './meaning.js'
-
-/** Nothing is remembered: each lane has its one transport. */
-const NO_STORAGE = { getItem: () => null, setItem() {} }
+import { RemoteFeed } from './remote-feed.js'
 
 /** What goes on after an arrow, by what it did: an answer ends the holding, a stream and a socket go on. */
 const AFTER = {
@@ -42,7 +39,11 @@ export class Lane extends EventTarget {
   #cut = false
   #stage
   #feed
+  /** The one that was stopped last, from whose place the next one goes on. */
+  #last
   #options = {}
+  /** Since when it reads, by the server's clock. */
+  #since = 0
   /** Starts it again where it is held. */
   #resume
   #cursor
@@ -59,13 +60,16 @@ export class Lane extends EventTarget {
   /** @param {HTMLElement} article @param {import('./stage.js').Stage} stage */
   constructor(article, stage) {
     super()
+    document.addEventListener('visibilitychange', () => {
+      this.#since = this.#stage.now
+    })
     this.transport = article.dataset.lane
     this.element = article
     this.#stage = stage
     this.#status = document.createElement('p')
     this.#status.className = 'status'
     article.querySelector('header').append(this.#status)
-    this.figures = new Figures(article)
+    this.figures = new Figures(article, () => this.#reset())
     onLanguage(() => {
       this.say(this.#said)
       this.#show()
@@ -84,7 +88,7 @@ export class Lane extends EventTarget {
   }
 
   get cursor() {
-    return this.#feed?.cursor ?? this.#cursor
+    return (this.#feed ?? this.#last)?.cursor ?? this.#cursor
   }
 
   /** Where the lane's routes are. */
@@ -96,19 +100,21 @@ export class Lane extends EventTarget {
   start(options = {}) {
     this.stop()
     this.#options = options
+    this.#since ||= this.#stage.now
     const { channel, pollInterval } = this.#stage
-    const feed = connect(this.url, {
+    const settings = {
       channels: [channel],
       transports: [this.transport],
       cursor: this.#cursor ?? 'now',
       pollInterval,
       wait: 25,
       upgradeAfter: 0x7fff_0000,
-      storage: NO_STORAGE,
       backoff: { base: 800, cap: 5000 },
       ...options,
-    })
+    }
+    const feed = new RemoteFeed(this.url, settings, this.#last)
     this.#feed = feed
+    this.#last = undefined
     feed.addEventListener('open', () => this.dispatchEvent(new Event('open')))
     feed.addEventListener('message', (message) => this.got(message))
     feed.addEventListener('gap', ({ reason, cursor }) => {
@@ -127,10 +133,10 @@ export class Lane extends EventTarget {
   }
 
   stop() {
-    this.#cursor = this.cursor
     const feed = this.#feed
     this.#feed = this.#resume = undefined
     feed?.close()
+    this.#last = feed ?? this.#last
     this.say('lane.status.off')
   }
 
@@ -159,17 +165,26 @@ export class Lane extends EventTarget {
   /** Begins anew, with what comes next. @param {string} [cursor] */
   clear(cursor) {
     this.stop()
+    this.#last?.forget()
+    this.#last = undefined
     this.#cursor = cursor
+    this.#reset()
+  }
+
+  /** Counts from 0 again. */
+  #reset() {
     this.#before = { ...this.#before, ...this.#all }
     this.figures.clear()
-    this.totals = undefined
+    this.totals = this.#all && { requests: 0, empty: 0, up: 0, down: 0 }
     this.#later()
   }
 
-  /** A message has come. @param {{ cursor: string, time: number, data: unknown }} message */
-  got({ cursor, time, data }) {
-    const delay = Math.max(0, this.#stage.now - time)
-    this.figures.delivered(delay)
+  /** A message has come, at a time of our clock. @param {{ cursor: string, time: number, data: unknown, at?: number }} message */
+  got({ cursor, time, data, at = Date.now() }) {
+    const arrived = at + this.#stage.offset
+    const delay = Math.max(0, arrived - time)
+    // What was published while nobody read has no delay to speak of.
+    if (time >= this.#since) this.figures.delivered(delay, arrived)
     this.#stage.ledger.got(this.transport, cursor)
     if (!this.#stage.offers.demo) {
       const news = newsOf({ data })

@@ -34,7 +34,7 @@ export class Stage extends EventTarget {
 
   /** The server's clock, milliseconds since 1970. */
   get now() {
-    return performance.timeOrigin + performance.now() + this.offset
+    return Date.now() + this.offset
   }
 
   async open() {

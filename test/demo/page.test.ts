@@ -1,6 +1,14 @@
+import { cp, readdir, readFile } from 'node:fs/promises'
+import { join, normalize } from 'node:path'
+import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import t from 'tap'
+import ts from 'typescript'
 import { page as servePage } from '../../demo/page.ts'
+import { compress } from '../../scripts/compress.ts'
+import { ROOT } from '../child.ts'
 import { build } from '../helper.ts'
+
+const PUBLIC = join(ROOT, 'demo', 'public')
 
 t.test('stands under a prefix', async (t) => {
   const prefix = '/live'
@@ -34,4 +42,40 @@ t.test('is told which of its parts are there', async (t) => {
     stats: false,
     demo: false,
   })
+})
+
+/** The modules that a module needs before it runs. */
+async function imports(file: string, found = new Set<string>()): Promise<Set<string>> {
+  const { importedFiles } = ts.preProcessFile(await readFile(join(PUBLIC, file), 'utf8'), true, true)
+  const source = await readFile(join(PUBLIC, file), 'utf8')
+  for (const { fileName, pos } of importedFiles) {
+    // What is imported by a call, or only for its types, comes later or never.
+    if (!fileName.startsWith('.') || /import\($/.test(source.slice(0, pos))) continue
+    const module = normalize(join(file, '..', fileName))
+    if (found.has(module)) continue
+    found.add(module)
+    await imports(module, found)
+  }
+  return found
+}
+
+t.test('names all modules that it begins with, so that a browser asks for them at once', async (t) => {
+  const html = await readFile(join(PUBLIC, 'index.html'), 'utf8')
+  const preloaded = [...html.matchAll(/rel="modulepreload" href="([^"]+)"/g)].map(([, name]) => name)
+  t.same(preloaded.sort(), [...(await imports('page.js'))].sort())
+})
+
+t.test('the build puts the same, compressed, beside its files', async (t) => {
+  const folder = t.testdir()
+  await cp(PUBLIC, folder, { recursive: true })
+  const count = await compress(folder)
+  const files = await readdir(folder, { recursive: true })
+  const compressed = files.filter((file) => file.endsWith('.br'))
+  t.equal(compressed.length, count)
+  t.ok(count > 30)
+  for (const file of compressed.map((name) => name.slice(0, -3))) {
+    const bytes = await readFile(join(folder, file))
+    t.ok(brotliDecompressSync(await readFile(join(folder, `${file}.br`))).equals(bytes), file)
+    t.ok(gunzipSync(await readFile(join(folder, `${file}.gz`))).equals(bytes), file)
+  }
 })

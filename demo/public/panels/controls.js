@@ -1,4 +1,5 @@
 import { addTexts, onLanguage, t, translate } from '../i18n.js'
+import { wake } from '../remote-feed.js'
 import { stage } from '../stage.js'
 import texts from '../texts/controls.js'
 
@@ -106,8 +107,7 @@ export function mount(element) {
       if (type === 'cut') lane.isCut = true
       const done = await control({ type, lane: lane.id })
       lane.isCut = done === (type === 'cut')
-      // As a browser says it when its network is back, so that the client does not wait for its next try.
-      if (type === 'restore' && done) dispatchEvent(new Event('online'))
+      if (type === 'restore' && done) wake()
       label()
     })
     networks.append(button)
