@@ -34,6 +34,7 @@ const MAY: Record<string, readonly string[]> = {
   'routes/stats': ['bus', 'routes/http'],
   routes: ['routes/http', 'routes/poll', 'routes/longpoll', 'routes/sse', 'routes/ws'],
   plugins: ['types', 'bus', 'routes/http', 'routes/ws'],
+  metrics: ['bus', 'plugins', 'routes/http'],
   client: ['types'],
   demo: [],
   benchmarks: [],

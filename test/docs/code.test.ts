@@ -12,6 +12,7 @@ const ENTRIES = {
   'fastify-tidings': 'index.ts',
   'fastify-tidings/bus': 'bus/index.ts',
   'fastify-tidings/client': 'client/index.ts',
+  'fastify-tidings/metrics': 'metrics/index.ts',
   'fastify-tidings/redis': 'bus/redis.ts',
   'fastify-tidings/shared': 'client/shared/index.ts',
 }
