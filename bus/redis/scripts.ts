@@ -56,8 +56,8 @@ end`
 
 /**
  * Appends a batch: ARGV holds what EPOCH needs, then the batch's number, the milliseconds that a writer is remembered,
- * the milliseconds that a key is, how many keys and how many bytes of them, whether there are keys, and the messages;
- * where there are keys, each with its key's name and digest. The answer is
+ * the milliseconds that a key is, how many keys and how many bytes of them, whether there are keys, and the messages,
+ * a line each; where there are keys, a line for each one's name and one for its digest follow. The answer is
  * `epoch generation first time verdicts` and, for each message whose key was known, `epoch:seq:time`.
  */
 export const APPEND = script(
@@ -118,10 +118,9 @@ if KEYED then
     end
   end
   local count = redis.call('HLEN', NAMES)
-  for i = 10, #ARGV, 3 do
-    local body, name, digest = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  for body, name, digest in string.gmatch(ARGV[10], '([^\\n]+)\\n([^\\n]+)\\n([^\\n]+)') do
     local letter = 'p'
-    if name ~= '' then
+    if name ~= '-' then
       local known = redis.call('HGET', NAMES, name)
       local time, known_place, before = string.match(known or '', '^(%d+) (%S+) (%S+)$')
       if time and not isOver(time) then
@@ -146,7 +145,7 @@ if KEYED then
   end
   redis.call('HSET', META, 'keys', whole(keys))
 else
-  for i = 10, #ARGV do verdict(place(ARGV[i]) and 'p' or 'e') end
+  for body in string.gmatch(ARGV[10], '[^\\n]+') do verdict(place(body) and 'p' or 'e') end
 end
 
 redis.call('HSET', META, 'head', whole(head))

@@ -72,7 +72,9 @@ export class Outbox {
         return
       }
       this.#bytes += weight
-      this.#queue.push({ ...message, weight, expires: performance.now() + PATIENCE.publish, resolve, reject })
+      const { channel, payload, key } = message
+      const expires = performance.now() + PATIENCE.publish
+      this.#queue.push({ channel, payload, key, weight, expires, resolve, reject })
       this.#timer ??= setInterval(() => this.#look(), PATIENCE.look)
       if (!this.#sending) this.#soon ??= setImmediate(() => this.#send())
     })
