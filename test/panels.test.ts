@@ -286,7 +286,11 @@ t.test('panels of the page', async (t) => {
         }
       }
     })
-    await page.reload()
+    const advised = await panel.locator('.advice').textContent()
+    await page.goto((await panel.locator('.link').getAttribute('href'))!)
+    await panel.locator('.verdict').waitFor()
+    t.equal(await panel.locator('.advice').textContent(), advised, 'the link carries what is set')
+    await page.goto(new URL('.', page.url()).href)
     await page.locator('#workload > summary').click()
     await panel.locator('.verdict').waitFor()
     t.match(await panel.textContent(), /From about [0-9.]+ messages a second upwards: Short polling/)

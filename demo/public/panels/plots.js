@@ -23,6 +23,7 @@ export function mount(element) {
       <figure><figcaption data-i18n="plots.delay"></figcaption><div></div></figure>
       <figure><figcaption></figcaption><div></div></figure>
     </div>
+    <p class="see" data-i18n="plots.see"></p>
     <p class="hint waiting" role="status" data-i18n="plots.waiting"></p>
     <table class="compared">
       <thead>
@@ -72,8 +73,16 @@ export function mount(element) {
     rest()
   })
 
-  const delays = plot(delayPlace, true)
-  const weights = plot(bytesPlace, false)
+  let delays
+  let weights
+  /** Their legends are in the language of now. */
+  const replot = () => {
+    delays?.destroy()
+    weights?.destroy()
+    delays = plot(delayPlace, true)
+    weights = plot(bytesPlace, false)
+  }
+  replot()
   const draw = () => {
     if (document.hidden || element.clientWidth === 0) return
     while (deliveries[0]?.at < beyond()) deliveries.shift()
@@ -109,6 +118,7 @@ export function mount(element) {
   draw()
   onLanguage(() => {
     name()
+    replot()
     draw()
   })
 }
@@ -160,8 +170,13 @@ function plot(place, dots) {
   const quiet = () => getComputedStyle(document.documentElement).getPropertyValue('--quiet')
   const grid = () => getComputedStyle(document.documentElement).getPropertyValue('--line')
   const axis = { stroke: quiet, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } }
+  const value = (_plot, value) => {
+    if (value === null || value === undefined) return '–'
+    return dots ? timeText(value) : sizeText(Math.round(value))
+  }
   const measured = LANES.map((lane) => ({
-    label: t(`lane.${lane}`),
+    label: t(`lane.${lane}.short`),
+    value,
     stroke: colour(lane),
     width: 2,
     spanGaps: true,
@@ -169,6 +184,8 @@ function plot(place, dots) {
     points: { show: dots, size: 5, fill: colour(lane) },
   }))
   const modelled = LANES.map((lane) => ({
+    label: t('plots.theory.of', { lane: t(`lane.${lane}.short`) }),
+    value,
     stroke: colour(lane),
     width: 1.5,
     dash: [6, 5],
@@ -186,16 +203,31 @@ function plot(place, dots) {
           ? { distr: 3, range: (_plot, _min, max) => [0.5, Math.max(100, max * 1.5)] }
           : { range: (_plot, _min, max) => [0, Math.max(100, max * 1.1)] },
       },
-      legend: { show: false },
-      cursor: { show: false },
-      axes: [seconds, { ...axis, size: 64 }],
-      series: [{}, ...measured, ...modelled],
+      cursor: { drag: { x: false, y: false } },
+      axes: [seconds, { ...axis, size: 64, label: t(dots ? 'plots.unit.delay' : 'plots.unit.bytes') }],
+      series: [
+        {
+          label: t('plots.time'),
+          value: (_plot, value) => (value == null ? '–' : t('plots.ago', { value: value.toFixed(1) })),
+        },
+        ...measured,
+        ...modelled,
+      ],
     },
     [[], ...measured.map(() => []), ...modelled.map(() => [])],
     place,
   )
-  new ResizeObserver(() => {
+  const canvas = place.querySelector('canvas')
+  canvas.setAttribute('role', 'img')
+  canvas.setAttribute('aria-label', place.parentElement.querySelector('figcaption').textContent)
+  const observer = new ResizeObserver(() => {
     if (place.clientWidth > 0) uplot.setSize({ width: place.clientWidth, height })
-  }).observe(place)
-  return uplot
+  })
+  observer.observe(place)
+  return Object.assign(uplot, {
+    destroy: ((destroy) => () => {
+      observer.disconnect()
+      destroy.call(uplot)
+    })(uplot.destroy),
+  })
 }

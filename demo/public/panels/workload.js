@@ -41,6 +41,7 @@ const STEPS = 240
 /** @param {HTMLElement} element */
 export function mount(element) {
   const result = make('div', { class: 'advice' })
+  const asked = new URLSearchParams(location.search)
   const fields = FIELDS.map((field) => new Field(field, () => show()))
   const http = make(
     'select',
@@ -50,11 +51,16 @@ export function mount(element) {
   http.value = USUAL.http
   http.addEventListener('change', () => show())
 
+  const link = make('a', { class: 'link', say: 'workload.link' })
+  for (const field of fields) field.set(Number(asked.get(field.name) ?? Number.NaN))
+  if (['1.1', '2'].includes(asked.get('http'))) http.value = asked.get('http')
+
   const show = () => {
     const values = Object.fromEntries(fields.map(({ name, value }) => [name, value]))
     const { headers, latency, rtt, ...others } = values
     const need = { ...others, latency: latency / 1e3, rtt: rtt / 1e3, http: http.value }
     for (const field of fields) field.show()
+    link.href = linkOf({ ...values, http: http.value })
     result.replaceChildren(...adviceOf(need, { poll: headers, longpoll: headers }))
   }
   element.replaceChildren(
@@ -66,6 +72,7 @@ export function mount(element) {
       make('div', { class: 'field' }, make('label', { for: 'workload-http', say: 'workload.http' }), http),
     ),
     result,
+    make('p', {}, link),
     make('h3', { say: 'workload.basis' }),
     make(
       'ul',
@@ -79,6 +86,14 @@ export function mount(element) {
   show()
 }
 
+/** The address of this page with what is set. @param {Record<string, string | number>} settings */
+function linkOf(settings) {
+  const url = new URL(location.href)
+  for (const [name, value] of Object.entries(settings)) url.searchParams.set(name, `${value}`)
+  url.hash = 'workload'
+  return url.href
+}
+
 /** A slider with its value. */
 class Field {
   #field
@@ -86,14 +101,13 @@ class Field {
   #output
 
   constructor(field, changed) {
-    const { name, least, most, value, log } = field
+    const { name, value } = field
     this.#field = field
     this.name = name
     const id = `workload-${name}`
-    const share = log ? Math.log(value / least) / Math.log(most / least) : (value - least) / (most - least)
     this.#output = make('output', { htmlFor: id })
     this.#input = make('input', { type: 'range', id, min: '0', max: `${STEPS}`, step: 'any' })
-    this.#input.value = `${share * STEPS}`
+    this.set(value)
     this.#input.addEventListener('input', changed)
     // The arrow keys go by steps of a whole number, wherever the slider stood.
     this.#input.addEventListener('keydown', () => {
@@ -108,6 +122,14 @@ class Field {
       make('div', {}, make('label', { for: id, say: `workload.${name}` }), this.#output),
       this.#input,
     )
+  }
+
+  /** @param {number} value what is none is left out */
+  set(value) {
+    const { least, most, log } = this.#field
+    if (!(value >= least && value <= most)) return
+    const share = log ? Math.log(value / least) / Math.log(most / least) : (value - least) / (most - least)
+    this.#input.value = `${share * STEPS}`
   }
 
   get value() {

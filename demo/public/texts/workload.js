@@ -52,6 +52,7 @@ export default {
     'workload.above': 'From about {rate} messages a second upwards: {name}.',
     'workload.below': 'From about {rate} messages a second downwards: {name}.',
     'workload.same': 'The verdict is the same at any rate within four powers of ten.',
+    'workload.link': 'A link with these settings',
     'workload.basis': 'What these figures are',
     'workload.basis.theory':
       'Theory: the delays, requests and shares of empty answers (messages arrive at random, as a Poisson process), and the TCP/IP headers, by segment.',
@@ -114,6 +115,7 @@ export default {
     'workload.above': '每秒约 {rate} 条及以上：{name}。',
     'workload.below': '每秒约 {rate} 条及以下：{name}。',
     'workload.same': '上下四个数量级之内，结论都不变。',
+    'workload.link': '带有当前设置的链接',
     'workload.basis': '这些数字的来源',
     'workload.basis.theory':
       '理论：延迟、请求数和空响应的比例（假设消息按泊松过程随机到达），以及按报文段计算的 TCP/IP 头部。',
