@@ -247,12 +247,12 @@ function parseBody(body: string): Omit<Stored, 'epoch' | 'seq'> {
   }
 }
 
-/** The entries of the one stream that was read: a list, and in RESP 3 a map. */
+/** The entries of the one stream that was read: in a list of pairs, in a map, or in RESP 3 by ioredis name and entries. */
 function entriesOf(reply: unknown): readonly [id: string, fields: readonly string[]][] {
   if (reply === null || reply === undefined) return []
   const streams = Array.isArray(reply) ? reply : reply instanceof Map ? [...reply] : Object.entries(reply)
-  const [first] = streams
-  return (Array.isArray(first) ? first[1] : []) as [string, string[]][]
+  const [, entries] = Array.isArray(streams[0]) ? streams[0] : streams
+  return entries as [string, string[]][]
 }
 
 /** Names and numbers, in a list, each pair of which is a list in RESP 3. */
