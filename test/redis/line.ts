@@ -61,6 +61,8 @@ class Pair {
   readonly #setUp: Command[] = []
   /** Sent, and not answered yet. */
   readonly #pending: Command[] = []
+  /** A replica: what follows its PSYNC are no replies. */
+  #raw = false
   /** Answers to what the proxy has said by itself. */
   #own = 0
 
@@ -77,6 +79,10 @@ class Pair {
     this.#heard = heard
     this.#gone = gone
     client.on('data', (part) => {
+      if (this.#raw) {
+        this.up.pass(part)
+        return
+      }
       for (const { unit, bytes } of this.#commands.take(part)) this.#command(unit as Reply, bytes)
     })
     client.on('error', () => {})
@@ -94,6 +100,7 @@ class Pair {
     if (SET_UP.has(name)) this.#setUp.push(command)
     else if (name === 'XREAD' && args.some((arg) => /^block$/i.test(arg))) this.use = 'feed'
     else if (/^(EVAL|FCALL)/.test(name)) this.use ??= 'commands'
+    if (name === 'PSYNC') this.#raw = true
     this.#pending.push(command)
     this.#heard(name, this)
     this.up.pass(bytes)
@@ -104,6 +111,10 @@ class Pair {
     server.setNoDelay()
     server.on('data', (part) => {
       if (server !== this.server) return
+      if (this.#raw) {
+        this.down.pass(part)
+        return
+      }
       for (const { unit, bytes } of this.#replies.take(part)) {
         if (!(unit instanceof Push)) {
           if (this.#own > 0) {
@@ -159,7 +170,7 @@ class Pair {
   }
 
   cut(): void {
-    this.client.resetAndDestroy()
+    this.client.destroy()
     this.server.destroy()
   }
 }
@@ -250,7 +261,7 @@ export class Line {
     for (const pair of this.#pairs) pair.swap(port)
   }
 
-  /** Ends all connections with a reset. */
+  /** Ends all connections. */
   cut(): void {
     for (const pair of this.#pairs) pair.cut()
   }
