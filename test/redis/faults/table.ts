@@ -2,7 +2,7 @@ import type { Test } from 'tap'
 import { needsRedis } from '../server.ts'
 
 /** Milliseconds after which a row has failed: what it waits for has not come. */
-const PATIENCE = 120_000
+const PATIENCE = 240_000
 
 /** Rows of the table of faults, each with what its clients observe. They wait more than they work. */
 export function faults(t: Test, rows: Readonly<Record<string, (t: Test) => Promise<void>>>): void {
