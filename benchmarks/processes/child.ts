@@ -22,7 +22,7 @@ interface Answer {
 const SELF = fileURLToPath(import.meta.url)
 
 /** Processes of a run. */
-export type Name = 'server' | 'target' | 'load' | 'publisher' | 'proxy'
+export type Name = 'server' | 'target' | 'load' | 'publisher' | 'proxy' | '../redis/instance'
 
 /** A process of our own, which is asked and answers. It ends with this one. */
 export class Child<A extends Api> {
@@ -35,7 +35,10 @@ export class Child<A extends Api> {
     this.#process = fork(SELF.replace(/child(?=\.\w+$)/, name), [], {
       serialization: 'advanced',
       // So that it can throw away what is not held any more before its memory is looked at.
-      execArgv: [...process.execArgv, ...(name === 'server' ? ['--expose-gc'] : [])],
+      execArgv: [
+        ...process.execArgv,
+        ...(name === 'server' || name === '../redis/instance' ? ['--expose-gc'] : []),
+      ],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     this.#exited = once(this.#process, 'exit').then(([code, signal]) => {
