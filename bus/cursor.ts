@@ -23,8 +23,11 @@ export const MOST_LAST = 1000
 
 const CURSOR = /^([A-Za-z0-9_-]{4,32})\.(0|[1-9][0-9]{0,15})$/
 
-/** In the place of an epoch: it, what was chosen, and the digest. Epochs of ours are too short to look like it. */
-const CHOSEN = /^(.{4,})_(?:l([1-9a-z][0-9a-z]?)_([0-9a-z]{1,11})|s([0-9a-z]{1,11}))_([0-9a-z]{1,7})$/
+/**
+ * In the place of an epoch: it, what was chosen, up to which head, and the digest. Epochs of ours are too short to look
+ * like it, and may hold any of its characters: it is read from the end, where three parts hold no `_`.
+ */
+const CHOSEN = /^(.{4,})_([ls])([0-9a-z]{1,11})_([0-9a-z]{1,11})_([0-9a-z]{1,7})$/
 
 const CHOICE = /^(?:last:([1-9][0-9]{0,3})|since:(0|[1-9][0-9]{0,15}))$/
 
@@ -39,11 +42,9 @@ export function parseCursor(text: string): Cursor | undefined {
   if (!Number.isSafeInteger(seq)) return undefined
   const chosen = CHOSEN.exec(found[1]!)
   if (chosen === null) return { epoch: found[1]!, seq }
-  const [, epoch, last, head, since, digest] = chosen
-  const choice =
-    since === undefined
-      ? { last: Number.parseInt(last!, 36), head: Number.parseInt(head!, 36) }
-      : { since: Number.parseInt(since, 36) }
+  const [, epoch, kind, what, head, digest] = chosen
+  const number = Number.parseInt(what!, 36)
+  const choice = kind === 's' ? { since: number } : { last: number, head: Number.parseInt(head!, 36) }
   return { epoch: epoch!, seq, choice, digest: digest! }
 }
 
@@ -51,7 +52,7 @@ export function parseCursor(text: string): Cursor | undefined {
 export function chosenEpoch(epoch: string, choice: Choice, digest: string): string {
   const what =
     'since' in choice
-      ? `s${choice.since.toString(36)}`
+      ? `s${choice.since.toString(36)}_0`
       : `l${choice.last.toString(36)}_${(choice.head ?? 0).toString(36)}`
   return `${epoch}_${what}_${digest}`
 }

@@ -141,6 +141,24 @@ t.test('a cursor in the midst of it is as long as a cursor may be', async (t) =>
   }
 })
 
+t.test('whatever an epoch, a head and a digest look like, a cursor is read as it was written', async (t) => {
+  const parts = fc.constantFrom('_', 'l', 's', '1', 'z', '-', 'A')
+  const epochs = fc.array(parts, { minLength: 8, maxLength: 8 }).map((characters) => characters.join(''))
+  const number = fc.oneof(fc.nat(3000), fc.maxSafeNat())
+  const choice = fc.oneof(
+    fc.record({ last: fc.integer({ min: 1, max: 1000 }), head: number }),
+    fc.record({ since: number }),
+  )
+  fc.assert(
+    fc.property(epochs, choice, number, number, (epoch, choice, seq, bound) => {
+      const excerpt = new Excerpt(epoch, choice, new Map([['a', bound]]))
+      const expected = seq < bound ? { epoch, seq, choice, digest: excerpt.digest(seq) } : { epoch, seq }
+      return JSON.stringify(parseCursor(excerpt.cursor(seq))) === JSON.stringify(expected)
+    }),
+    { numRuns: 3000 },
+  )
+})
+
 t.test('going on from any cursor neither loses, nor repeats, nor tells a hole that is none', async (t) => {
   const names = ['a', 'b', 'c', 'd']
   const name = fc.constantFrom(...names)
