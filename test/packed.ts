@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
 import { ROOT, UNCOVERED } from './child.ts'
@@ -26,9 +26,37 @@ export async function emptyFolder(t: Test): Promise<string> {
   return folder
 }
 
+/** Packing builds in the project's own folders: one file of tests at a time. */
+const LOCK = join(ROOT, 'node_modules', '.cache', 'tidings-pack')
+
+async function locked<T>(work: () => Promise<T>): Promise<T> {
+  await mkdir(dirname(LOCK), { recursive: true })
+  // A lock that is older than any build was left by a process that was killed.
+  for (;;) {
+    try {
+      await mkdir(LOCK)
+      break
+    } catch {
+      const since = await stat(LOCK).then(
+        ({ mtimeMs }) => Date.now() - mtimeMs,
+        () => 0,
+      )
+      if (since > 240_000) await rm(LOCK, { recursive: true, force: true })
+      else await new Promise((resolve) => setTimeout(resolve, 200))
+    }
+  }
+  try {
+    return await work()
+  } finally {
+    await rm(LOCK, { recursive: true, force: true })
+  }
+}
+
 /** Packs the plugin, or a workspace. @returns the tarball's path */
 export async function pack(folder: string, ...args: string[]): Promise<string> {
-  const packed = await run('npm', ['pack', '--json', '--pack-destination', folder, ...args], ROOT)
+  const packed = await locked(() =>
+    run('npm', ['pack', '--json', '--pack-destination', folder, ...args], ROOT),
+  )
   const [{ filename }] = JSON.parse(packed.slice(packed.indexOf('[\n'))) as [{ filename: string }]
   return join(folder, filename)
 }

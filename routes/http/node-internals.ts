@@ -3,7 +3,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex, Writable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
-import type { WebSocket } from 'ws'
 import { ERR_FASTIFY } from '../../bus/errors.ts'
 
 /*
@@ -115,8 +114,8 @@ export function plainStream(response: ServerResponse): Writable {
 }
 
 /** The stream under a WebSocket: the socket that was upgraded, or, in a test by injection, what ws was given. */
-export function streamOf(request: IncomingMessage, ws: WebSocket): Writable {
-  return request.socket ?? (ws as unknown as { _socket: Writable })._socket
+export function streamOf(request: IncomingMessage, ws: object): Writable {
+  return request.socket ?? (ws as { _socket?: Writable })._socket!
 }
 
 /** How many bytes have come in. Unknown, in a test by injection. */
