@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { Child, ROOT, UNCOVERED, urlFrom } from './child.ts'
 import { openSocket, openStream, post } from './helper.ts'
-import { emptyFolder, install, pack, run } from './packed.ts'
+import { emptyFolder, install, pack, packOthers, run } from './packed.ts'
 
 const exec = promisify(execFile)
 
@@ -115,7 +115,7 @@ async function sizeOf(path: string): Promise<number> {
 }
 
 t.test('the commands of the other packages', async (t) => {
-  await install(folder, await pack(folder, '-w', 'demo'), await pack(folder, '-w', 'benchmarks'))
+  await install(folder, ...(await packOthers(folder)))
   const bin = (name: string) => join(folder, 'node_modules', '.bin', name)
 
   const child = new Child(t, bin('fastify-tidings-demo'), ['--port', '0'], UNCOVERED, folder)

@@ -52,12 +52,25 @@ async function locked<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Packs the plugin, or a workspace. @returns the tarball's path */
-export async function pack(folder: string, ...args: string[]): Promise<string> {
-  const packed = await locked(() =>
-    run('npm', ['pack', '--json', '--pack-destination', folder, ...args], ROOT),
-  )
-  const [{ filename }] = JSON.parse(packed.slice(packed.indexOf('[\n'))) as [{ filename: string }]
+/** Packs the plugin, which builds it. @returns the tarball's path */
+export function pack(folder: string): Promise<string> {
+  return locked(() => packed(folder))
+}
+
+/** Packs the other packages, which are built beside the plugin that stands there. */
+export function packOthers(folder: string): Promise<string[]> {
+  return locked(async () => {
+    await run('npm', ['run', 'build'], ROOT)
+    return [
+      await packed(folder, '--ignore-scripts', '-w', 'demo'),
+      await packed(folder, '--ignore-scripts', '-w', 'benchmarks'),
+    ]
+  })
+}
+
+async function packed(folder: string, ...args: string[]): Promise<string> {
+  const text = await run('npm', ['pack', '--json', '--pack-destination', folder, ...args], ROOT)
+  const [{ filename }] = JSON.parse(text.slice(text.indexOf('[\n'))) as [{ filename: string }]
   return join(folder, filename)
 }
 

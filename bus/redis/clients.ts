@@ -73,10 +73,13 @@ export function connectLike(client: unknown): Connect {
 /** How to connect to a server. @throws that the package `redis` is not installed */
 export function connectTo(url: string): Connect {
   let client: Promise<NodeRedis> | undefined
-  return async (failed) => {
+  const load = () => {
     client ??= import('redis').then(({ createClient }) => createClient({ url }) as unknown as NodeRedis)
-    return connectNodeRedis(await client, failed)
+    return client
   }
+  return Object.assign(async (failed: (error: Error) => void) => connectNodeRedis(await load(), failed), {
+    load,
+  })
 }
 
 function isIoRedis(client: unknown): client is IoRedis {

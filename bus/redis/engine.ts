@@ -48,6 +48,7 @@ export class RedisEngine implements Engine {
   /** For commands, and for the reads that wait. */
   readonly #commands: Link
   readonly #feed: Link
+  readonly #load: Connect['load']
   readonly #keys: string[]
   readonly #log: string
   readonly #tag: string
@@ -60,10 +61,15 @@ export class RedisEngine implements Engine {
     this.name = name
     this.#commands = new Link(connect)
     this.#feed = new Link(connect)
+    this.#load = connect.load
     this.#tag = `{${prefix}}:`
     this.#log = `${this.#tag}log`
     this.#keys = ['log', 'meta', 'epochs', 'floors', 'keys', 'order', 'ended'].map((each) => this.#tag + each)
     this.#limits = limits
+  }
+
+  async load(): Promise<void> {
+    await this.#load?.()
   }
 
   async open(warn: (message: string) => void, signal: AbortSignal): Promise<void> {

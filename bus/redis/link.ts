@@ -4,8 +4,13 @@ export interface Connection {
   destroy(): void
 }
 
-/** Opens a connection. @param failed told of a fault between two commands */
-export type Connect = (failed: (error: Error) => void) => Promise<Connection>
+/** Opens connections. */
+export interface Connect {
+  /** @param failed told of a fault between two commands */
+  (failed: (error: Error) => void): Promise<Connection>
+  /** Loads what it needs. */
+  load?(): Promise<unknown>
+}
 
 /**
  * A connection for one kind of command. It is made when it is first needed, and thrown away at its first fault: client

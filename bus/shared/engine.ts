@@ -73,6 +73,8 @@ export interface Trim extends Cursor {
 export interface Engine {
   /** What it is, and where, for messages: no passwords. */
   readonly name: string
+  /** Loads the code that it needs, which takes none of the time that an answer has. */
+  load?(): Promise<void>
   /**
    * Looks whether it can serve.
    * @throws TIDINGS_ERR_ENGINE where it never will; anything else where it is worth another try

@@ -85,6 +85,7 @@ class SharedBus implements Bus {
   async #open({ warn, patience }: Host): Promise<void> {
     const until = performance.now() + patience
     try {
+      await this.#engine.load?.()
       await this.#attempt((signal) => this.#engine.open(warn, signal), until)
       await this.#follower.load()
     } catch (error) {
