@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import type { TidingsOptions } from '../index.ts'
 import { type Built, build, type Frame, openRaw, openSocket, post } from './helper.ts'
 import { RawSocket } from './raw-socket.ts'
+import { resetConnection } from './reset-connection.ts'
 
 const OPTIONS: TidingsOptions = { publish: true, stats: true, echo: true }
 
@@ -64,7 +65,7 @@ t.test('a client that goes in the middle of its body', async (t) => {
   const built = await build(t, OPTIONS)
   const { socket } = await openRaw(t, built.port)
   socket.write('POST /publish?channel=a HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhal', () =>
-    socket.resetAndDestroy(),
+    resetConnection(socket),
   )
   await once(socket, 'close')
   await healthy(t, built)
@@ -214,7 +215,7 @@ t.test('a reset in the middle of a write', async (t) => {
   for (const socket of sockets) socket.pause()
   // More than the kernel takes, so that writes stand unfinished when the other side is gone.
   for (let i = 0; i < 200; i++) await app.tidings.publish('a', 'x'.repeat(60_000))
-  for (const socket of sockets) socket.resetAndDestroy()
+  for (const socket of sockets) resetConnection(socket)
   await healthy(t, built)
 })
 

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { build, openRaw, openSocket, until } from './helper.ts'
 import { ask } from './request.ts'
+import { resetConnection } from './reset-connection.ts'
 
 const PATHS = ['/poll', '/longpoll?cursor=now', '/sse', '/stats']
 
@@ -49,7 +50,7 @@ t.test('as many wait as there are places, and those whose client has gone give t
   await until(() => asked() === 3)
   t.equal((await ask(`${url}/poll?channel=never`)).status, 503)
   t.equal((await ask(`${url}/poll`)).status, 200, 'what is answered at once takes no place')
-  waiting[0]!.socket.resetAndDestroy()
+  resetConnection(waiting[0]!.socket)
   const open = () =>
     new Promise<number>((resolve) => app.server.getConnections((_error, count) => resolve(count)))
   while ((await open()) > 2) await new Promise(setImmediate)

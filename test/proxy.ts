@@ -1,5 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { Test } from 'tap'
+import { resetConnection } from './reset-connection.ts'
 
 /** What is done to one request and its answer. */
 export type Fault =
@@ -79,7 +80,7 @@ export class FaultProxy {
   /** Ends all connections with a reset. */
   reset(): void {
     for (const { client, server } of this.#pairs) {
-      client.resetAndDestroy()
+      resetConnection(client)
       server.destroy()
     }
   }

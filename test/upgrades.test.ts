@@ -10,6 +10,7 @@ import { UNCOVERED } from './child.ts'
 import type { Left, Owner } from './fixtures/owners.ts'
 import { SocketClient } from './helper.ts'
 import { handshake, maskedFrame, OPCODE } from './raw-socket.ts'
+import { resetConnection } from './reset-connection.ts'
 import { certificate } from './tls.ts'
 
 // Sockets change hands: between Node, the plugin, Fastify, ws, and whoever else listens. Whatever a client sends, and
@@ -136,7 +137,7 @@ async function visit(
   }
   switch (random.any(LEAVES)) {
     case 'reset':
-      raw.resetAndDestroy()
+      resetConnection(raw)
       break
     case 'end':
       socket.end()
@@ -169,7 +170,7 @@ async function visitStreams(port: number, random: Generator): Promise<void> {
   }
   if (random.below(2) === 0) for (let turns = random.below(60); turns > 0; turns--) await turn()
   const gone = new Promise<void>((resolve) => session.once('close', () => resolve()))
-  if (random.any(LEAVES) === 'reset') raw.resetAndDestroy()
+  if (random.any(LEAVES) === 'reset') resetConnection(raw)
   session.destroy()
   socket.destroy()
   await atMost(gone)

@@ -45,7 +45,7 @@ class Way {
     this.#delay = delay
     from.on('data', (part) => this.#put(part.length, () => to.write(part)))
     from.on('end', () => this.#put(0, () => to.end()))
-    from.on('error', () => this.#put(0, () => to.resetAndDestroy()))
+    from.on('error', () => this.#put(0, () => (to.writableEnded ? to.destroy() : to.resetAndDestroy())))
   }
 
   #put(size: number, act: () => void): void {

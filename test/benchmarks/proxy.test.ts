@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { now } from '../../benchmarks/clock.ts'
 import { Child } from '../../benchmarks/processes/child.ts'
 import type { ProxyApi } from '../../benchmarks/processes/proxy.ts'
+import { resetConnection } from '../reset-connection.ts'
 import { quickForks } from './small.ts'
 
 const RTT = 30
@@ -58,7 +59,7 @@ t.test('the delay proxy: never early, in order, whole; ends and resets, too', as
   cut.write('x')
   await once(left, 'data')
   const reset = new Promise<NodeJS.ErrnoException>((resolve) => left.once('error', resolve))
-  cut.resetAndDestroy()
+  resetConnection(cut)
   t.equal((await reset).code, 'ECONNRESET')
 })
 

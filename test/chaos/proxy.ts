@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { resetConnection } from '../reset-connection.ts'
 import type { Random } from './random.ts'
 
 /** What the proxy does to a direction of a connection next. */
@@ -140,7 +141,7 @@ export class ChaosProxy {
 
   /** Ends all connections, as a failing machine does. */
   reset(): void {
-    for (const { client } of this.#pairs) client.resetAndDestroy()
+    for (const { client } of this.#pairs) resetConnection(client)
   }
 
   #join(client: Socket): void {
@@ -152,7 +153,7 @@ export class ChaosProxy {
     server.setNoDelay()
     const ways: Way[] = []
     const end = (reset: boolean) => {
-      if (reset) client.resetAndDestroy()
+      if (reset) resetConnection(client)
       else client.destroySoon()
       server.destroy()
     }
@@ -170,7 +171,7 @@ export class ChaosProxy {
       )
     }
     client.on('error', () => {})
-    server.on('error', () => client.resetAndDestroy())
+    server.on('error', () => resetConnection(client))
     client.on('close', () => {
       for (const way of ways) way.stop()
       server.destroy()

@@ -8,6 +8,7 @@ import tidings, { websocketOptions } from '../../index.ts'
 import { listen, openRaw, openSocket, post } from '../helper.ts'
 import { handshake } from '../raw-socket.ts'
 import { ask } from '../request.ts'
+import { resetConnection } from '../reset-connection.ts'
 
 const H2C =
   'Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n'
@@ -141,7 +142,7 @@ t.test('a listener that answers late, and leaves what is not its own alone', asy
   await allAnswered(t, port)
   // Reset while nobody has taken it.
   const reset = await openRaw(t, port)
-  reset.socket.write(`GET /plain HTTP/1.1\r\n${H2C}`, () => reset.socket.resetAndDestroy())
+  reset.socket.write(`GET /plain HTTP/1.1\r\n${H2C}`, () => resetConnection(reset.socket))
   t.equal(await (await fetch(`${url}/plain`)).text(), 'plain')
 })
 

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import tidings, { type TidingsOptions } from '../../../index.ts'
 import { type Built, build, listen, live, openRaw, openSocket, post, until } from '../../helper.ts'
 import { handshake } from '../../raw-socket.ts'
+import { resetConnection } from '../../reset-connection.ts'
 import { certificate } from '../../tls.ts'
 
 const OPTIONS: TidingsOptions = { publish: true, stats: true, echo: true }
@@ -54,7 +55,7 @@ t.test('pipelined streams of clients that reset their connections', async (t) =>
   const sockets = await Promise.all(Array.from({ length: 7 }, () => openRaw(t, built.port)))
   for (const { socket } of sockets) socket.write(get('/sse').repeat(1630))
   await live(built.app, 7 * 16)
-  for (const { socket } of sockets) socket.resetAndDestroy()
+  for (const { socket } of sockets) resetConnection(socket)
   await nobodyLeft(t, built)
 })
 
@@ -73,7 +74,7 @@ t.test('pipelined polls of clients that reset their connections', async (t) => {
   const built = await build(t, OPTIONS)
   for (let i = 0; i < 20; i++) {
     const { socket } = await openRaw(t, built.port)
-    socket.write(get('/poll').repeat(200), () => socket.resetAndDestroy())
+    socket.write(get('/poll').repeat(200), () => resetConnection(socket))
   }
   await gone(built.app)
   await nobodyLeft(t, built)
@@ -141,7 +142,7 @@ for (const [protocol, server] of Object.entries(SERVERS)) {
             await until(() => gate.reached > asked)
             asked = gate.reached
             closed.push(once(socket, 'close'))
-            if (how === 'resetAndDestroy' && protocol === 'HTTP/1') socket.resetAndDestroy()
+            if (how === 'resetAndDestroy' && protocol === 'HTTP/1') resetConnection(socket)
             else socket.destroy()
           }
         }

@@ -18,6 +18,7 @@ import {
 } from '../../../routes/http/node-internals.ts'
 import { UNCOVERED } from '../../child.ts'
 import { openRaw } from '../../helper.ts'
+import { resetConnection } from '../../reset-connection.ts'
 
 const DRAIN = fileURLToPath(new URL('../../fixtures/drain.ts', import.meta.url))
 
@@ -254,7 +255,7 @@ t.test('a connection that fails while a write past its stream waits', async (t) 
     },
   }
   t.equal(writePast(handle, Buffer.alloc(24 * 1024 * 1024), writer), 'waits')
-  client.resetAndDestroy()
+  resetConnection(client)
   await closed
   t.same(said, ['failed'])
   t.equal(writePast(handle, Buffer.from('x'), nobody), 'refused')
