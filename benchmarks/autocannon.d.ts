@@ -1,8 +1,15 @@
-/** It has no types of its own; those of what is used stand in peers.ts. */
+/** It has no types of its own: these are those of what is used. */
 declare module 'autocannon' {
+  interface Shot {
+    readonly requests: { readonly mean: number; readonly total: number }
+    readonly latency: { readonly p50: number; readonly p99: number }
+    readonly throughput: { readonly mean: number }
+    readonly errors: number
+    readonly non2xx: number
+  }
   export default function autocannon(options: {
     readonly url: string
     readonly connections: number
     readonly duration: number
-  }): PromiseLike<import('./peers.ts').Shot>
+  }): PromiseLike<Shot>
 }

@@ -6,7 +6,6 @@ import { headlineText } from './headline.ts'
 import { pageOf } from './html.ts'
 import { resultsOf } from './json.ts'
 import { BENCH_HELP, readBench, UsageError } from './options.ts'
-import { uplotFiles } from './peers.ts'
 import { report } from './report.ts'
 import { passed, type RunOptions, run } from './run.ts'
 import { turnsOf } from './turns.ts'
@@ -20,7 +19,7 @@ interface Output extends Omit<RunOptions, 'signal' | 'progress'> {
  * The command `bench`.
  * @param print takes what it says, and `progress` what it does; the rest is for tests
  * @returns the program's exit code: 0 where the figures can be believed, 1 where not, 130 after Ctrl-C
- * @throws UsageError, MissingPeer
+ * @throws UsageError
  */
 export async function bench(
   args: string[],
@@ -44,7 +43,6 @@ export async function bench(
   // Before a run that takes minutes.
   await writable('--json', options.json)
   await writable('--html', options.html)
-  if (options.html !== undefined) await uplotFiles()
   const interrupt = new AbortController()
   const stop = () => interrupt.abort()
   process.on('SIGINT', stop)

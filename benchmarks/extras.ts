@@ -1,7 +1,7 @@
+import autocannon from 'autocannon'
 import { heat } from './heat.ts'
 import type { Limits } from './limits.ts'
 import { openFiles, pin } from './machine.ts'
-import { autocannon } from './peers.ts'
 import { type Settings, variantOf } from './plan.ts'
 import type { Kind } from './readers/reader.ts'
 import { targetOf } from './round.ts'
@@ -140,14 +140,13 @@ const ANSWERS = [
   ['a hundred new', 100],
 ] as const
 
-/** @param duration seconds, of each case @param units requests that the server has behind it @throws MissingPeer */
+/** @param duration seconds, of each case @param units requests that the server has behind it */
 async function measureCeiling(
   stage: Stage,
   { workload }: Settings,
   duration: number,
   units: number,
 ): Promise<Ceiling[]> {
-  const shoot = await autocannon()
   return stage.serve(async (url, server) => {
     const [target, { load }] = [targetOf(new URL(url)), stage]
     await heat({ variant: variantOf('poll'), workload, generation: 0, target, server, load, units })
@@ -162,7 +161,7 @@ async function measureCeiling(
         await fetch(`${url}/publish?channel=full`, { method: 'POST', body: 'x'.repeat(workload.payload) })
       }
       const before = await server.call('usage', undefined)
-      const { requests, latency, throughput, errors, non2xx } = await shoot({
+      const { requests, latency, throughput, errors, non2xx } = await autocannon({
         url: `${url}/poll?channel=full&cursor=${cursor}`,
         connections: CONNECTIONS,
         duration,

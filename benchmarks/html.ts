@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises'
 import { coefficientsOf, isWhole, PRICES } from './advice.ts'
 import { headlineText } from './headline.ts'
 import { mapOf, mappedOf } from './map.ts'
-import { uplotFiles } from './peers.ts'
 import { plotsOf } from './plots.ts'
 import { report } from './report.ts'
 import { type Outcome, passed } from './run.ts'
 import { type Summary, summariesOf } from './summary.ts'
+import { uplotFiles } from './uplot.ts'
 
-/** The outcome as one page that needs nothing else. @throws MissingPeer */
+/** The outcome as one page that needs nothing else. */
 export async function pageOf(outcome: Outcome): Promise<string> {
   const [script, style] = await uplotFiles()
   const own = (name: string) => readFile(new URL(`./page/${name}`, import.meta.url), 'utf8')

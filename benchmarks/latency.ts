@@ -1,4 +1,4 @@
-import type { Histogram } from './peers.ts'
+import type { Histogram } from './histogram.ts'
 import { Sketch } from './sketch.ts'
 
 /** Milliseconds. A percentile that too few publishes carry is null. */

@@ -2,7 +2,6 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { pageOf } from './html.ts'
 import { resultsOf } from './json.ts'
 import { type BenchOptions, readBench } from './options.ts'
-import { uplotFiles } from './peers.ts'
 import { planOf } from './plan.ts'
 import { type Published, picture, resultsText, withResults } from './publication.ts'
 import { report } from './report.ts'
@@ -57,7 +56,6 @@ if (args[0] !== '--again') {
     )
     process.exit(2)
   }
-  await uplotFiles()
   await measured(args, options)
 }
 const before = await read()

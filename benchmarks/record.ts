@@ -1,6 +1,6 @@
+import type { Histogram } from './histogram.ts'
 import { type Latency, Sample } from './latency.ts'
 import { exchangeHeaders, pushHeaders, SEGMENT } from './model/bytes.ts'
-import type { Histogram } from './peers.ts'
 import type { RoundPlan } from './plan.ts'
 import type { Trips } from './readers/trip.ts'
 import type { Raw } from './round.ts'

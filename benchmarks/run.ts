@@ -4,10 +4,10 @@ import { now } from './clock.ts'
 import { type Extras, measureExtras } from './extras.ts'
 import { type Failure, failuresOf, isDisturbed, isLossy, STEAL } from './gates.ts'
 import type { Heating } from './heat.ts'
+import { histogram } from './histogram.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import { openFiles, stealNow } from './machine.ts'
 import { UsageError } from './options.ts'
-import { autocannon, histograms } from './peers.ts'
 import { isOurs, planOf, type RoundPlan, type Section, type Settings, secondsOf, serversOf } from './plan.ts'
 import { probe } from './probe.ts'
 import { type Measured, measure } from './record.ts'
@@ -69,7 +69,7 @@ export function needOf(settings: Settings, sections: readonly Section[]): number
   return secondsFor(settings, plans, isFull(settings) ? LIMITS : undefined)
 }
 
-/** @throws MissingPeer, UsageError */
+/** @throws UsageError */
 export async function run(settings: Settings, options: RunOptions): Promise<Outcome> {
   const {
     progress,
@@ -80,9 +80,6 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
   } = options
   const date = new Date()
   const full = isFull(settings)
-  const histogram = await histograms()
-  // Not found to be missing after a quarter of an hour.
-  if (full) await autocannon()
   const { workload } = settings
   mayOpen(Math.max(workload.subscribers, ...(full ? limits.idle : [])) * (workload.rtt > 0 ? 2 : 1))
   if (settings.url !== undefined) await probe(settings.url)

@@ -2,7 +2,6 @@ import { access } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { UsageError } from '../options.ts'
-import { MissingPeer } from '../peers.ts'
 import type { Kind } from '../readers/reader.ts'
 import { SHIPPED } from './names.ts'
 
@@ -64,7 +63,7 @@ export function moduleOf(target: string): string {
   return import.meta.url.replace(/adapter(?=\.\w+$)/, shipped)
 }
 
-/** @throws UsageError where there is no such module, or it is none; MissingPeer where it needs a package */
+/** @throws UsageError where there is no such module, it is no adapter, or it needs a package that is not installed */
 export async function adapterOf(target: string): Promise<Adapter> {
   const url = moduleOf(target)
   const path = new URL(url)
@@ -78,7 +77,8 @@ export async function adapterOf(target: string): Promise<Adapter> {
     adapter = ((await import(url)) as { default?: Partial<Adapter> }).default ?? {}
   } catch (error) {
     const name = /^Cannot find package '([^']+)'/.exec((error as Error).message)?.[1]
-    if (name !== undefined) throw new MissingPeer(name)
+    if (name !== undefined)
+      throw new UsageError(`--target '${target}' needs the package ${name}: npm install ${name}`)
     throw new UsageError(
       `--target '${target}' can't be loaded: ${(error as Error).message.split('\n', 1)[0]}`,
     )

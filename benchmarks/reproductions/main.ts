@@ -1,8 +1,8 @@
 import { failuresOf } from '../gates.ts'
+import { histogram } from '../histogram.ts'
 import { machine } from '../machine.ts'
 import { exchangeHeaders, pushHeaders, tlsRecords } from '../model/bytes.ts'
 import { pollDelay } from '../model/poll.ts'
-import { histograms } from '../peers.ts'
 import { type Variant, variantOf, type Workload } from '../plan.ts'
 import { type Measured, measure } from '../record.ts'
 import { exchangeBytes } from '../residual.ts'
@@ -59,7 +59,6 @@ ${said.join('').trimEnd()}
 }
 
 async function main(): Promise<void> {
-  const histogram = await histograms()
   const stage = new Stage({ heat: 20_000 })
   const round = async (variant: Variant, more: Partial<Workload>): Promise<Measured> => {
     const plan = {

@@ -1,11 +1,10 @@
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { bench } from '../../benchmarks/bench.ts'
-import { load, MissingPeer } from '../../benchmarks/peers.ts'
 import { report } from '../../benchmarks/report.ts'
-import { benchCli, Child, UNCOVERED } from '../child.ts'
+import { benchCli } from '../child.ts'
 import { build } from '../helper.ts'
 import { misfits } from './schema.ts'
 import { quickForks, runs, SMALL, small } from './small.ts'
@@ -102,44 +101,4 @@ t.test('advise says it on stdout', async (t) => {
   const child = benchCli(t, ['advise'])
   t.same(await child.ended, { code: 0, signal: null })
   t.match(child.stdout, /Rank.*ws/s)
-})
-
-/** A module that hides a package from all that are loaded after it. */
-function hiding(name: string): string {
-  const data = (code: string) => `data:text/javascript,${encodeURIComponent(code)}`
-  const other = `name === '${name}' ? 'not-installed' : name`
-  const hooks = data(`export const resolve = (name, context, next) => next(${other}, context)`)
-  return data(`import Module from 'node:module'
-    Module.register(${JSON.stringify(hooks)})
-    const { _resolveFilename } = Module
-    Module._resolveFilename = (name, ...more) => _resolveFilename(${other}, ...more)`)
-}
-
-async function lacks(t: Test, name: string, args: string[]): Promise<void> {
-  const command = ['--import', 'tsx', '--import', hiding(name), 'benchmarks/cli.ts', ...args]
-  const child = new Child(t, process.execPath, command, UNCOVERED)
-  t.same(await child.ended, { code: 1, signal: null })
-  t.equal(
-    child.stderr,
-    `fastify-tidings-bench: The benchmark needs the package ${name}: npm install ${name}\n`,
-  )
-  t.equal(child.stdout, '')
-}
-
-t.test('an optional peer that is missing is named before anything runs, with what to do', async (t) => {
-  await Promise.all([
-    lacks(t, 'hdr-histogram-js', ['--quick']),
-    lacks(t, 'autocannon', []),
-    lacks(t, 'uplot', ['--quick', '--html', join(t.testdir(), 'x.html')]),
-  ])
-  const broken = new Error('broken')
-  await t.rejects(
-    load('x', () => Promise.reject(broken)),
-    broken,
-  )
-  const gone = Object.assign(new Error(), { code: 'ERR_MODULE_NOT_FOUND' })
-  await t.rejects(
-    load('x', () => Promise.reject(gone)),
-    new MissingPeer('x'),
-  )
 })

@@ -1,13 +1,12 @@
 import t from 'tap'
+import { histogram } from '../../benchmarks/histogram.ts'
 import { SEGMENT } from '../../benchmarks/model/bytes.ts'
 import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
-import { histograms } from '../../benchmarks/peers.ts'
 import { planOf } from '../../benchmarks/plan.ts'
 import { measure } from '../../benchmarks/record.ts'
 import { type Raw, targetOf } from '../../benchmarks/round.ts'
 import { compare } from '../../benchmarks/statistics.ts'
 
-const histogram = await histograms()
 const [section] = planOf(readBench(['--quick', '--transports', 'sse', '--subscribers', '2']) as BenchOptions)
 const plan = section!.blocks[0]![0]!
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import t from 'tap'
-import { histograms } from '../../benchmarks/peers.ts'
+import { histogram } from '../../benchmarks/histogram.ts'
 import { planOf } from '../../benchmarks/plan.ts'
 import { Child } from '../../benchmarks/processes/child.ts'
 import type { LoadApi } from '../../benchmarks/processes/load.ts'
@@ -26,7 +26,6 @@ t.test('load, publisher and proxy: what they are told to spoil, and by every tra
   const { url } = await build(t, { publish: true })
   const stage = new Stage({ url: new URL(url), inject })
   t.teardown(() => stage.end())
-  const histogram = await histograms()
   const spoilt = await stage.run(
     roundOf('--url', url, '--transports', 'sse', '--subscribers', '5', '--rtt', '2'),
   )

@@ -21,11 +21,16 @@ t.test('the adapter of the docs measures what it says', async (t) => {
 })
 
 t.test('what is no adapter is told before anything runs', async (t) => {
-  const folder = t.testdir({ 'none.mjs': 'export const start = 1', 'broken.mjs': 'export default (' })
+  const folder = t.testdir({
+    'none.mjs': 'export const start = 1',
+    'broken.mjs': 'export default (',
+    'lacking.mjs': "import 'not-installed'",
+  })
   for (const [target, why] of [
     ['nobody', /--target 'nobody' is no file, and none of tidings, ws/],
     [join(folder, 'none.mjs'), /must have a default export with start\(\), publish\(text\) and readers/],
     [join(folder, 'broken.mjs'), /can't be loaded: /],
+    [join(folder, 'lacking.mjs'), /needs the package not-installed: npm install not-installed$/],
   ] as const) {
     await t.rejects(runs(small('--target', target)), { message: why, exitCode: 2 })
   }
