@@ -1,7 +1,7 @@
 import type { Excerpt } from './excerpt.ts'
 import type { Entry } from './message.ts'
 
-/** A form in which a batch goes over the wire: a pure function from messages to bytes, or to a text. */
+/** Encodes a batch for the wire. `encode` is a pure function. */
 export interface Encoder<T extends Buffer | string = Buffer> {
   readonly name: string
   encode(batch: Batch): T
@@ -10,21 +10,21 @@ export interface Encoder<T extends Buffer | string = Buffer> {
 const NONE: readonly string[] = []
 
 /**
- * Messages that stand next to each other in what a reader follows. It is encoded at most once by each encoder, by
- * whoever asks first; all readers that stand at the same place are given the same bytes.
+ * Consecutive messages of a set of channels. Each encoder runs at most once per batch, for the first reader that needs
+ * it: all readers at the same place get the same bytes.
  */
 export class Batch {
   readonly epoch: string
   readonly entries: readonly Entry[]
-  /** The place after it: the last message's where there is more, else the log's head. */
+  /** The place after the batch: the last message if there is more, else the log's head. */
   readonly end: number
-  /** Whether others wait behind it. */
+  /** Whether more messages follow. */
   readonly more: boolean
-  /** Bytes of its envelopes, and one between each two. */
+  /** Bytes of the envelopes, plus one separator between each two. */
   readonly bytes: number
-  /** Those of the channels that have ended, at the place after it. */
+  /** The channels that have ended at `end`. */
   readonly ended: readonly string[]
-  /** Where only some of what stands there was asked for. */
+  /** Set if the reader started with `last:N` or `since:MS`. */
   readonly #excerpt: Excerpt | undefined
   #encoded: Map<Encoder<Buffer | string>, Buffer | string> | undefined
 
@@ -52,38 +52,38 @@ export class Batch {
       : (this.#chosen(this.end) ?? `${this.epoch}.${this.end}`)
   }
 
-  /** The cursor of one of its messages. */
+  /** The cursor of a message of this batch. */
   cursorOf(entry: Entry): string {
     return this.#chosen(entry.seq) ?? entry.cursor
   }
 
-  /** The cursor of a place as long as it needs the choice. */
+  /** The cursor of a place, as long as it must carry the excerpt. */
   #chosen(place: number): string | undefined {
     return this.#excerpt !== undefined && place < this.#excerpt.end ? this.#excerpt.cursor(place) : undefined
   }
 
-  /** The envelope of one of its messages, with the cursor that its reader can go on from. */
+  /** The envelope of a message, with the cursor from which its reader can resume. */
   envelopeOf(entry: Entry): string {
     const { envelope } = entry
     const chosen = this.#chosen(entry.seq)
     return chosen === undefined ? envelope : `{"cursor":"${chosen}"${envelope.slice(envelope.indexOf(','))}`
   }
 
-  /** How many of its entries are messages: an end is none. */
+  /** Number of messages. An end is an entry, but no message. */
   get messages(): number {
     let count = 0
     for (const entry of this.entries) if (!entry.end) count++
     return count
   }
 
-  /** Whether nobody has encoded it yet. */
+  /** Whether no encoder has run yet. */
   get fresh(): boolean {
     return this.#encoded === undefined
   }
 
   as<T extends Buffer | string>(encoder: Encoder<T>): T {
     this.#encoded ??= new Map()
-    // The map holds under an encoder what it has made.
+    // Each value has the type of its encoder.
     let encoded = this.#encoded.get(encoder) as T | undefined
     if (encoded === undefined) {
       encoded = encoder.encode(this)

@@ -1,17 +1,17 @@
 import type { GapReason } from './errors.ts'
 
-/** A hole: between a cursor and this place something is missing, after it all is there. */
+/** A gap: messages are missing between a cursor and this place; none is missing after it. */
 export interface Gap {
   readonly reason: GapReason
   readonly seq: number
 }
 
-/** How much one read may return. */
+/** Limits of one read. */
 export interface Bound {
-  /** Messages. */
+  /** Maximum number of messages. */
   readonly limit: number
-  /** Bytes of envelopes, with one byte between; one message is returned whatever it weighs. */
+  /** Maximum bytes of envelopes, with one separator between each two. The first message is returned at any size. */
   readonly bytes: number
-  /** The last seq that counts. @default the head */
+  /** The last seq to return. @default the head */
   readonly until?: number
 }

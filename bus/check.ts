@@ -1,6 +1,6 @@
 import { ERR_OPTION } from './errors.ts'
 
-/** @returns the number. @throws TIDINGS_ERR_OPTION that names the option where it is none, or out of range. */
+/** @returns the number. @throws TIDINGS_ERR_OPTION, which names the option, if it is no number or out of range. */
 export function checkNumber(
   name: string,
   value: unknown,
@@ -13,7 +13,7 @@ export function checkNumber(
   throw new ERR_OPTION(name, `must be ${what}; it is ${show(value)}`)
 }
 
-/** @returns the options. @throws TIDINGS_ERR_OPTION that names the option that is not known. */
+/** @returns the options. @throws TIDINGS_ERR_OPTION, which names the first unknown option. */
 export function checkKnown<T extends object>(
   name: string,
   value: unknown,

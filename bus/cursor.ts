@@ -1,39 +1,39 @@
-/** What of each channel a reader starts with. */
+/** The part of each channel that a reader starts with. */
 export type Choice =
-  /** The last that it has; of those up to the head at that time, where it is said. */
+  /** Number of last messages; of those up to `head`, if set. */
   | { readonly last: number; readonly head?: number }
-  /** What was accepted at that time or later: milliseconds since 1970. */
+  /** Earliest time of acceptance, in milliseconds since 1970. */
   | { readonly since: number }
 
 /** A parsed cursor: "I have all of this epoch up to here". */
 export interface Cursor {
   readonly epoch: string
   readonly seq: number
-  /** "… of what this choice takes": see `Excerpt`. */
+  /** Limits the cursor to an excerpt: see `Excerpt`. */
   readonly choice?: Choice
-  /** A digest of the bounds that the choice has above this place. */
+  /** A digest of the excerpt's bounds above this place. */
   readonly digest?: string
 }
 
-/** Where a reader starts: after a cursor, with all that is kept, with some of it, or with what comes next. */
+/** Where a reader starts: after a cursor, at the earliest kept message, at an excerpt, or at the head. */
 export type Start = Cursor | Choice | 'earliest' | 'now'
 
-/** The most that `last:N` may ask for. */
+/** Maximum N of `last:N`. */
 export const MOST_LAST = 1000
 
 const CURSOR = /^([A-Za-z0-9_-]{4,32})\.(0|[1-9][0-9]{0,15})$/
 
 /**
- * In the place of an epoch: it, what was chosen, up to which head, and the digest. Epochs of ours are too short to look
- * like it, and may hold any of its characters: it is read from the end, where three parts hold no `_`.
+ * Takes the place of the epoch: epoch, choice, head and digest. Epochs are too short to match, but may contain any of
+ * its characters. So it is parsed from the end, where three parts contain no `_`.
  */
 const CHOSEN = /^(.{4,})_([ls])([0-9a-z]{1,11})_([0-9a-z]{1,11})_([0-9a-z]{1,7})$/
 
 const CHOICE = /^(?:last:([1-9][0-9]{0,3})|since:(0|[1-9][0-9]{0,15}))$/
 
 /**
- * The epoch is a part of the text, and keeps it alive: it is for comparing, not for keeping.
- * @returns the cursor, or undefined where the text is none; a seq above 2^53 - 1 is none.
+ * The epoch is a slice, which keeps the whole text alive: compare it, but do not store it.
+ * @returns the cursor, or undefined if the text is invalid. A seq above 2^53 - 1 is invalid.
  */
 export function parseCursor(text: string): Cursor | undefined {
   const found = CURSOR.exec(text)
@@ -48,7 +48,7 @@ export function parseCursor(text: string): Cursor | undefined {
   return { epoch: epoch!, seq, choice, digest: digest! }
 }
 
-/** What stands in the place of an epoch in a cursor that carries a choice. */
+/** The text that takes the place of the epoch in a cursor with an excerpt. */
 export function chosenEpoch(epoch: string, choice: Choice, digest: string): string {
   const what =
     'since' in choice
@@ -57,7 +57,7 @@ export function chosenEpoch(epoch: string, choice: Choice, digest: string): stri
   return `${epoch}_${what}_${digest}`
 }
 
-/** @returns the start that a text names, or undefined where it names none. */
+/** @returns the start, or undefined if the text is invalid. */
 export function parseStart(text: string): Start | undefined {
   if (text === 'earliest' || text === 'now') return text
   const chosen = CHOICE.exec(text)

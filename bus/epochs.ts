@@ -1,28 +1,28 @@
 import { randomBytes } from 'node:crypto'
 import type { Cursor } from './cursor.ts'
 
-/** Past epochs whose cursors are still understood. */
+/** Number of past epochs whose cursors stay valid. */
 export const MOST_EPOCHS = 64
 
-/** A name for an epoch that no other has. */
+/** @returns a unique name for an epoch */
 export function newEpoch(): string {
   return randomBytes(6).toString('base64url')
 }
 
 /**
- * The epochs that a log came through. Each shares with the present what stands up to its end; what it had after that
- * was lost, or came to stand in another order.
+ * The epochs of a log. Each past epoch shares its history with the present up to its end. Anything after that end was
+ * lost or reordered.
  */
 export class Epochs {
   #present = newEpoch()
-  /** The ends of those before, the oldest first. */
+  /** The ends of past epochs, oldest first. */
   readonly #ends = new Map<string, number>()
 
   get present(): string {
     return this.#present
   }
 
-  /** The end of an epoch before the present one; undefined where it is not known. */
+  /** The end of a past epoch; undefined if the epoch is unknown. */
   endOf(epoch: string): number | undefined {
     return this.#ends.get(epoch)
   }
@@ -31,7 +31,7 @@ export class Epochs {
     for (const [epoch, seq] of this.#ends) yield { epoch, seq }
   }
 
-  /** A new epoch, which has all up to this seq in common with the one before. */
+  /** Begins an epoch that shares its history with the previous one up to this seq. */
   turn(epoch: string, end: number): void {
     for (const [name, known] of this.#ends) if (known > end) this.#ends.set(name, end)
     this.remember(this.#present, end)
@@ -39,14 +39,14 @@ export class Epochs {
     this.#ends.delete(epoch)
   }
 
-  /** An epoch from before, as others tell of it. */
+  /** Adds a past epoch that this process learnt from its engine. */
   remember(epoch: string, end: number): void {
     this.#ends.delete(epoch)
     this.#ends.set(epoch, end)
     if (this.#ends.size > MOST_EPOCHS) this.#ends.delete(this.#ends.keys().next().value!)
   }
 
-  /** A new epoch, which has nothing in common with any before. */
+  /** Begins an epoch that shares nothing with any previous one. */
   startOver(epoch: string): void {
     this.#ends.clear()
     this.#present = epoch

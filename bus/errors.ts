@@ -1,19 +1,19 @@
 import createFastifyError from '@fastify/error'
 
-/** An error of the table. */
+/** An error constructor of the table. */
 export interface CodedError extends Error {
   readonly code: string
   readonly statusCode?: number
 }
 
-/** @typeParam A what its message is made with */
+/** @typeParam A arguments of the message */
 export interface ErrorClass<A extends unknown[]> {
   new (...args: A): CodedError
   (...args: A): CodedError
   readonly prototype: CodedError
 }
 
-/** Typed here: those of the package are not found by each way to resolve modules. */
+/** Typed here: some module resolutions do not find the types of the package. */
 const createError = createFastifyError as unknown as <A extends unknown[]>(
   code: string,
   message: string,
@@ -22,7 +22,7 @@ const createError = createFastifyError as unknown as <A extends unknown[]>(
 
 /**
  * Every error that the package raises, in one table: code, message, HTTP status. On a WebSocket the same code and
- * message go into an error frame. A message names the parameter and what to do.
+ * message go into an error frame. Each message names the parameter and says how to fix it.
  */
 export const ERR_OPTION = createError<[string, string]>('TIDINGS_ERR_OPTION', "Option '%s' %s", 500)
 export const ERR_FASTIFY = createError<[]>(
@@ -178,7 +178,7 @@ export const ERR_NOT_SUBSCRIBED = createError<[string]>(
   409,
 )
 
-/** Why a log can't give all that came after a cursor. */
+/** Why the log cannot return every message after a cursor. */
 export type GapReason = 'trimmed' | 'epoch' | 'ahead'
 
 const GapBase = createError<[string, string]>(
@@ -187,14 +187,14 @@ const GapBase = createError<[string, string]>(
   410,
 )
 
-/** A hole in the log, told to a reader who has not asked to step over it. */
+/** Thrown to a reader at a gap, unless it handles gaps itself. */
 export class GapError extends GapBase {
   /**
-   * `trimmed`: retention took messages that came after the cursor. `epoch`: the cursor is from another life of the
-   * log. `ahead`: the cursor is past the log's end.
+   * `trimmed`: retention removed messages after the cursor. `epoch`: the log started over. `ahead`: the cursor is past
+   * the end that it shares with the log.
    */
   readonly reason: GapReason
-  /** Where to go on: after it, all is there. */
+  /** The cursor to resume from: no message is missing after it. */
   readonly cursor: string
 
   constructor(reason: GapReason, cursor: string) {

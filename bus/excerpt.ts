@@ -1,18 +1,18 @@
 import { type Choice, chosenEpoch } from './cursor.ts'
 
 /**
- * What `last:N` or `since:MS` takes of several channels: of each what stands after a bound of its own. Below the
- * highest bound a plain cursor would claim what its reader was never to have: going on from it there would be a hole
- * where retention has taken some of that, and the rest would come after all. There the cursor carries the choice, from
- * which the bounds are found again, and a digest of those that are still ahead: where some of what was chosen has gone
- * meanwhile the digest is another one, and it is a hole.
+ * The messages that `last:N` or `since:MS` selects: of each channel those after a bound of its own. Below the highest
+ * bound a plain cursor would be wrong: a reader that resumed from it would get messages that it did not select, or a
+ * gap where retention had removed them. So a cursor below that bound carries the choice, from which the bounds are
+ * computed again, and a digest of the bounds ahead of it. If retention removed a selected message meanwhile, the digest
+ * differs, and the reader gets a gap.
  */
 export class Excerpt {
   readonly #epoch: string
   readonly #choice: Choice
-  /** Of each channel: what stands up to here is left out. */
+  /** For each channel, the seq up to which its messages are left out. */
   readonly #bounds: ReadonlyMap<string, number>
-  /** The highest bound: from here on all is as for everybody. */
+  /** The highest bound. From here on, plain cursors do. */
   readonly end: number
 
   constructor(epoch: string, choice: Choice, bounds: ReadonlyMap<string, number>) {
@@ -22,7 +22,7 @@ export class Excerpt {
     this.end = Math.max(0, ...bounds.values())
   }
 
-  /** Where a channel is read from by a reader that has come to a place. */
+  /** The place from which to read a channel, for a reader at `place`. */
   after(channel: string, place: number): number {
     return Math.max(place, this.#bounds.get(channel) ?? 0)
   }
@@ -33,7 +33,7 @@ export class Excerpt {
     return `${epoch}.${place}`
   }
 
-  /** Of the bounds that are ahead of a place: FNV-1a, over both halves of each number. */
+  /** FNV-1a over the bounds ahead of a place, both halves of each number. */
   digest(place: number): string {
     let hash = 0x811c9dc5
     for (const bound of this.#bounds.values()) {
@@ -44,14 +44,14 @@ export class Excerpt {
     return (hash >>> 0).toString(36)
   }
 
-  /** The same, of a log that has lost what stood after its end; undefined where a place needs it no more. */
+  /** The excerpt after the log lost everything past `end`; undefined once the place needs none. */
   cut(end: number, place: number): Excerpt | undefined {
     if (place >= Math.min(this.end, end)) return undefined
     const bounds = new Map([...this.#bounds].map(([channel, bound]) => [channel, Math.min(bound, end)]))
     return new Excerpt(this.#epoch, this.#choice, bounds)
   }
 
-  /** The same, for a reader that has dropped a channel. */
+  /** The excerpt without a channel that its reader unsubscribed from. */
   without(channel: string): Excerpt {
     const bounds = new Map(this.#bounds)
     bounds.delete(channel)

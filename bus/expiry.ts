@@ -1,28 +1,28 @@
-/** Parts of an age: what came within one of them goes together. */
+/** Marks per age. Messages between two marks expire together. */
 const PARTS = 100
 
-/** Milliseconds that a timer can hold. */
+/** Maximum delay of a timer, in milliseconds. */
 const MAX_DELAY = 0x7fff_ffff
 
-/** The log at one moment: what stands up to this seq was there. */
+/** The log's head at one moment. */
 interface Mark {
   readonly seq: number
   readonly at: number
 }
 
 /**
- * Says when messages have reached their age. It notes where the log's head is a hundred times an age, by the monotonic
- * clock, and reads no message's own time: a wall clock that is set makes nothing older or younger. A machine that is
- * suspended does not age its messages; a process that is stopped does.
+ * Decides when messages expire. It records the log's head a hundred times per age, by the monotonic clock, and reads no
+ * message's `time`: setting the wall clock does not change any age. Messages do not age while the machine is suspended;
+ * they do while the process is stopped.
  */
 export class Expiry {
   readonly #age: number
   readonly #headOf: () => number
   readonly #expire: (seq: number) => void
   #marks: Mark[] = []
-  /** All up to here has had a mark. */
+  /** The seq up to which marks cover the log. */
   #marked = 0
-  /** The last message that was noted, and when it was accepted; and when the first was of those without a mark. */
+  /** The last message noted, its time of acceptance, and that of the first message without a mark. */
   #noted = 0
   #notedAt = -Infinity
   #groupAt = -Infinity
@@ -31,7 +31,7 @@ export class Expiry {
   /**
    * @param age milliseconds; Infinity: nothing expires
    * @param headOf the log's head now
-   * @param expire all up to this seq is older
+   * @param expire called with the seq up to which messages have expired
    */
   constructor(age: number, headOf: () => number, expire: (seq: number) => void) {
     this.#age = age
@@ -39,7 +39,7 @@ export class Expiry {
     this.#expire = expire
   }
 
-  /** Something was appended, or is still to be taken out. */
+  /** Starts the timer, after an append or an unfinished removal. */
   arm(): void {
     if (this.#timer !== undefined || this.#age === Infinity) return
     const delay = Math.min(Math.max(this.#age / PARTS, 1), MAX_DELAY)
@@ -60,7 +60,7 @@ export class Expiry {
   }
 
   /**
-   * A message that comes later than it was accepted. To be told of each, in order.
+   * Notes a message that was accepted before it was appended. Call it for each such message, in order.
    * @param at when it was accepted, by the clock of performance.now()
    */
   note(seq: number, at: number): void {
@@ -77,7 +77,7 @@ export class Expiry {
     this.#marked = seq
   }
 
-  /** What stood after this seq is gone. */
+  /** Forgets everything after this seq. */
   cut(end: number): void {
     this.#marks = this.#marks.map(({ seq, at }) => ({ seq: Math.min(seq, end), at }))
     this.#marked = Math.min(this.#marked, end)

@@ -5,22 +5,22 @@ import type { Payload } from './payload.ts'
 import { Ring } from './ring.ts'
 import { detach, heapBytes } from './text.ts'
 
-/** The longest idempotency key, in characters. */
+/** Maximum length of an idempotency key, in characters. */
 const MAX_KEY = 128
 
-/** Bytes of heap that a key takes beside its name: its places in the map and in the line, the answer, the digest. */
+/** Bytes of heap per key beside its name: the map entry, the list entry, the answer and the digest. */
 const KEY = 188
 
-/** Keys that are forgotten in one turn of the event loop. */
+/** Maximum number of keys removed in one turn of the event loop. */
 const FORGOTTEN_AT_ONCE = 1000
 
-/** Milliseconds that a timer can hold. */
+/** Maximum delay of a timer, in milliseconds. */
 const MAX_DELAY = 0x7fff_ffff
 
-/** The longest name of a publisher, in characters. */
+/** Maximum length of a publisher's name, in characters. */
 const MAX_PUBLISHER = 256
 
-/** The first answer to a key. */
+/** The answer to the first publish with a key. */
 export interface Remembered extends Cursor {
   readonly time: number
 }
@@ -37,7 +37,7 @@ export function checkKey(key: unknown): string {
   throw new ERR_KEY()
 }
 
-/** Whether it can be the name of a publisher. */
+/** Whether a value is a valid publisher name. */
 export function isPublisher(name: unknown): name is string {
   return typeof name === 'string' && name.length > 0 && name.length <= MAX_PUBLISHER
 }
@@ -49,15 +49,15 @@ export function checkPublisher(name: unknown): string {
 }
 
 /**
- * The name under which a key of a channel is remembered, by any bus: those of different publishers never meet, nor do
- * they meet those of nobody. A channel's name holds no space, and a publisher's comes with its length.
+ * The name under which every bus stores a key. Names never collide: a channel's name contains no space, and a
+ * publisher's name is prefixed with its length.
  */
 export function keyName(channel: string, key: string, publisher?: string): string {
   return publisher === undefined ? `${channel} :${key}` : `${channel} ${publisher.length}:${publisher}${key}`
 }
 
 /**
- * The idempotency keys of each channel, remembered whatever the log has trimmed, bounded in time, number and bytes.
+ * The idempotency keys of all channels, bounded in time, number and bytes. Trimming the log does not remove them.
  * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
  */
 export class IdempotencyKeys {
@@ -67,18 +67,18 @@ export class IdempotencyKeys {
   readonly #charge: (bytes: number) => void
   readonly #known = new Map<string, Known>()
   /**
-   * The longest remembered first. A map knows its first key only behind the places of all that were taken out before
-   * it: among 100,000 keys it would take a quarter of a millisecond to find.
+   * Oldest first. A Map finds its first key only behind the slots of removed ones: with 100,000 keys that takes a
+   * quarter of a millisecond.
    */
   readonly #line = new Ring<Known>()
   #bytes = 0
   #timer: NodeJS.Timeout | undefined
 
   /**
-   * @param most keys remembered
-   * @param age milliseconds
-   * @param bytes of memory that they may take
-   * @param charge told how many bytes more they take, or fewer
+   * @param most maximum number of keys
+   * @param age milliseconds for which a key is kept
+   * @param bytes maximum memory
+   * @param charge called with each change of the memory in use, in bytes
    */
   constructor(most: number, age: number, bytes = Infinity, charge: (bytes: number) => void = () => {}) {
     this.#most = most
@@ -91,20 +91,20 @@ export class IdempotencyKeys {
     return this.#known.size
   }
 
-  /** Bytes of memory that they take. */
+  /** Memory in use, in bytes. */
   get bytes(): number {
     return this.#bytes
   }
 
-  /** Bytes that this key would take. */
+  /** Memory that a key would take, in bytes. */
   weightOf(name: string): number {
     return weightOf(name)
   }
 
   /**
-   * What the key's first use was answered, or undefined where this is its first use.
+   * @returns the answer to the first publish with this key, or undefined if it is new
    * @param name see `keyName`
-   * @throws TIDINGS_ERR_KEY_REUSED for another payload, TIDINGS_ERR_KEYS_FULL where no more can be remembered
+   * @throws TIDINGS_ERR_KEY_REUSED if the payload differs, TIDINGS_ERR_KEYS_FULL if the limits are reached
    */
   find(name: string, payload: Payload): Remembered | undefined {
     this.#forget()
@@ -119,7 +119,7 @@ export class IdempotencyKeys {
     return known
   }
 
-  /** To be called where `find` has found nothing. */
+  /** Stores a key that `find` did not find. */
   remember(given: string, payload: Payload, { epoch, seq, time }: Remembered): void {
     const name = detach(given)
     const known = { name, epoch, seq, time, digest: digestOf(payload), at: performance.now() }
@@ -138,25 +138,25 @@ export class IdempotencyKeys {
     return at <= performance.now() - this.#age
   }
 
-  /** Forgets some of those whose time is over. */
+  /** Removes some of the expired keys. */
   #forget(): void {
     for (let left = FORGOTTEN_AT_ONCE; left > 0 && this.#line.length > 0; left--) {
       const known = this.#line.at(0)
       if (!this.#over(known)) return
       this.#line.shift()
-      // Its name may have been remembered anew.
+      // The key may have been stored again since.
       if (this.#known.get(known.name) === known) this.#known.delete(known.name)
       this.#count(-weightOf(known.name))
     }
   }
 
-  /** Forgets those whose messages stood after this seq: they are gone. */
+  /** Forgets the keys of messages after this seq, which the log has lost. */
   cut(end: number): void {
-    // Their places in the line stay until their time is over.
+    // Their list entries stay until they expire.
     for (const known of this.#known.values()) if (known.seq > end) this.#known.delete(known.name)
   }
 
-  /** One timer for them all: what is over takes no memory, also where no key comes any more. */
+  /** One timer for all keys, so that expired keys leave without a further publish. */
   #arm(): void {
     if (this.#timer !== undefined || this.#line.length === 0) return
     const due = this.#line.at(0).at + this.#age - performance.now()

@@ -1,4 +1,4 @@
-/** What a bus of one's own is made of: see docs/bus.md. */
+/** The parts for writing a bus: see docs/bus.md. */
 export type { Accepted, Bus, Host } from './bus.ts'
 export type { Cursor, Start } from './cursor.ts'
 export { ERR_ENGINE } from './errors.ts'

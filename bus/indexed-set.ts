@@ -1,16 +1,16 @@
-/** Not a member. */
+/** Index of an object that is no member. */
 export const NOWHERE = -1
 
 /**
- * A set whose members note their own places in it. Where members come and go with each message a Set costs a
- * multiple: it moves to a new table again and again, each table that is left behind points to the next, and so the
- * garbage collector finds all that was ever in it alive until it looks at the whole heap.
+ * A set whose members store their own index. If members come and go with each message, a Set costs several times as
+ * much: it rehashes again and again, and each old table points to the next, so that a minor garbage collection finds
+ * every former member alive.
  */
 export class IndexedSet<K extends string, T extends { [P in K]: number }> {
   readonly #key: K
   readonly #members: T[] = []
 
-  /** @param key the members' property for their place here, `NOWHERE` at first. Set by the roster alone. */
+  /** @param key the property in which members store their index, initially `NOWHERE`. Only this set writes it. */
   constructor(key: K) {
     this.#key = key
   }
@@ -24,13 +24,13 @@ export class IndexedSet<K extends string, T extends { [P in K]: number }> {
     return at !== NOWHERE && this.#members[at] === member
   }
 
-  /** One that is not a member yet. */
+  /** Adds an object, which must not be a member. */
   add(member: T): void {
     ;(member as Record<K, number>)[this.#key] = this.#members.length
     this.#members.push(member)
   }
 
-  /** Deleting twice is harmless. The last member takes the place. */
+  /** Removes a member, if it is one. The last member takes its index. */
   delete(member: T): void {
     if (!this.has(member)) return
     const last = this.#members.pop()!
@@ -41,7 +41,7 @@ export class IndexedSet<K extends string, T extends { [P in K]: number }> {
     ;(member as Record<K, number>)[this.#key] = NOWHERE
   }
 
-  /** As they are now: while one goes through them, they may come and go. */
+  /** A copy: members may come and go while the caller iterates. */
   all(): T[] {
     return this.#members.slice()
   }

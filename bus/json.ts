@@ -1,9 +1,9 @@
 /**
- * The text of a top-level member of a JSON object, as it was sent: JSON.parse would lose the digits of a large
- * number in it. Of several members with the same name the last counts, as JSON.parse has it.
+ * The source text of a top-level member of a JSON object. JSON.parse would lose digits of large numbers. If a name is
+ * repeated, the last member counts, as in JSON.parse.
  *
- * @param text JSON text that JSON.parse has accepted, of an object
- * @returns the member's text, or undefined where there is none
+ * @param text an object as JSON, which JSON.parse accepts
+ * @returns the text, or undefined if there is no such member
  */
 export function memberText(text: string, name: string): string | undefined {
   let found: string | undefined
@@ -25,7 +25,7 @@ function skipSpace(text: string, i: number): number {
   return i
 }
 
-/** @returns the place after the string that begins at `i`. */
+/** @returns the index after the string that begins at `i`. */
 function skipString(text: string, i: number): number {
   for (;;) {
     i = text.indexOf('"', i + 1)
@@ -35,7 +35,7 @@ function skipString(text: string, i: number): number {
   }
 }
 
-/** @returns the place after the value that begins at `i`. */
+/** @returns the index after the value that begins at `i`. */
 function skipValue(text: string, i: number): number {
   let depth = 0
   for (;;) {

@@ -1,13 +1,13 @@
-/** What can stand in one line. */
+/** An element of a `Line`. */
 export interface InLine<T> {
-  /** Its neighbours. Set by the line alone. */
+  /** The neighbours. Only the line writes them. */
   before: T | undefined
   behind: T | undefined
 }
 
 /**
- * A line that its members may leave from anywhere, each step in constant time. A Set finds its first element only
- * behind the places of all that were taken out before it.
+ * A doubly linked list: members join at the end and leave from anywhere, in constant time. A Set finds its first
+ * element only behind the slots of removed ones.
  */
 export class Line<T extends InLine<T>> {
   #first: T | undefined
@@ -18,17 +18,17 @@ export class Line<T extends InLine<T>> {
     return this.#size
   }
 
-  /** Who has stood in it for longest. */
+  /** The oldest member. */
   get first(): T | undefined {
     return this.#first
   }
 
-  /** Who has come last. */
+  /** The youngest member. */
   get last(): T | undefined {
     return this.#last
   }
 
-  /** Puts at the end who does not stand in it. */
+  /** Appends an object, which must not be a member. */
   add(member: T): void {
     member.before = this.#last
     if (this.#last === undefined) this.#first = member
@@ -37,7 +37,7 @@ export class Line<T extends InLine<T>> {
     this.#size++
   }
 
-  /** Takes out who stands in it. */
+  /** Removes a member. */
   delete(member: T): void {
     if (member.before === undefined) this.#first = member.behind
     else member.before.behind = member.behind

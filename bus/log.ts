@@ -15,70 +15,70 @@ import { Shelves } from './shelves.ts'
 import { detach, heapBytesOf } from './text.ts'
 import { Turns } from './turns.ts'
 
-/** What a log keeps. */
+/** Limits of what a log keeps. */
 export interface Retention {
-  /** Messages kept in each channel. @default 10000 */
+  /** Maximum messages per channel. @default 10000 */
   messages?: number
   /**
-   * How long a message is kept, in milliseconds, by a clock that nobody sets; while the machine is suspended it stands
-   * still. Messages go up to a fiftieth of it later. Infinity: no bound. @default 3600000
+   * Maximum age of a message, in milliseconds of the monotonic clock, which stands still while the machine is
+   * suspended. Messages may stay for up to 2 % longer. Infinity: no limit. @default 3600000
    */
   age?: number
   /**
-   * Bytes of memory that the log takes: messages, channels (those without a message too), idempotency keys. Past it the
-   * log's oldest message goes first. @default 67108864
+   * Maximum memory of the log, in bytes: messages, channels (empty ones too) and idempotency keys. Above it, the log
+   * removes its oldest message first. @default 67108864
    */
   bytes?: number
-  /** Channels without a message whose floor is remembered apart. @default 10000 */
+  /** Maximum number of empty channels whose trim position is kept. @default 10000 */
   channels?: number
   /**
-   * Other bounds for some channels, by name; a name that ends with one of `. _ : ~ -` stands for all channels that begin
-   * so, and the longest that fits counts. What a rule leaves out is as for all: `{ 'prices.': { messages: 1 } }`.
+   * Limits for some channels, by name, for example `{ 'prices.': { messages: 1 } }`. A name that ends with one of
+   * `. _ : ~ -` is a prefix. The longest match applies. Limits that a rule omits are those of the other channels.
    */
   rules?: Readonly<Record<string, Rule>>
 }
 
-/** What is kept of some channels. */
+/** Limits for some channels. */
 export interface Rule {
-  /** Messages kept in each. */
+  /** Maximum messages per channel. */
   messages?: number
-  /** How long a message is kept, in milliseconds. */
+  /** Maximum age of a message, in milliseconds. */
   age?: number
 }
 
-/** The same, with every default in its place. */
+/** `Retention` with defaults filled in. */
 export type RetentionSettings = Required<Omit<Retention, 'rules'>> & Pick<Retention, 'rules'>
 
 /** Where a reader starts. */
 export interface Place {
   readonly seq: number
-  /** The hole that it must be told of first. */
+  /** The gap to report before any message. */
   readonly gap: Gap | undefined
-  /** Where it was to have only some of what stands there. */
+  /** Set if the reader started with `last:N` or `since:MS`. */
   readonly excerpt?: Excerpt | undefined
 }
 
-/** A message that has its place already: a bus got it from elsewhere. */
+/** A message that got its place from the bus's engine. */
 export interface Placed extends Cursor {
   readonly channel: string
   /** When it was accepted: milliseconds since 1970. */
   readonly time: number
   readonly payload: Omit<Payload, 'size'>
-  /** The same, by the clock of performance.now(): its age counts from there. */
+  /** When it was accepted, by performance.now(). Its age counts from there. */
   readonly at: number
 }
 
-/** What a log that was somewhere else has lost. */
+/** Messages that the engine has trimmed. */
 export interface Lost {
-  /** All messages up to here have been somewhere, and those that this log has not got are lost. */
+  /** The seq up to which any message that this log lacks is lost. */
   readonly seq: number
   /** The floors of channels that have lost messages. */
   readonly floors: Iterable<readonly [channel: string, floor: number]>
-  /** The floor of the channels that are not known. */
+  /** The floor of unknown channels. */
   readonly forgotten: number
 }
 
-/** One channel's messages, and the highest seq that it has lost. */
+/** The messages of one channel, and the highest seq that it has lost. */
 interface Channel extends InLine<Channel> {
   readonly name: string
   readonly entries: Ring<Entry>
@@ -86,45 +86,47 @@ interface Channel extends InLine<Channel> {
   floor: number
 }
 
-/** Bytes of heap that a channel takes beside its name, its messages and its places for them, and an empty one more. */
+/**
+ * Bytes of heap per channel beside its name and messages, extra bytes of an empty one, and bytes per slot of its ring.
+ */
 const CHANNEL = { base: 234, empty: 8, place: 8 }
 
-/** The part of the bytes that channels without a message may take. */
+/** Share of `bytes` that empty channels may take. */
 const EMPTY_PART = 1 / 4
 
 const NO_ENDS: readonly End[] = []
 
 /**
- * All messages of one bus, in one order, in this process's memory. It is read and watched synchronously: there is no
- * turn of the event loop between a read that finds nothing and the watch that follows it, and so no lost message.
+ * All messages of one bus, in order, in this process's memory. Reads and watches are synchronous: no turn of the event
+ * loop lies between a read that finds nothing and the watch that follows, so no message is missed.
  */
 export class Log {
   readonly #epochs = new Epochs()
   readonly #retention: RetentionSettings
   #channels = new Map<string, Channel>()
-  /** The channels without a message, the longest empty first. */
+  /** The empty channels; the one that has been empty for longest comes first. */
   #empty = new Line<Channel>()
-  /** The highest floor of a channel that was forgotten: it stands for every unknown one. */
+  /** The highest floor of the channels that were forgotten. It is the floor of every unknown channel. */
   #forgotten = 0
   #head = 0
   /** All messages. */
   readonly #shelves: Shelves
-  /** The ends that hold: each is the last that its channel has. */
+  /** The ends of channels that have ended. Each is the last entry of its channel. */
   readonly #ends = new Map<string, End>()
   #bytes = 0
-  /** Of them, what is kept beside the messages. */
+  /** The part of `#bytes` that is charged from outside. */
   #charged = 0
-  /** Bytes of the channels without a message. */
+  /** Bytes of the empty channels. */
   #emptyBytes = 0
 
-  /** Who reads it live. */
+  /** Live readers. */
   readonly groups = new ReaderGroups(this)
-  /** Who reads back from it, and when. */
+  /** Schedules readers that read old messages. */
   readonly turns = new Turns()
   readonly #memo = new Memo()
   readonly #onTrim: ((channel: string, floor: number) => void) | undefined
 
-  /** @param onTrim told of each message that retention takes out: its channel and its seq */
+  /** @param onTrim called with channel and seq of each message that retention removes */
   constructor(retention: RetentionSettings, onTrim?: (channel: string, floor: number) => void) {
     this.#retention = retention
     this.#onTrim = onTrim
@@ -137,27 +139,27 @@ export class Log {
     this.#shelves = new Shelves(retention, retention.rules ?? {}, shelf)
   }
 
-  /** The name of the present stretch of the log's history. */
+  /** The present epoch. */
   get epoch(): string {
     return this.#epochs.present
   }
 
-  /** The floor of all channels that are not known. */
+  /** The floor of every unknown channel. */
   get forgotten(): number {
     return this.#forgotten
   }
 
-  /** The oldest message that is kept. */
+  /** The oldest message in the log. */
   get oldest(): Entry | undefined {
     return this.#shelves.first
   }
 
-  /** The seq of the last message, whether it is still kept or not; 0 where there was none. */
+  /** The seq of the last message, kept or not; 0 before the first. */
   get head(): number {
     return this.#head
   }
 
-  /** What is kept: channels that hold a message, messages, and the bytes of memory that all of it takes. */
+  /** Number of channels with a message, number of messages, and memory in use, in bytes. */
   get kept(): { channels: number; messages: number; bytes: number } {
     return {
       channels: this.#channels.size - this.#empty.size,
@@ -166,7 +168,7 @@ export class Log {
     }
   }
 
-  /** The batch of a reader that has it all. */
+  /** An empty batch at the head. */
   get nothing(): Batch {
     return new Batch(this.epoch, [], this.#head, false)
   }
@@ -175,21 +177,21 @@ export class Log {
     return `${this.epoch}.${seq}`
   }
 
-  /** Bytes that a new message of this channel would take, at most. */
+  /** Upper bound of the memory that a new message would take, in bytes. */
   weightOf(name: string, payload: Payload): number {
     const room = this.#channels.has(name) ? 0 : CHANNEL.base + heapBytesOf(name.length)
     return weightOf(name, payload) + room + CHANNEL.place
   }
 
   /**
-   * Puts a message at the end, or what marks the channel. Live readers get it once all that came with it is there
-   * (`ReaderGroups`). What comes behind an end reopens the channel: whether it may is for the bus to say.
+   * Appends a message or a mark. Live readers get it together with everything else of this turn (`ReaderGroups`). An
+   * entry after an end reopens the channel: the bus decides whether it may.
    */
   append(name: string, payload: Payload): Entry {
     return this.#put(this.epoch, this.#head + 1, name, Date.now(), payload)
   }
 
-  /** Puts what has its place already at the end. What stands between is lost: see `lose`. */
+  /** Appends an entry that has its place. Entries skipped before it are lost: see `lose`. */
   take({ epoch, seq, channel, time, at, payload }: Placed): void {
     if (seq <= this.floor([channel])) {
       this.#head = seq
@@ -204,7 +206,7 @@ export class Log {
     this.#head = seq
     this.#reopen(name)
     if (mark === 'reopen' || mark === 'delete') {
-      // It has a place, so that all instances do it at the same one, and is not kept.
+      // It has a place so that all instances apply it at the same one. It is not kept.
       if (mark === 'delete') this.#trimAll(name)
       this.#memo.clear()
       return new Entry(epoch, seq, name, time, payload)
@@ -231,8 +233,8 @@ export class Log {
   }
 
   /**
-   * Bytes that are kept beside the messages, as idempotency keys are, count with them.
-   * @param bytes more, or fewer where it is negative
+   * Charges memory outside of the messages, such as idempotency keys, against `retention.bytes`.
+   * @param bytes the change; may be negative
    */
   charge(bytes: number): void {
     this.#bytes += bytes
@@ -260,7 +262,7 @@ export class Log {
     return channel
   }
 
-  /** A channel that was not known, and has no message. */
+  /** Adds an unknown channel without a message. */
   #makeEmpty(name: string): Channel {
     const channel = this.#channelFor(name)
     this.#setEmpty(channel)
@@ -272,7 +274,7 @@ export class Log {
     this.#emptyBytes += sign * (bytesOf(channel) + CHANNEL.empty)
   }
 
-  /** Makes room: what was appended last goes last. */
+  /** Removes the oldest messages until the log fits into `retention.bytes`. */
   #fit(): void {
     const { bytes } = this.#retention
     while (this.#bytes > bytes) {
@@ -283,12 +285,12 @@ export class Log {
     }
   }
 
-  /** The end of a channel that has ended, for as long as it is kept. */
+  /** The end of a channel, if it has ended and the end is kept. */
   endOf(name: string): End | undefined {
     return this.#ends.get(name)
   }
 
-  /** The ends of these channels that stand at a place or before it. */
+  /** The ends of these channels at or before a place. */
   endsAt(channels: readonly string[], place: number): readonly End[] {
     if (this.#ends.size === 0) return NO_ENDS
     const ends = []
@@ -299,7 +301,7 @@ export class Log {
     return ends
   }
 
-  /** The channel goes on: its end is a message, or nothing where it had no data. */
+  /** Reopens a channel. Its end becomes a message, or disappears if it had no data. */
   #reopen(name: string): void {
     const end = this.#ends.get(name)
     if (end === undefined) return
@@ -309,7 +311,7 @@ export class Log {
     this.#memo.clear()
   }
 
-  /** All that a channel has goes: its readers are told of a hole where they have not read it. */
+  /** Removes every message of a channel. Readers that have not read them get a gap. */
   #trimAll(name: string): void {
     for (;;) {
       const entries = this.#channels.get(name)?.entries
@@ -325,18 +327,18 @@ export class Log {
     return floor
   }
 
-  /** The hole that stands between a place and what these channels still hold after it. */
+  /** The gap, if any, between a place and the messages that these channels still hold after it. */
   gapAfter(seq: number, channels: readonly string[], excerpt?: Excerpt): Gap | undefined {
     const floor = this.floor(channels)
     if (floor <= seq) return undefined
-    // What an excerpt leaves out nobody misses.
+    // Messages that the excerpt leaves out are not missing.
     if (excerpt !== undefined && channels.every((name) => this.floor([name]) <= excerpt.after(name, seq))) {
       return undefined
     }
     return { reason: 'trimmed', seq: floor }
   }
 
-  /** What a choice takes of these channels, and the place before the first message of it. */
+  /** The excerpt of a choice, and the place before its first message. */
   #choose(choice: Choice, channels: readonly string[]): { seq: number; excerpt: Excerpt } {
     const bounds = new Map<string, number>()
     const whole = 'last' in choice ? { last: choice.last, head: choice.head ?? this.#head } : choice
@@ -350,15 +352,15 @@ export class Log {
     return { seq, excerpt: new Excerpt(this.epoch, whole, bounds) }
   }
 
-  /** The cursor of a place that a reader starts from. */
+  /** The cursor of a reader's start. */
   cursorAt(start: Start, channels: readonly string[]): string {
     const { seq, excerpt } = this.locate(start, channels)
     if (excerpt !== undefined) return excerpt.cursor(seq)
-    // At a hole it is the place asked for.
+    // At a gap it is the cursor of the request.
     return typeof start === 'object' && 'epoch' in start ? `${start.epoch}.${start.seq}` : this.cursor(seq)
   }
 
-  /** Where a reader of these channels starts, and the hole that it must be told of first. */
+  /** The place where a reader starts, and the gap to report first. */
   locate(start: Start, channels: readonly string[]): Place {
     if (start === 'now') return { seq: this.#head, gap: undefined }
     const earliest = channels.length === 0 ? this.#head : this.floor(channels)
@@ -377,18 +379,18 @@ export class Log {
     return { seq, gap: this.gapAfter(seq, channels) }
   }
 
-  /** Up to where an epoch and the present have all in common; undefined where nothing is known of it. */
+  /** The seq up to which an epoch shares its history with the present one; undefined for an unknown epoch. */
   commonEnd(epoch: string): number | undefined {
     return epoch === this.epoch ? this.#head : this.#epochs.endOf(epoch)
   }
 
-  /** The present epoch and those before, with their ends. */
+  /** The present epoch and the past ones, with their ends. */
   *epochs(): IterableIterator<Cursor> {
     yield { epoch: this.epoch, seq: this.#head }
     yield* this.#epochs.past()
   }
 
-  /** What a reader is to be told who stands where the log's history has not gone on; undefined where it has. */
+  /** The gap of a cursor that is not part of the present history; undefined if it is part of it. */
   forkAt({ epoch, seq }: Cursor, channels: readonly string[]): Gap | undefined {
     const end = this.commonEnd(epoch)
     if (end !== undefined && seq <= end) return undefined
@@ -398,9 +400,9 @@ export class Log {
   }
 
   /**
-   * A new epoch begins: the log's history has forked, or may have. What stood after the end that both have in common is
-   * gone, and other messages will get those places.
-   * @param end undefined where the log starts over: all is gone then, and nothing is in common
+   * Begins a new epoch, because the log's history has forked or may have. Entries after `end` are lost, and new ones
+   * will get their seqs.
+   * @param end the seq up to which both histories are equal; undefined if the log starts over empty
    */
   turn(end: number | undefined, epoch: string = newEpoch()): void {
     this.groups.wake(() => {
@@ -425,7 +427,7 @@ export class Log {
     this.#shelves.clear()
   }
 
-  /** Takes out what stands after a place. */
+  /** Removes every entry after a place. */
   #cut(end: number): void {
     for (;;) {
       const entry = this.#shelves.last
@@ -433,19 +435,19 @@ export class Log {
       if (entry.end) this.#ends.delete(entry.channel)
       this.#remove(entry, 'pop')
     }
-    // Above it the same numbers are given again.
+    // New entries get the seqs above it again.
     for (const channel of this.#channels.values()) channel.floor = Math.min(channel.floor, end)
     this.#forgotten = Math.min(this.#forgotten, end)
     this.#head = end
     this.#shelves.cut(end)
   }
 
-  /** An epoch that the log came through, as others tell of it. */
+  /** Adds a past epoch that the bus learnt from its engine. */
   remember(epoch: string, end: number): void {
     this.#epochs.remember(epoch, end)
   }
 
-  /** Others have lost messages that this log has not seen yet, or has still got. */
+  /** Applies trims of the engine, to messages that this log holds or has not seen yet. */
   lose(lost: Lost): void {
     this.groups.wake(() => this.#lose(lost))
   }
@@ -453,7 +455,7 @@ export class Log {
   #lose({ seq, floors, forgotten }: Lost): void {
     this.#head = Math.max(this.#head, seq)
     for (const [name, theirs] of floors) {
-      // What others have let go of behind that may still come.
+      // A floor above the head belongs to messages that may still arrive.
       const floor = Math.min(theirs, this.#head)
       const channel = this.#channels.get(name) ?? this.#makeEmpty(name)
       while (channel.entries.length > 0 && channel.entries.at(0).seq <= floor)
@@ -465,9 +467,9 @@ export class Log {
   }
 
   /**
-   * The messages of these channels after a place, in log order. Costs O(log n) for each channel and O(1) for each
-   * message returned. The place must have no gap.
-   * @param excerpt where the reader is to have only some of what stands there
+   * Reads the messages of these channels after a place, in log order: O(log n) per channel and O(number of channels)
+   * per message returned. The place must have no gap.
+   * @param excerpt set if the reader started with `last:N` or `since:MS`
    */
   read(channels: readonly string[], after: number, bound: Bound, excerpt?: Excerpt): Batch {
     const known = excerpt === undefined ? this.#memo.find(channels, after, bound) : undefined
@@ -489,7 +491,7 @@ export class Log {
         const ends = this.endsAt(channels, end)
         const ended = ends.length === 0 ? undefined : ends.map(({ channel }) => channel)
         const batch = new Batch(this.epoch, entries, end, !last, size, ended, excerpt)
-        // Nobody else reads up to the same place: it would only push out what others ask for.
+        // No other reader reads up to the same place: the batch would only evict useful ones.
         if (entries.length > 0 && bound.until === undefined && excerpt === undefined)
           this.#memo.add(channels, after, bound, batch)
         return batch
@@ -515,10 +517,10 @@ export class Log {
     return cursors
   }
 
-  /** Takes a channel's oldest message out. */
+  /** Removes the oldest message of a channel. */
   #trim(entry: Entry): void {
-    // A live reader that keeps up must not meet a hole because one turn published more than is kept. (Not from within
-    // a flush, where a hook of the user's published: the readers behind would get the later message first.)
+    // A live reader that keeps up must not get a gap because one turn published more than is kept. (Not from within a
+    // flush, in which a user's hook published: later readers would get the later message first.)
     if (this.groups.waitFor(entry.seq)) {
       this.groups.flush()
       return
@@ -529,7 +531,7 @@ export class Log {
     this.#onTrim?.(entry.channel, entry.seq)
   }
 
-  /** Takes the oldest or the youngest message of its channel out. */
+  /** Removes an entry that is the oldest or the youngest of its channel. */
   #remove(entry: Entry, how: 'shift' | 'pop'): void {
     const channel = this.#channels.get(entry.channel)!
     const { capacity } = channel.entries
@@ -547,7 +549,7 @@ export class Log {
     while (this.#empty.size > channels || this.#emptyBytes > bytes * EMPTY_PART) this.#forget()
   }
 
-  /** Forgets the channel that has been without a message for longest. */
+  /** Forgets the channel that has been empty for longest. */
   #forget(): void {
     const channel = this.#empty.first!
     this.#empty.delete(channel)
@@ -557,14 +559,14 @@ export class Log {
     this.#forgotten = Math.max(this.#forgotten, channel.floor)
   }
 
-  /** Hands out what waits, and stops the timers. */
+  /** Delivers pending messages and stops the timers. */
   close(): void {
     this.#shelves.close()
     this.groups.flush()
   }
 }
 
-/** The index of the first of which it is true, as it is of all behind it; the length where there is none. */
+/** Binary search: the index of the first entry that matches, or the length. Entries after a match must match too. */
 function firstWhere(ring: Ring<Entry>, is: (entry: Entry) => boolean): number {
   let low = 0
   let high = ring.length
@@ -576,17 +578,17 @@ function firstWhere(ring: Ring<Entry>, is: (entry: Entry) => boolean): number {
   return low
 }
 
-/** The index of the first message that a choice takes. */
+/** The index of the first message of a choice. */
 function firstOf(ring: Ring<Entry>, choice: Choice): number {
   if ('since' in choice) return firstWhere(ring, ({ time }) => time >= choice.since)
   const { last, head = Infinity } = choice
   const behind = firstWhere(ring, ({ seq }) => seq > head)
-  // An end without data is none of the last messages: the last one is the channel's state also behind its end.
+  // An end without data does not count: the last message is the channel's state after its end too.
   const more = behind > 0 && ring.at(behind - 1).bare ? 1 : 0
   return Math.max(0, behind - last - more)
 }
 
-/** Of one without a message. */
+/** Bytes of a channel without messages. */
 function bytesOf({ name, entries }: Channel): number {
   return CHANNEL.base + heapBytesOf(name.length) + entries.capacity * CHANNEL.place
 }

@@ -1,7 +1,7 @@
 import type { Batch } from './batch.ts'
 import type { Bound } from './bound.ts'
 
-/** Batches that are kept, and bytes of the envelopes in them; one is kept whatever it weighs. */
+/** Maximum number of batches, and of bytes in their envelopes. The newest batch is kept at any size. */
 const MOST = { batches: 8, bytes: 2 * 1024 * 1024 }
 
 interface Kept {
@@ -12,15 +12,15 @@ interface Kept {
 }
 
 /**
- * What was read last, for the next reader at the same place, until the log changes. A batch keeps its encoded forms: a
- * page where it was read for a poll, and where it was read for a stream up to six forms of 64 KiB. Their bytes are no
- * part of `retention.bytes`; a payload of line ends, in the raw form of SSE, takes seven times its envelope.
+ * Caches the last batches for other readers at the same place, until the log changes. A batch holds its encodings: one
+ * page for a poll, or up to six encodings of 64 KiB for streams. They do not count towards `retention.bytes`. A payload
+ * of line feeds takes seven times its envelope in the raw form of SSE.
  */
 export class Memo {
   #kept: Kept[] = []
   #bytes = 0
 
-  /** The same lists and bounds must come as the same objects. */
+  /** Compares channels and bound by identity. */
   find(channels: readonly string[], after: number, bound: Bound): Batch | undefined {
     for (const kept of this.#kept) {
       if (kept.after === after && kept.bound === bound && kept.channels === channels) return kept.batch

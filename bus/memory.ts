@@ -6,22 +6,22 @@ import { IdempotencyKeys, keyName } from './idempotency-keys.ts'
 import { Log, type Retention, type Rule } from './log.ts'
 import { type Payload, reopens } from './payload.ts'
 
-/** What the memory bus keeps: the log's retention, and idempotency keys. */
+/** Retention of the memory bus: messages and idempotency keys. */
 export interface MemoryBusOptions extends Retention {
   /**
-   * Idempotency keys remembered, in as much as half of `bytes`; past it a publish with a new key gets 503.
-   * @default 100000
+   * Maximum number of idempotency keys. They may take half of `bytes`. Above either limit, a publish with a new key
+   * gets 503. @default 100000
    */
   keys?: number
-  /** How long an idempotency key is remembered, in milliseconds. @default 600000 */
+  /** Milliseconds for which an idempotency key is kept. @default 600000 */
   keyAge?: number
 }
 
-/** A bus of this process alone. */
+/** A bus in the memory of one process. */
 export interface MemoryBus extends Bus {
   /**
-   * Begins a new epoch, as a restart does, or the failover of a database: for tests and demonstrations.
-   * @param end what stands after it is lost, and its keys are forgotten. @default all is
+   * Begins a new epoch, as a restart or a failover does. For tests and demonstrations.
+   * @param end the last seq to keep; later messages and their keys are lost. @default the log starts over empty
    */
   turn(end?: number): void
 }
@@ -37,7 +37,7 @@ const DEFAULTS: Required<MemoryBusOptions> = {
 }
 
 /**
- * A bus of this process alone: nothing to run beside it, and nothing that outlives it.
+ * Creates a bus in the memory of this process. It needs no other server, and loses its messages at exit.
  * @throws TIDINGS_ERR_OPTION
  */
 export function memoryBus(options: MemoryBusOptions = {}): MemoryBus {
@@ -75,7 +75,7 @@ function checkRules(rules: unknown): void {
   }
 }
 
-/** The part of the bytes that idempotency keys may take. */
+/** Share of `bytes` that idempotency keys may take. */
 const KEYS_PART = 1 / 2
 
 class LocalBus implements MemoryBus {
@@ -96,7 +96,7 @@ class LocalBus implements MemoryBus {
     if (this.#closed) throw new ERR_CLOSED()
     const { log } = this
     const keys = this.#keys
-    // One that the log's bound can't hold would be gone before anybody read it; keys stay until their time is over.
+    // A message above the limit would be removed before anybody read it. Keys stay until they expire.
     const name = key === undefined ? undefined : keyName(channel, key, publisher)
     const weight = log.weightOf(channel, payload) + (name === undefined ? 0 : keys.weightOf(name))
     if (weight > this.#bytes - keys.bytes) throw new ERR_TOO_LARGE(weight, this.#bytes - keys.bytes)

@@ -1,28 +1,28 @@
 import { BASE64_MARK, type Kind, type Payload } from './payload.ts'
 import { detach, heapBytes, heapBytesOf } from './text.ts'
 
-/** A message as a program gets it. */
+/** A message as programs receive it. */
 export interface Message<T = unknown> {
-  /** Names the message; a reader that has applied it goes on from here, on any transport. */
+  /** The message's cursor. A reader resumes after it, on any transport. */
   readonly cursor: string
   readonly channel: string
   /** When the bus accepted it: milliseconds since 1970. */
   readonly time: number
-  /** The parsed JSON, a string, or a Buffer, as it was published. */
+  /** The parsed JSON, a string or a Buffer, depending on the type that was published. */
   readonly data: T
 }
 
-/** Bytes of heap that an entry takes beside its envelope: its members, and a time that is no small integer. */
+/** Bytes of heap per entry beside its envelope: its members, and the heap number of its time. */
 const ENTRY = 120
 
-/** Bytes of heap that the end of a channel takes beside those of an entry: its place among the ends. */
+/** Extra bytes of heap of an end: its entry in the map of ends. */
 const END = 72
 
-/** Bytes of an envelope beside its channel's name and its data, at most. */
+/** Maximum bytes of an envelope beside channel name and data. */
 const FRAME = 100
 
 /**
- * What a message will weigh, at most.
+ * Upper bound of the memory that a message will take.
  * @returns bytes
  */
 export function weightOf(channel: string, payload: Payload): number {
@@ -33,7 +33,7 @@ export function weightOf(channel: string, payload: Payload): number {
   )
 }
 
-/** A message as the log keeps it: written into its envelope once, and read from there ever after. */
+/** A message in the log. It is serialised into its envelope once, and parsed from it on demand. */
 export class Entry {
   readonly seq: number
   readonly channel: string
@@ -43,9 +43,9 @@ export class Entry {
   readonly envelope: string
   /** Bytes of the envelope in UTF-8. */
   readonly size: number
-  /** Bytes of heap that it takes: what it weighs in the log's bound. */
+  /** Memory that counts towards `retention.bytes`, in bytes. */
   readonly weight: number
-  /** Its neighbours in the whole log. */
+  /** The neighbours in its shelf. */
   before: Entry | undefined = undefined
   behind: Entry | undefined = undefined
 

@@ -5,33 +5,33 @@ import { parseStart } from './cursor.ts'
 import { ERR_CURSOR, ERR_LIMIT, GapError } from './errors.ts'
 import type { Message } from './message.ts'
 
-/** The most messages that one page may have. */
+/** Maximum messages per page. */
 const MOST = 1000
 
-/** Bytes of envelopes, about; one message is on a page whatever it weighs. */
+/** Approximate maximum bytes of envelopes per page. The first message is returned at any size. */
 const BYTES = 1024 * 1024
 
 export interface ReadOptions {
-  /** Where to start: a message's cursor, that of a page, `earliest`, `last:N`, `since:MS`, or `now`. @default 'earliest' */
+  /** Where to start: a cursor of a message or a page, `earliest`, `last:N`, `since:MS` or `now`. @default 'earliest' */
   cursor?: string
-  /** Messages on the page, at most: 1 to 1000. @default 100 */
+  /** Maximum messages on the page, 1 to 1000. @default 100 */
   limit?: number
 }
 
-/** What stands after a place, as `/poll` gives it. */
+/** A page of messages, as in an answer of `/poll`. */
 export interface Page<T = unknown> {
-  /** Where to go on: the last message's cursor where there is more, else the log's head. */
+  /** The cursor of the next page: the last message's if there is more, else the log's head. */
   readonly cursor: string
-  /** In log order. `end`: its channel has ended with it. */
+  /** In log order. `end` marks the data with which a channel ended. */
   readonly messages: readonly (Message<T> & { readonly end?: true })[]
-  /** Whether others stand behind it. */
+  /** Whether more messages follow. */
   readonly more: boolean
-  /** Those of the channels that have ended there. */
+  /** The channels that have ended at the page's cursor. */
   readonly ended: readonly string[]
 }
 
 /**
- * One page of the log.
+ * Reads one page of the log.
  * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR, TIDINGS_ERR_LIMIT, TIDINGS_ERR_GAP, TIDINGS_ERR_UNAVAILABLE
  */
 export async function readPage<T>(

@@ -1,38 +1,38 @@
 import { isUtf8 } from 'node:buffer'
 import { ERR_DATA, ERR_JSON, ERR_UTF8 } from './errors.ts'
 
-/** What a publisher called its data: a JSON value, a string, or bytes. */
+/** The type of the published data: a JSON value, a string or bytes. */
 export type Kind = 'json' | 'text' | 'bytes'
 
 /**
- * What an entry of the log does to its channel. `end`: nothing can be published to it any more; there may be data.
- * Without data, and not kept, are `reopen`: it has not ended, and `delete`: nothing of it is kept, its end neither.
+ * The effect of an entry on its channel. `end` ends the channel, with or without data. `reopen` reopens it. `delete`
+ * removes its messages and its end. `reopen` and `delete` have no data and are not kept.
  */
 export type Mark = 'end' | 'reopen' | 'delete'
 
-/** A payload as the log takes it: validated, and already in the form in which an envelope carries it. */
+/** A validated payload, serialised as it appears in an envelope. */
 export interface Payload {
   readonly kind: Kind
   /**
-   * The envelope's `data` and what stands beside it: JSON text, a JSON string, or base64 with its `encoding`. Empty where
-   * there is no data, as only a mark may have it.
+   * The value of the envelope's `data`: JSON text, a JSON string, or base64 followed by `encoding`. Empty if there is
+   * no data, which only a mark may lack.
    */
   readonly json: string
-  /** Bytes of the payload itself. */
+  /** Bytes of the payload, before serialisation. */
   readonly size: number
-  /** Absent from a message. */
+  /** Undefined for a message. */
   readonly mark?: Mark
 }
 
-/** A class repeated, and not a group: for each turn of a group V8 would keep a place to come back to. */
+/** Repeats a class, not a group: V8 would store a backtracking position for each repetition of a group. */
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/
 
-/** What follows the base64 string of a payload of bytes. */
+/** Follows the base64 string in an envelope. */
 export const BASE64_MARK = ',"encoding":"base64"'
 
 /**
- * JSON text, kept to the letter, so that no number loses a digit. CR and LF, legal only between tokens (RFC 8259
- * section 2), become spaces, so that the text stands on one line.
+ * Keeps JSON as text, so that no number loses a digit. CR and LF, which are legal only between tokens (RFC 8259
+ * section 2), become spaces, so that the text is one line.
  * @throws TIDINGS_ERR_JSON
  */
 export function jsonPayload(text: string): Payload {
@@ -53,7 +53,7 @@ export function bytesPayload(bytes: Uint8Array): Payload {
   return { kind: 'bytes', json: `"${base64}"${BASE64_MARK}`, size: bytes.byteLength }
 }
 
-/** @throws TIDINGS_ERR_DATA where the text is not base64 (RFC 4648 section 4, padded). */
+/** @throws TIDINGS_ERR_DATA if the text is not padded base64 (RFC 4648 section 4). */
 export function base64Payload(base64: unknown): Payload {
   if (typeof base64 !== 'string' || base64.length % 4 !== 0 || !BASE64.test(base64)) {
     throw new ERR_DATA("'data' must be base64, as 'encoding' says")
@@ -63,18 +63,18 @@ export function base64Payload(base64: unknown): Payload {
 
 const NO_DATA = { kind: 'json', json: '', size: 0 } as const
 
-/** The end of a channel. @param data the last that comes in it, if any */
+/** Ends a channel. @param data the last data of the channel, if any */
 export function endPayload(data: Payload = NO_DATA): Payload {
   return { ...data, mark: 'end' }
 }
 
-/** The channel goes on. */
+/** Reopens a channel. */
 export const REOPEN: Payload = { ...NO_DATA, mark: 'reopen' }
 
-/** All that the channel has goes. */
+/** Removes every message of a channel. */
 export const DELETE: Payload = { ...NO_DATA, mark: 'delete' }
 
-/** Whether a channel that has ended takes it. */
+/** Whether it may be published to a channel that has ended. */
 export function reopens({ mark }: Pick<Payload, 'mark'>): boolean {
   return mark === 'reopen' || mark === 'delete'
 }
@@ -86,8 +86,8 @@ export function utf8(bytes: Buffer): string {
 }
 
 /**
- * What a program publishes: a string is text, bytes are bytes, anything else is the JSON that JSON.stringify makes.
- * @throws TIDINGS_ERR_DATA where there is no such JSON
+ * Converts a program's value: a string to text, a Uint8Array to bytes, anything else to JSON by JSON.stringify.
+ * @throws TIDINGS_ERR_DATA if the value has no JSON
  */
 export function payloadOf(data: unknown): Payload {
   if (typeof data === 'string') return textPayload(data)

@@ -1,16 +1,16 @@
 import { channel } from 'node:diagnostics_channel'
 
-/** What is published on the diagnostics channel `tidings.publish` for each entry that gets into this process's log. */
+/** Published on the diagnostics channel `tidings.publish` for each entry that is appended to this process's log. */
 export interface PublishMessage {
   readonly cursor: string
   readonly channel: string
   /** When the bus accepted it: milliseconds since 1970. */
   readonly time: number
-  /** Bytes of its envelope. */
+  /** Bytes of the envelope. */
   readonly size: number
-  /** Whether it ends its channel. */
+  /** Whether the entry ends its channel. */
   readonly end: boolean
 }
 
-/** Without a subscriber it costs nothing. */
+/** Free of cost without a subscriber. */
 export const publishChannel = channel('tidings.publish')

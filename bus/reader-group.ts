@@ -4,39 +4,39 @@ import type { Excerpt } from './excerpt.ts'
 import { IndexedSet } from './indexed-set.ts'
 import type { ReadableLog } from './readable.ts'
 
-/** A live reader: it has all that its group holds, and waits for what comes next. */
+/** A live reader: it has read up to the head and waits for the next message. */
 export interface Member {
-  /** The group that it is a live member of. Set by the group alone. */
+  /** The group of which it is a member. Only the group writes it. */
   group: ReaderGroup | undefined
-  /** Its place among the members of its group. Set by the group alone. */
+  /** The index among the members. Only the group writes it. */
   indexInGroup: number
-  /** All up to here has been handed to it: the log's head when it joined, and at each delivery. */
+  /** The seq up to which it got every message. Starts as the head at the time of joining. */
   seen: number
-  /** Something new stands after this place. Must not throw. It may take less than all, and then sets `seen` back. */
+  /** Messages follow after this place. Must not throw. A reader that takes only some of them sets `seen` back. */
   deliver(after: number): void
   /**
-   * The log has turned, or has lost something: it looks at its place again. It may leave, and come back.
-   * @param after all up to here had been handed to it, in the log as it was
+   * The log has begun a new epoch or lost messages. The reader checks its place again. It may leave and rejoin.
+   * @param after the seq up to which it had got every message, in the log as it was
    */
   turned(after: number): void
-  /** What that costs, in writes to a stream. @default 1 */
+  /** Cost of a delivery, in writes to a stream. @default 1 */
   readonly effort?: number
 }
 
-/** Who keeps the groups that have members. */
+/** Owner of the groups. */
 export interface WatchedGroups {
-  /** A group has its first member. */
+  /** The first member joined a group. */
   watch(group: ReaderGroup): void
-  /** A group has lost its last member. */
+  /** The last member left a group. */
   unwatch(group: ReaderGroup): void
 }
 
-/** How much is handed out at once: in one write, where it is a stream. */
+/** Limits of one delivery, which is one write of a stream. */
 export const STEP: Bound = { limit: 1000, bytes: 64 * 1024 }
 
 /**
- * A set of channels, as all its readers see it. Those of its live members that stand at the same place are handed what
- * comes next together: it is read and encoded once for them all.
+ * The live readers of one set of channels. Members at the same place share each delivery, which is read and encoded
+ * once.
  */
 export class ReaderGroup {
   readonly key: string
@@ -46,11 +46,11 @@ export class ReaderGroup {
   readonly #members = new IndexedSet<'indexInGroup', Member>('indexInGroup')
   #next: { readonly after: number; readonly batch: Batch | undefined } | undefined
   #dirty = false
-  /** The members who have still to be handed what was there when the round began, the last first. */
+  /** The members that this round has not served yet, the last one first. */
   #rest: Member[] | undefined
-  /** No member stands before it. */
+  /** No member is at an earlier place. */
   #since = 0
-  /** The last message of these channels, of those that came while the group had members. */
+  /** The last message of these channels that was appended while the group had members. */
   #last = 0
 
   constructor(log: ReadableLog, groups: WatchedGroups, key: string, channels: readonly string[]) {
@@ -69,19 +69,19 @@ export class ReaderGroup {
     return this.#dirty
   }
 
-  /** Whether some members have been handed what the others still wait for. */
+  /** Whether this round has served some members and not others. */
   get handing(): boolean {
     return this.#rest !== undefined
   }
 
-  /** A member's place: all up to here has been handed to it. */
+  /** The place of a member: the seq up to which it got every message. */
   placeOf(member: Member): number {
     return member.seen < this.#last ? this.#after(member) : this.#log.head
   }
 
   /**
-   * What stands after a place, for a member to which it is being delivered: read once for all who stand there, and so
-   * perhaps without what was published since. Undefined where there is a gap.
+   * The next batch of a member during a delivery. It is read once for all members at the place, so it may lack messages
+   * published since. Undefined if there is a gap.
    */
   next(after: number): Batch | undefined {
     if (this.#next?.after !== after) {
@@ -102,12 +102,12 @@ export class ReaderGroup {
     return this.#log.read(this.channels, after, bound, excerpt)
   }
 
-  /** Whether all of its channels have ended where a batch of theirs does. */
+  /** Whether all of its channels have ended at the end of a batch. */
   over({ ended, more }: Batch): boolean {
     return ended.length > 0 && ended.length === this.channels.length && !more
   }
 
-  /** The member must have read up to the head in this turn of the event loop. */
+  /** Adds a member, which must have read up to the head in this turn of the event loop. */
   join(member: Member): void {
     if (this.#members.size === 0) this.#groups.watch(this)
     this.#members.add(member)
@@ -115,7 +115,7 @@ export class ReaderGroup {
     member.seen = this.#log.head
   }
 
-  /** Leaving twice is harmless. */
+  /** Removes a member, if it is one. */
   leave(member: Member): void {
     if (member.group !== this) return
     member.group = undefined
@@ -125,19 +125,19 @@ export class ReaderGroup {
     this.#groups.unwatch(this)
   }
 
-  /** This message was appended. */
+  /** Notes that a message was appended. */
   markDirty(seq: number): void {
-    // While it is handing out, some members have not been handed what was there before.
+    // During a round, some members have not got the earlier messages yet.
     if (!this.#dirty && !this.handing) this.#since = seq - 1
     this.#dirty = true
     this.#last = seq
   }
 
-  /** The log is about to turn, or to lose something. @returns to be called once it has */
+  /** Called before the log begins a new epoch or loses messages. @returns the function to call after it */
   wake(): () => void {
     const woken = this.#members.all().map((member) => ({ member, after: this.placeOf(member) }))
     return () => {
-      // All look for themselves; and numbers that were given may be given again.
+      // Each member checks its place. Seqs may be assigned a second time.
       this.#dirty = false
       this.#next = undefined
       this.#since = 0
@@ -147,9 +147,9 @@ export class ReaderGroup {
   }
 
   /**
-   * Hands out what was appended, to as many as fit into one turn of the event loop.
-   * @param most effort
-   * @returns the effort that it took
+   * Delivers appended messages, to as many members as fit into one turn of the event loop.
+   * @param most maximum effort
+   * @returns the effort spent
    */
   flush(most: number): number {
     if (this.#rest === undefined) {
@@ -158,8 +158,8 @@ export class ReaderGroup {
       this.#rest = this.#members.all().reverse()
     }
     let effort = 0
-    // A copy, but each as it is when its turn comes: a delivery may run a hook of the user's, which publishes or has
-    // others leave, and a member that has joined or read in between must not be handed the same again.
+    // A copy of the members, each checked when its turn comes: a delivery may run a user's hook that publishes or makes
+    // members leave, and a member that joined or read meanwhile must not get a message twice.
     for (let member = this.#rest.pop(); member !== undefined; member = this.#rest.pop()) {
       if (member.group === this && member.seen < this.#last) {
         const after = this.#after(member)

@@ -5,34 +5,33 @@ import { detach } from './text.ts'
 const NO_GROUPS: ReadonlySet<ReaderGroup> = new Set()
 
 /**
- * Groups that nobody watches, kept since a next reader of the same channels is likely: 9 kB each where all 32 names
- * are as long as can be.
+ * Maximum number of groups without members. They are kept for the next reader of the same channels. A group takes up to
+ * 9 kB, with 32 names of maximum length.
  */
 const IDLE_GROUPS = 256
 
-/** What is handed out in one turn of the event loop, in writes to streams: an answer to a poll is as much as several. */
+/** Maximum effort of one turn of the event loop, in writes to streams. An answer to a poll counts as several. */
 export const HAND_OUT = 512
 
 /**
- * Readers from which on the sockets are looked at once more before a message is handed out. Publishers that were
- * waiting for one hand-out wake together, and arrive some microseconds apart; a look costs less than a write to two
- * readers.
+ * With this many readers, wait one more turn before delivering. Publishers that waited for one delivery continue
+ * together, and their next messages arrive some microseconds apart. A turn costs less than writes to two readers.
  */
 const MANY = 32
 
-/** All groups of a log: who waits for what, and what has still to be handed out. */
+/** All reader groups of a log, and the deliveries that are due. */
 export class ReaderGroups implements WatchedGroups {
   readonly #log: ReadableLog
   readonly #watched = new Map<string, ReaderGroup>()
   readonly #idle = new Map<string, ReaderGroup>()
   readonly #watchers = new Map<string, Set<ReaderGroup>>()
   #dirty: ReaderGroup[] = []
-  /** Those of the round that is being handed out, the first first. */
+  /** The groups of the current round that are still to be served, in order. */
   #round: ReaderGroup[] = []
-  /** The head when that round began. */
+  /** The head at the start of that round. */
   #roundHead = 0
   #flush: NodeJS.Immediate | undefined
-  /** The head at the last round that was handed out: what stands after it has not reached all live readers. */
+  /** The head at the last complete round. Live readers may lack messages after it. */
   #flushed = 0
   #flushing = false
 
@@ -40,21 +39,21 @@ export class ReaderGroups implements WatchedGroups {
     this.#log = log
   }
 
-  /** Readers that wait for what comes next. */
+  /** Number of live readers. */
   get watching(): number {
     let count = 0
     for (const group of this.#watched.values()) count += group.size
     return count
   }
 
-  /** Those of them that read this channel, perhaps among others. */
+  /** Number of live readers of a channel. */
   watchingOf(channel: string): number {
     let count = 0
     for (const group of this.#watchers.get(channel) ?? NO_GROUPS) count += group.size
     return count
   }
 
-  /** The group of these channels, sorted, each once: one group for all who ask for the same. */
+  /** The group of these channels, which must be sorted and unique. Readers of the same channels share it. */
   of(channels: readonly string[]): ReaderGroup {
     const key = channels.length === 1 ? channels[0]! : channels.join()
     let group = this.#watched.get(key) ?? this.#idle.get(key)
@@ -71,7 +70,7 @@ export class ReaderGroups implements WatchedGroups {
     if (this.#idle.size > IDLE_GROUPS) this.#idle.delete(this.#idle.keys().next().value!)
   }
 
-  /** A group has its first member. */
+  /** The first member joined a group. */
   watch(group: ReaderGroup): void {
     this.#idle.delete(group.key)
     this.#watched.set(group.key, group)
@@ -82,7 +81,7 @@ export class ReaderGroups implements WatchedGroups {
     }
   }
 
-  /** A group has lost its last member. */
+  /** The last member left a group. */
   unwatch(group: ReaderGroup): void {
     this.#watched.delete(group.key)
     for (const name of group.channels) {
@@ -93,20 +92,20 @@ export class ReaderGroups implements WatchedGroups {
     this.#rest(group)
   }
 
-  /** A message was appended to a channel. */
+  /** Marks the groups of a channel to which a message was appended. */
   markDirty(channel: string, seq: number): void {
     for (const group of this.#watchers.get(channel) ?? NO_GROUPS) {
       if (!group.dirty) this.#dirty.push(group)
       group.markDirty(seq)
-      // The check phase comes right after the sockets of this turn were read: what they published goes out in one
-      // write, and an idle loop adds no wait.
+      // The check phase follows the reads of this turn's sockets: their publishes share one write, and an idle loop adds
+      // no delay.
       this.#flush ??= setImmediate(() => this.#turn())
     }
   }
 
   /**
-   * Lets each live reader look at its place again: the log turns, or loses something.
-   * @param change what the log does; the readers' places are those before it
+   * Makes each live reader check its place again.
+   * @param change begins a new epoch or removes messages
    */
   wake(change: () => void): void {
     this.flush()
@@ -123,19 +122,19 @@ export class ReaderGroups implements WatchedGroups {
     else this.#flush = setImmediate(() => this.#hand(HAND_OUT))
   }
 
-  /** Whether somebody has still to be handed this message, and can be now. */
+  /** Whether a live reader lacks this message and can get it now. */
   waitFor(seq: number): boolean {
     return seq > this.#flushed && (this.#dirty.length > 0 || this.#round.length > 0) && !this.#flushing
   }
 
-  /** Hands all that was appended since the last time to the live readers, in this turn. */
+  /** Delivers all pending messages to the live readers, in this turn. */
   flush(): void {
     this.#hand(Infinity)
   }
 
-  /** @param most when to stop; the rest follows in the next turn */
+  /** @param most maximum effort; the rest follows in the next turn */
   #hand(most: number): void {
-    if (this.#flushing) return // what a delivery publishes goes out at the end of the turn
+    if (this.#flushing) return // messages that a delivery publishes go out at the end of the turn
     clearImmediate(this.#flush)
     this.#flush = undefined
     this.#flushing = true

@@ -7,35 +7,35 @@ import type { Log } from './log.ts'
 import type { End } from './message.ts'
 import { type Member, type ReaderGroup, STEP } from './reader-group.ts'
 
-/** What a transport is to the core: it takes batches and gaps in order, knows its socket and its form. */
+/** A transport as the core sees it: it takes batches and gaps in order, and encodes and writes them. */
 export interface Sink {
-  /** Whether to wait. A sink that was full calls the reader's `resume` when it has drained. */
+  /** Whether the reader must wait. After `drain`, the sink calls the reader's `resume`. */
   readonly full: boolean
-  /** Takes a batch, whole, full or not. */
+  /** Takes a whole batch, even if it is full. */
   batch(batch: Batch): void
-  /** Takes a hole. A hole in the replay of a channel that is being added comes with that channel's name. */
+  /** Takes a gap. `channel` is set for a gap in the replay of a channel that is being added. */
   gap(gap: Gap, channel?: string): void
-  /** Takes an end that stands before the reader's place. @param cursor where to go on */
+  /** Takes an end before the reader's place. @param cursor the place to resume from */
   end(end: End, cursor: string): void
-  /** All of its channels have ended, and it has been told so. Called more than once where one was reopened meanwhile. */
+  /** All channels have ended, and the sink got every end. Called again if a channel was reopened meanwhile. */
   finished(): void
 }
 
-/** A channel that is being added: its own messages are replayed up to the reader's place first. */
+/** A channel that is being added. Its messages are first replayed up to the reader's place. */
 interface Joining {
   readonly channel: string
-  /** How far the reader itself must have come. */
+  /** The place that the reader must reach first. */
   need: number
   at: number
-  /** Whether an end that stands before it has still to be told. */
+  /** Whether an end before it is still to be delivered. */
   untold: boolean
   readonly done: () => void
 }
 
 /**
- * A reader that stays: what the log holds after its place, then what comes next, with no turn of the event loop
- * between the last read and the first watch. While its sink is full it is paused and nothing is kept for it: the log
- * is the buffer, and it reads on from there.
+ * A streaming reader: it reads what the log holds after its place, then waits for new messages. No turn of the event
+ * loop lies between the last read and the watch. While its sink is full, the reader pauses and buffers nothing: it
+ * continues from the log later.
  */
 export class Reader implements Member {
   readonly #log: Log
@@ -44,30 +44,30 @@ export class Reader implements Member {
   group: ReaderGroup | undefined
   indexInGroup = NOWHERE
   seen = 0
-  /** The epoch that its place was taken in. */
+  /** The epoch of its place. */
   #epoch: string
   #at: number
-  /** The last place that its client was told of: the place itself goes on while nothing comes. */
+  /** The last place sent to the client. The reader's own place advances without messages too. */
   #told: number
-  /** A hole at the start, not told yet. */
+  /** A gap at the start that is still to be delivered. */
   #hole: Gap | undefined
-  /** Where it was to have only some of what stands there. */
+  /** Set if the reader started with `last:N` or `since:MS`. */
   #excerpt: Excerpt | undefined
-  /** Whether an end that stands before its place has still to be told: at the start, and behind a hole. */
+  /** Whether an end before its place is still to be delivered: at the start, and after a gap. */
   #untold = true
   #joining: Joining | undefined
-  /** Waits for its turn. */
+  /** Whether it waits for its turn. */
   #queued = false
   #ended = false
 
   /**
-   * @param channels sorted, each once
-   * @param start `resume` starts it: a hole there is told first
+   * @param channels sorted and unique
+   * @param start where to start. Nothing is delivered before `resume`
    */
   constructor(log: Log, channels: readonly string[], start: Start, sink: Sink) {
     this.#log = log
     this.#sink = sink
-    // All who read the same share one list of names, which keeps nothing of a request.
+    // Readers of the same channels share one list of names, which keeps no request alive.
     this.#channels = log.groups.of(channels).channels
     const { seq, gap, excerpt } = log.locate(start, channels)
     this.#epoch = log.epoch
@@ -81,7 +81,7 @@ export class Reader implements Member {
     return this.#channels
   }
 
-  /** All of its channels up to here has been handed to the sink. */
+  /** The seq up to which the sink got every message. */
   get place(): number {
     return this.group?.placeOf(this) ?? this.#at
   }
@@ -91,18 +91,18 @@ export class Reader implements Member {
     return this.#excerpt?.cursor(this.#at) ?? `${this.#epoch}.${this.place}`
   }
 
-  /** The cursor of its place, for its client. */
+  /** The cursor of its place; the client may resume from it. */
   tellPlace(): string {
     this.#told = this.place
     return this.cursor
   }
 
-  /** Starts it, and goes on after the sink has drained. */
+  /** Starts the reader, and continues after the sink has drained. */
   resume(): void {
     if (this.group === undefined && !this.#queued && !this.#ended) this.#pump()
   }
 
-  /** Goes on in a later turn of the event loop; others were there before. */
+  /** Continues in a later turn of the event loop, after the readers that wait already. */
   #queue(): void {
     this.#queued = true
     this.#log.turns.wait(() => {
@@ -133,7 +133,7 @@ export class Reader implements Member {
     this.#pump()
   }
 
-  /** The log has turned since its place was taken: what its client has got may not have been what the log went on with. */
+  /** Checks the place after a new epoch: the client may have got messages that the log has lost. */
   #relocate(): void {
     const log = this.#log
     const end = log.commonEnd(this.#epoch)
@@ -141,7 +141,7 @@ export class Reader implements Member {
     this.#epoch = log.epoch
     this.#at = fork?.seq ?? Math.min(this.#at, end!)
     if (fork === undefined) this.#excerpt = this.#excerpt?.cut(end!, this.#at)
-    // One that is not told yet has its reason still.
+    // A gap that is still to be delivered keeps its reason.
     if (this.#hole !== undefined) this.#hole = { reason: this.#hole.reason, seq: this.#at }
     else this.#hole = fork
     if (this.#joining !== undefined) this.#relocateJoining(this.#joining, end)
@@ -172,7 +172,7 @@ export class Reader implements Member {
         return
       }
       if (this.#epoch !== this.#log.epoch) this.#relocate()
-      // One step for each in line.
+      // One step per waiting reader.
       mayGo = !turns.spent && turns.waiting === 0
       if (this.#joining !== undefined && this.#at >= this.#joining.need) {
         this.#replay(this.#joining)
@@ -200,7 +200,7 @@ export class Reader implements Member {
       if (batch.entries.length > 0) {
         turns.charge(batch)
         this.#send(batch)
-        // To find that nothing has come since costs next to nothing.
+        // A read that finds nothing costs next to nothing.
         mayGo = !batch.more || (mayGo && !turns.spent)
       } else if (this.#joining === undefined) {
         this.#channels = group.channels
@@ -211,12 +211,12 @@ export class Reader implements Member {
     }
   }
 
-  /** One step of the replay of the channel that is being added, up to the reader's own place. */
+  /** One step of the replay of a channel that is being added, up to the reader's place. */
   #replay(joining: Joining): void {
     const channels = [joining.channel]
     const gap = this.#log.gapAfter(joining.at, channels)
     if (gap !== undefined && joining.at < this.#at) {
-      // Past the reader's place it is no longer this replay's affair: the reader will meet that hole by itself.
+      // The reader itself will report a gap past its own place.
       joining.at = Math.min(gap.seq, this.#at)
       joining.untold = true
       this.#sink.gap({ reason: 'trimmed', seq: joining.at }, joining.channel)
@@ -239,10 +239,9 @@ export class Reader implements Member {
   }
 
   /**
-   * Adds a channel that the reader does not follow yet. From an older place it is replayed up to the reader's own,
-   * with nothing between; one that is ahead of the reader's, as that of a slow reader may be, is waited for.
-   * @param done called in the right place of the stream, what was replayed before it, what comes next behind it; also
-   * where the reader ends first
+   * Adds a channel. From an older place, its messages are replayed up to the reader's place, with no other message in
+   * between. A start ahead of a slow reader is reached first.
+   * @param done called between the replayed messages and the following ones, or when the reader ends first
    */
   add(channel: string, start: Start, done: () => void): void {
     if (this.#ended) {
@@ -254,15 +253,15 @@ export class Reader implements Member {
     if (gap !== undefined) this.#sink.gap(gap, channel)
     this.#at = this.place
     this.#leave()
-    // Behind a hole it joins where all is there, or the reader would meet the same hole again.
+    // After a gap it joins at the gap's cursor, or the reader would get the same gap again.
     const at = gap?.seq ?? seq
-    // Nor while it reads what was chosen of the others: a cursor from there names those alone.
+    // Not while the reader has an excerpt: its cursor covers only the channels of the excerpt.
     const need = Math.max(at, this.#excerpt?.end ?? 0)
     this.#joining = { channel, need, at, untold: true, done }
     this.resume()
   }
 
-  /** Drops a channel: nothing of it follows. */
+  /** Removes a channel. None of its messages follows. */
   remove(channel: string): void {
     this.#at = this.place
     this.#leave()
@@ -271,7 +270,7 @@ export class Reader implements Member {
     this.resume()
   }
 
-  /** Nothing is delivered after it; ending twice is harmless. */
+  /** Ends the reader, which delivers nothing afterwards. May be called more than once. */
   end(): void {
     this.#ended = true
     this.#leave()

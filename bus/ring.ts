@@ -1,6 +1,6 @@
 /**
- * A queue that grows at one end, shrinks at the other, and is read by index. Its array is a power of two long and is
- * halved when three quarters of it stand empty, so that what was taken out gives its memory back.
+ * A queue with access by index. The length of its array is a power of two, and is halved when three quarters are empty,
+ * so that the queue returns memory.
  */
 export class Ring<T> {
   #items: (T | undefined)[] = [undefined]
@@ -11,12 +11,12 @@ export class Ring<T> {
     return this.#length
   }
 
-  /** Places in its array. */
+  /** Length of the array. */
   get capacity(): number {
     return this.#items.length
   }
 
-  /** @param index from 0, the oldest, to length - 1 */
+  /** @param index 0 for the oldest, to length - 1 */
   at(index: number): T {
     return this.#items[(this.#head + index) & (this.#items.length - 1)] as T
   }
@@ -27,7 +27,7 @@ export class Ring<T> {
     this.#length++
   }
 
-  /** Takes the oldest out. The ring must not be empty. */
+  /** Removes the oldest element. The ring must not be empty. */
   shift(): T {
     const item = this.at(0)
     this.#items[this.#head] = undefined
@@ -37,7 +37,7 @@ export class Ring<T> {
     return item
   }
 
-  /** Takes the youngest out. The ring must not be empty. */
+  /** Removes the youngest element. The ring must not be empty. */
   pop(): T {
     const item = this.at(this.#length - 1)
     this.#items[(this.#head + this.#length - 1) & (this.#items.length - 1)] = undefined

@@ -2,31 +2,31 @@ import { Expiry } from './expiry.ts'
 import { Line } from './line.ts'
 import type { Entry } from './message.ts'
 
-/** Messages that are taken out for their age in one turn of the event loop. */
+/** Maximum number of expired messages removed in one turn of the event loop. */
 const EXPIRED_AT_ONCE = 1000
 
-/** How much of a channel is kept. */
+/** Limits of a channel. */
 export interface Keep {
-  /** Messages. */
+  /** Maximum number of messages. */
   readonly messages: number
-  /** Milliseconds; Infinity: no bound. */
+  /** Maximum age in milliseconds; Infinity: no limit. */
   readonly age: number
 }
 
-/** The messages of all channels that are kept for as long, the oldest first. */
+/** The messages of all channels with the same limits, oldest first. */
 export class Shelf {
   readonly keep: Keep
   #entries = new Line<Entry>()
   readonly #expiry: Expiry
   readonly #trim: (entry: Entry) => void
-  /** What stands up to here has reached its age. */
+  /** The seq up to which messages have expired. */
   #expired = 0
   #trimming: NodeJS.Immediate | undefined
   #closed = false
 
   /**
    * @param headOf the log's head now
-   * @param trim takes a message out, which is the oldest of its channel
+   * @param trim removes a message, which is the oldest of its channel
    */
   constructor(keep: Keep, headOf: () => number, trim: (entry: Entry) => void) {
     this.keep = keep
@@ -55,12 +55,12 @@ export class Shelf {
     this.#entries.delete(entry)
   }
 
-  /** A message that is added next was accepted earlier: see `Expiry`. */
+  /** Notes when the next message was accepted: see `Expiry`. */
   note(seq: number, at: number): void {
     this.#expiry.note(seq, at)
   }
 
-  /** What stood after this seq is gone. */
+  /** Forgets everything after this seq. */
   cut(end: number): void {
     this.#expired = Math.min(this.#expired, end)
     this.#expiry.cut(end)
@@ -71,7 +71,7 @@ export class Shelf {
     this.cut(0)
   }
 
-  /** Takes out what has reached its age, in as many turns of the event loop as it needs. */
+  /** Removes expired messages, in as many turns of the event loop as needed. */
   #expire(seq: number): void {
     this.#expired = seq
     this.#trimming ??= setImmediate(() => {

@@ -1,18 +1,18 @@
 import type { Entry } from './message.ts'
 import type { Keep, Shelf } from './shelf.ts'
 
-/** What ends the name of a rule that is for all channels that begin so. */
+/** Last character of a rule's name that is a prefix. */
 const SEPARATOR = /[._:~-]$/
 
-/** All messages of a log, by how long they are kept: a shelf for each rule, and one for all other channels. */
+/** All messages of a log: one shelf per rule, and one for all other channels. */
 export class Shelves {
   readonly #others: Shelf
   readonly #named = new Map<string, Shelf>()
-  /** By the beginnings of names, the longest first. */
+  /** Rules by prefix, longest first. */
   readonly #prefixed: readonly (readonly [prefix: string, shelf: Shelf])[]
   readonly #all: readonly Shelf[]
 
-  /** @param rules by name; one that ends with one of `. _ : ~ -` is for all channels that begin so */
+  /** @param rules by channel name, or by prefix if the name ends with one of `. _ : ~ -` */
   constructor(keep: Keep, rules: Readonly<Record<string, Partial<Keep>>>, make: (keep: Keep) => Shelf) {
     this.#others = make({ messages: keep.messages, age: keep.age })
     const prefixed: [string, Shelf][] = []
@@ -25,7 +25,7 @@ export class Shelves {
     this.#all = [this.#others, ...this.#named.values(), ...prefixed.map(([, shelf]) => shelf)]
   }
 
-  /** Where the messages of a channel stand. */
+  /** The shelf of a channel. */
   of(channel: string): Shelf {
     const named = this.#named.get(channel)
     if (named !== undefined) return named
@@ -39,14 +39,14 @@ export class Shelves {
     return size
   }
 
-  /** The oldest message of all. */
+  /** The oldest message of all shelves. */
   get first(): Entry | undefined {
     let first: Entry | undefined
     for (const { first: each } of this.#all) if (each && !(first && first.seq < each.seq)) first = each
     return first
   }
 
-  /** The youngest. */
+  /** The youngest message of all shelves. */
   get last(): Entry | undefined {
     let last: Entry | undefined
     for (const { last: each } of this.#all) if (each && !(last && last.seq > each.seq)) last = each

@@ -10,33 +10,33 @@ import type { Log } from './log.ts'
 import type { Entry, Message } from './message.ts'
 import type { Member } from './reader-group.ts'
 
-/** The end of a channel, as a program gets it. */
+/** The end of a channel, as programs receive it. */
 export interface Ended extends Omit<Message, 'data'> {
-  /** What came with it; absent where nothing did. */
+  /** The data that came with the end, if any. */
   readonly data?: unknown
 }
 
 export interface SubscribeOptions {
-  /** Where to start: a message's cursor, `earliest`, `last:N`, `since:MS`, or `now`. @default 'now' */
+  /** Where to start: a cursor, `earliest`, `last:N`, `since:MS` or `now`. @default 'now' */
   cursor?: string
-  /** Ends the loop, quietly. */
+  /** Ends the loop without an error. */
   signal?: AbortSignal
   /**
-   * Told of a hole; the loop then goes on from the gap's cursor. Without it the loop throws TIDINGS_ERR_GAP.
-   * A throw in it ends the loop with that error.
+   * Called with each gap; the loop then continues from the gap's cursor. Without it, the loop throws TIDINGS_ERR_GAP.
+   * An error that it throws ends the loop.
    */
   onGap?: (gap: GapError) => void
-  /** Told of the end of a channel. Once all have ended the loop ends. A throw in it ends the loop with that error. */
+  /** Called with the end of each channel. The loop ends after the last one. An error that it throws ends the loop. */
   onEnd?: (end: Ended) => void
 }
 
 const STEP: Bound = { limit: 100, bytes: 1024 * 1024 }
 
 /**
- * The messages of one channel or several, in log order, for as long as the loop runs. It is pulled: a slow loop waits
- * with its place in the log, and nothing is kept for it. The start is taken when this is called, not at the first turn
- * of the loop. It ends when all of its channels have.
- * @param closing ends the loop like the signal in the options
+ * Iterates over the messages of channels in log order, then over new ones. A slow loop costs no memory: it keeps only
+ * its place in the log. The start is resolved by this call, not by the loop's first iteration. The loop ends when all
+ * of its channels have ended.
+ * @param closing ends the loop like `options.signal`
  * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR; in the loop TIDINGS_ERR_GAP, TIDINGS_ERR_UNAVAILABLE
  */
 export function subscribe<T>(
@@ -53,13 +53,13 @@ export function subscribe<T>(
   const ended = new AbortController()
   const signals = signal === undefined ? [closing] : [closing, signal]
   const waits = bus.settle?.(start)
-  // Whoever asks for the first message hears of it.
+  // The first `next()` rejects with it.
   waits?.catch(() => {})
   const place = () => standing(log, start, channels)
   const messages = follow<T>(log, channels, waits?.then(place) ?? place(), ended, signals, { onGap, onEnd })
   return {
     next: () => messages.next(),
-    // Also while `next` is pending, where a generator alone would wait for the next message first.
+    // Ends a pending `next()` too: a generator alone would wait for the next message first.
     return() {
       ended.abort()
       return messages.return()
@@ -70,17 +70,17 @@ export function subscribe<T>(
   }
 }
 
-/** Where a loop stands. */
+/** The state of a loop. */
 interface Standing {
   epoch: string
-  /** It has all up to here. */
+  /** The seq up to which it got every message. */
   at: number
-  /** The last place that it was told of. */
+  /** The last place that it delivered. */
   told: number
-  /** A hole, not told yet. */
+  /** A gap that is still to be delivered. */
   hole: Gap | undefined
   excerpt: Excerpt | undefined
-  /** Whether an end that stands before it has still to be told. */
+  /** Whether an end before its place is still to be delivered. */
   untold: boolean
 }
 
@@ -98,7 +98,7 @@ async function* follow<T>(
   { onGap, onEnd }: Pick<SubscribeOptions, 'onGap' | 'onEnd'>,
 ): AsyncGenerator<Message<T>, void, void> {
   const end = () => ended.abort()
-  // Not before the loop's first turn: an iterator that nobody asks leaves no listener behind. The end takes them away.
+  // Added by the first `next()`, so that an unused iterator leaves no listener. Removed at the end.
   for (const each of signals) {
     if (each.aborted) end()
     each.addEventListener('abort', end, { signal: ended.signal })
@@ -128,16 +128,16 @@ async function* follow<T>(
         place.at = seq
         place.told = seq
         if (entry.end) onEnd?.(endOf(entry, batch))
-        // One without data that was reopened meanwhile is nothing.
+        // An end without data whose channel was reopened meanwhile is void.
         else if (!entry.bare) yield { cursor: batch.cursorOf(entry), channel, time, data: entry.value as T }
         if (ended.signal.aborted) return
-        // What is left of the batch may be gone.
+        // The rest of the batch may have been trimmed.
         if (place.epoch !== log.epoch) break
       }
       if (place.epoch !== log.epoch) continue
       place.at = batch.end
       if (place.excerpt !== undefined && place.at >= place.excerpt.end) place.excerpt = undefined
-      // A loop that waits for nothing else must not keep the sockets waiting.
+      // A loop that awaits nothing else must not starve the sockets.
       if (batch.more) await new Promise<void>((resolve) => log.turns.wait(resolve))
       else if (batch.entries.length === 0) {
         if (batch.ended.length > 0 && batch.ended.length === channels.length) return
@@ -149,7 +149,7 @@ async function* follow<T>(
   }
 }
 
-/** What it resolves with; undefined where the loop ends before. */
+/** @returns the result; undefined if the loop ends first */
 function beforeEnd<T>(promise: Promise<T>, ended: AbortSignal): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     promise.then(resolve, reject)
@@ -158,7 +158,7 @@ function beforeEnd<T>(promise: Promise<T>, ended: AbortSignal): Promise<T | unde
   })
 }
 
-/** The log has turned since the place was taken. */
+/** Checks the place after a new epoch. */
 function relocate(place: Standing, log: Log, channels: readonly string[]): void {
   const { epoch, told } = place
   const end = log.commonEnd(epoch)

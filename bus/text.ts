@@ -1,16 +1,15 @@
-/** Characters that are copied at once: of longer ones Node would make strings outside the heap. */
+/** Characters per copy. Node creates longer strings outside of the heap. */
 const PIECE = 65_536
 
 const scratch = Buffer.allocUnsafeSlow(2 * PIECE)
 
-/** Whether a string takes two bytes a character in V8: one that is not Latin-1. */
+/** Whether V8 stores a string with two bytes per character, because it is not Latin-1. */
 const WIDE = /[^\0-\xff]/
 
 /**
- * A copy that stands for itself. A part of a string of 13 characters or more is a view that keeps the whole alive, and
- * two that were joined keep both: a channel's name would keep the URL that it came in. What outlives its request goes
- * through here. It is also as small as it can be: a part of a text with one Chinese character takes two bytes a
- * character, whatever stands in it.
+ * Copies a string. A slice of 13 characters or more is a view that keeps the whole string alive, and a concatenation
+ * keeps both parts: a channel name would keep its request's URL. Copy every string that outlives its request. The copy
+ * also takes one byte per character where it can: a slice of a text with one Chinese character takes two.
  */
 export function detach(text: string): string {
   if (text.length <= PIECE) return copy(text)
@@ -24,7 +23,7 @@ function copy(text: string): string {
   return scratch.toString(encoding, 0, scratch.write(text, encoding))
 }
 
-/** Bytes of heap that a detached string takes: a header, and its characters, in words. */
+/** Bytes of heap of a detached string: a header and its characters, rounded up to words. */
 export function heapBytes(text: string): number {
   return heapBytesOf(WIDE.test(text) ? 2 * text.length : text.length)
 }

@@ -1,37 +1,36 @@
 import type { Batch } from './batch.ts'
 
-/** What may be read back from the log in one turn of the event loop, all readers together: some 2 ms of work. */
+/** Budget of one turn of the event loop for all readers of old messages: about 2 ms of work. */
 export const TURN = 2048
 
 /**
- * What that is spent on: a write, and each KiB of it; where the batch was not encoded before, each message, and each
- * KiB that is encoded.
+ * Costs: of a write and each KiB of it; if the batch was not encoded before, also of each message and each KiB that is
+ * encoded.
  */
 const COST = { write: 32, written: 2, message: 0.5, encoded: 4 }
 
 /**
- * Shares the event loop between what reads back from the log, and everything else. Once a turn's budget is spent, who
- * wants more waits in line for a later turn; between two of them sockets are read, timers run, and live readers get
- * what is new.
+ * Shares the event loop between readers of old messages and everything else. Once a turn's budget is spent, further
+ * readers wait for a later turn. Between two turns, sockets are read, timers run, and live readers get new messages.
  */
 export class Turns {
   #used = 0
-  /** Who waits, the first first; those before `#gone` have had their turn. */
+  /** Waiting readers, in order. Those before `#gone` have had their turn. */
   #line: (() => void)[] = []
   #gone = 0
   #next: NodeJS.Immediate | undefined
 
-  /** Whether this turn's budget is used up: then wait. */
+  /** Whether this turn's budget is spent. */
   get spent(): boolean {
     return this.#used >= TURN
   }
 
-  /** How many wait in line. */
+  /** Number of waiting readers. */
   get waiting(): number {
     return this.#line.length - this.#gone
   }
 
-  /** To be called when something was read, before it is encoded. */
+  /** Charges a batch. Call it after the read and before the encoding. */
   charge(batch: Batch): void {
     const kib = batch.bytes / 1024
     const work = batch.fresh ? COST.message * batch.entries.length + COST.encoded * kib : COST.written * kib
@@ -39,7 +38,7 @@ export class Turns {
     this.#arm()
   }
 
-  /** @param go called once, in a turn that has budget left; it must look whether it is still wanted */
+  /** @param go called once, in a turn with budget left. It must check whether it is still needed */
   wait(go: () => void): void {
     this.#line.push(go)
     this.#arm()
@@ -52,7 +51,7 @@ export class Turns {
   #turn(): void {
     this.#next = undefined
     this.#used = 0
-    // Each once: those who come back stand behind those who have waited.
+    // Each once: a reader that comes back waits behind the others.
     const end = this.#line.length
     while (this.#gone < end && !this.spent) this.#line[this.#gone++]!()
     this.#line = this.#line.slice(this.#gone)
