@@ -10,8 +10,9 @@ import type { SocketMaker } from './ws/socket-maker.ts'
 type Add = (scope: FastifyInstance, context: Context, sockets: SocketMaker) => void
 
 /**
- * All transports: a new one is one line here, and a folder beside this file. Options, figures and tests derive from
- * this list. `sockets`: it takes over the connection, and stands in the scope of the WebSocket server.
+ * All transports. A new transport is one line here and a folder beside this file. Options, stats and tests derive from
+ * this list. `sockets`: the transport takes over the connection; its route belongs to the scope of the WebSocket
+ * server.
  */
 const registry = {
   poll: { add: poll },
@@ -20,7 +21,7 @@ const registry = {
   ws: { add: ws, sockets: true },
 } satisfies Record<string, { add: Add; sockets?: true }>
 
-/** So that the declarations of the package name the transports, and nothing of their routes. */
+/** Keeps the types of the routes out of the package's declarations. */
 function namesOf<K extends string>(entries: Record<K, unknown>): readonly K[] {
   return Object.keys(entries) as K[]
 }
@@ -31,8 +32,8 @@ export const TRANSPORTS = namesOf(registry)
 export type Transport = (typeof TRANSPORTS)[number]
 
 /**
- * @internal Adds the routes of those transports that an app offers.
- * @param sockets makes their handlers, where they take over the connection
+ * @internal Adds the routes of the enabled transports.
+ * @param sockets creates the handlers of transports that take over the connection
  */
 export function addTransports(scope: FastifyInstance, context: Context, sockets?: SocketMaker): void {
   for (const [name, { add, ...kind }] of Object.entries<{ add: Add; sockets?: true }>(registry)) {

@@ -4,7 +4,7 @@ import type { Context } from '../http/context.ts'
 import { type FrameMessage, frameChannel } from '../ws/frame-channel.ts'
 import { SocketConnection } from '../ws/socket-connection.ts'
 
-/** Sends each frame back as it came: text as text, binary as binary. A full socket is not read. */
+/** Sends each frame back: text as text, binary as binary. It does not read while the socket is full. */
 export class EchoSocket extends SocketConnection {
   readonly #log: FastifyBaseLogger
   readonly #path: string

@@ -21,13 +21,17 @@ const FINISH = 'http.server.response.finish'
 
 /** The request that a response is for, where it is metered. */
 const OPEN = Symbol('open')
-/** What of a socket has been counted, or was not ours: one connection may serve several transports, and other routes. */
+/**
+ * What of a socket has been counted, or was not ours: one connection may serve several transports, and other routes.
+ */
 const COUNTED = Symbol('counted')
 
 type Answer = ServerResponse & { [OPEN]?: Open }
 type Counted = Socket & { [COUNTED]?: { bytesIn: number; bytesOut: number } }
 
-/** Of a socket's bytes: those since the last time, without what is still queued. They are put down to a cost, if any. */
+/**
+ * Of a socket's bytes: those since the last time, without what is still queued. They are put down to a cost, if any.
+ */
 function count(socket: Counted, cost: Cost | undefined, path: FastPath): void {
   // In a test by injection nothing goes over a wire.
   if (!(socket instanceof Socket)) return

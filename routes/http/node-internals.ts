@@ -49,7 +49,9 @@ export function waitingBytes(stream: Writable): number {
   return Math.max(stream.writableLength, handleOf(stream)?.writeQueueSize ?? 0)
 }
 
-/** What to write past a stream to: a TCP socket's own, with nothing between that would change the bytes, as TLS does. */
+/**
+ * What to write past a stream to: a TCP socket's own, with nothing between that would change the bytes, as TLS does.
+ */
 export function plainHandle(stream: Writable): Plain | undefined {
   const handle = handleOf(stream)
   return handle?.constructor.name === 'TCP' && 'writeBuffer' in handle && 'writeQueueSize' in handle

@@ -49,7 +49,8 @@ export interface Limits {
   framesPerSecond?: number
   /**
    * Counts a publish, over HTTP or in a frame, before `authorize` is asked; `request` is the one that opened the
-   * socket. `false`, or a promise of it, refuses: 429. A throw is treated as one of `authorize`. @default nothing is counted
+   * socket. `false`, or a promise of it, refuses: 429. A throw is treated as one of `authorize`. @default nothing is
+   * counted
    */
   publish?: (request: FastifyRequest, question: Question) => unknown
 }

@@ -3,9 +3,9 @@ import type { FastifyRequest } from 'fastify'
 import type { Gap } from '../../bus/bound.ts'
 
 /**
- * Why a reader is held no more. `answered`: a long poll has got its answer. `ended`: all of its channels have. `client`:
- * the client has gone. `closing`: the server goes away. `revoked`: its permission has run out, or it broke a rule.
- * `slow`: it did not keep up. `gap`: a raw socket met a hole.
+ * Why a reader is held no more. `answered`: a long poll has got its answer. `ended`: all of its channels have.
+ * `client`: the client has gone. `closing`: the server goes away. `revoked`: its permission has run out, or it broke a
+ * rule. `slow`: it did not keep up. `gap`: a raw socket met a hole.
  */
 export type CloseReason = 'answered' | 'ended' | 'client' | 'closing' | 'revoked' | 'slow' | 'gap'
 

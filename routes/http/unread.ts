@@ -104,7 +104,9 @@ export class Unread {
   }
 }
 
-/** Whether an answer with messages must wait for its turn: see `waitTurn`. Over HTTP/2 it has a stream from the start. */
+/**
+ * Whether an answer with messages must wait for its turn: see `waitTurn`. Over HTTP/2 it has a stream from the start.
+ */
 export function mustWait(bus: Bus, response: ServerResponse): boolean {
   return response.socket === null || bus.log.turns.spent
 }

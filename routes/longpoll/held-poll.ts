@@ -13,11 +13,11 @@ import { retryAfter } from '../http/retry.ts'
 import type { Poll } from '../poll/poll-request.ts'
 
 /**
- * Holds a poll that has found nothing, until a message comes or the wait ends. To be called in the same turn of the
- * event loop as the read that found nothing.
- * @param asked the place asked from
+ * Holds a poll until a message comes or the wait ends. Call it in the same turn of the event loop as the read that
+ * found nothing.
+ * @param asked the place of the request's cursor
  * @param wait milliseconds
- * @throws TIDINGS_ERR_READERS, TIDINGS_ERR_CLIENT_READERS where no more can be held
+ * @throws TIDINGS_ERR_READERS, TIDINGS_ERR_CLIENT_READERS if a limit of held readers is reached
  */
 export function holdPoll(context: Context, poll: Poll, asked: number, wait: number): void {
   if (wait === 0) {
@@ -25,7 +25,7 @@ export function holdPoll(context: Context, poll: Poll, asked: number, wait: numb
     return
   }
   const connection = Connection.of(poll.request.raw)
-  // It has gone while the hooks before this were asked.
+  // The client may have left while earlier hooks ran.
   if (connection.gone) return
   const refusal = context.readers.refusal(poll.request)
   if (refusal !== undefined) {
@@ -35,10 +35,10 @@ export function holdPoll(context: Context, poll: Poll, asked: number, wait: numb
   new HeldPoll(context, connection, poll, asked, wait)
 }
 
-/** An answer of Fastify's costs as much as so many writes to a stream. */
+/** Cost of a reply by Fastify, in writes to a stream. */
 const EFFORT = 8
 
-/** It is answered later, from the turn of a publisher or of a timer: in the context of its own request. */
+/** A poll that is answered later, by a publish or a timer, in the async context of its own request. */
 class HeldPoll extends AsyncResource implements Member, OpenConnection, Guest {
   group: ReaderGroup | undefined
   indexInGroup = NOWHERE
@@ -62,7 +62,7 @@ class HeldPoll extends AsyncResource implements Member, OpenConnection, Guest {
     this.#epoch = context.bus.log.epoch
     this.#timer = setTimeout(() => this.#answer(), wait)
     connection.hold(this)
-    // The app may end the answer by itself.
+    // The app may end the response by itself.
     poll.reply.raw.on('close', this.#closed)
     context.readers.hold(this, poll.request, context.guard.grantOf(poll.request).permit)
     readerOpened('longpoll', poll.request)
@@ -108,7 +108,7 @@ class HeldPoll extends AsyncResource implements Member, OpenConnection, Guest {
     }
   }
 
-  /** With nothing, unless a message waits for the end of this very turn. */
+  /** Answers with nothing, unless a message is due at the end of this turn. */
   #answer(): void {
     this.deliver(this.#poll.group.placeOf(this))
   }

@@ -4,8 +4,8 @@ const BLANKS = /[ \t]*/y
 const SECONDS = /^[0-9]+$/
 
 /**
- * The seconds that the first `wait` of a Prefer header asks for. A malformed preference is passed over.
- * @returns undefined where there is none, or its value is no number
+ * The seconds of the first `wait` in a Prefer header. Malformed preferences are skipped.
+ * @returns undefined if there is none, or its value is no number
  * @see RFC 7240 section 2
  */
 export function preferredWait(prefer: string): number | undefined {
@@ -18,13 +18,12 @@ export function preferredWait(prefer: string): number | undefined {
 }
 
 /**
- * Goes through a header once. A preference is a name, perhaps a value, which is a token or a quoted string, perhaps
- * parameters.
+ * Scans a header once. A preference is a name, an optional value (a token or a quoted string) and optional parameters.
  */
 class Scanner {
   readonly #text: string
   #at = 0
-  /** A quoted string without an end was met: none of those behind it has one either. */
+  /** Set after an unterminated quoted string: no later one is terminated either. */
   #unclosed = false
 
   constructor(text: string) {
@@ -35,7 +34,7 @@ class Scanner {
     return this.#at >= this.#text.length
   }
 
-  /** The next preference, or undefined where it is malformed; what follows is read behind its comma. */
+  /** The next preference, or undefined if it is malformed. The scan continues after its comma. */
   preference(): { name: string; value: string } | undefined {
     this.#blanks()
     const name = this.#take(TOKEN)
@@ -69,7 +68,7 @@ class Scanner {
     return true
   }
 
-  /** The content of the quoted string that begins here; undefined where it has no end. */
+  /** The content of the quoted string that begins here; undefined if it is unterminated. */
   #quoted(): string | undefined {
     if (this.#unclosed) return undefined
     let content = ''
@@ -84,7 +83,7 @@ class Scanner {
     this.#unclosed = true
   }
 
-  /** Passes over all up to the comma or the end. @returns false where a quoted string in it has no end */
+  /** Skips to the comma or the end. @returns false at an unterminated quoted string */
   #parameters(): boolean {
     while (!this.done && this.#text[this.#at] !== ',') {
       if (this.#text[this.#at] !== '"') this.#at++

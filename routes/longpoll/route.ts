@@ -11,7 +11,7 @@ import { Bounds, Poll } from '../poll/poll-request.ts'
 import { holdPoll } from './held-poll.ts'
 import { parseWait } from './wait.ts'
 
-/** Later than in the handler nobody else sees what is thrown. */
+/** Nobody else would catch an error that is thrown after the handler has returned. */
 function attempt(reply: FastifyReply, answer: () => void): void {
   try {
     answer()
@@ -20,7 +20,7 @@ function attempt(reply: FastifyReply, answer: () => void): void {
   }
 }
 
-/** GET /longpoll: what stands after a cursor, as soon as there is something. */
+/** GET /longpoll: the messages after a cursor, as soon as there are some. */
 export function longpoll(app: FastifyInstance, context: Context): void {
   const { bus, settings, guard, meter } = context
   const { handlerTimeout } = app.initialConfig as { handlerTimeout?: number }
@@ -33,7 +33,7 @@ export function longpoll(app: FastifyInstance, context: Context): void {
     exposeHeadRoute: false,
     schema: longpollSchema,
     ...compilers,
-    // A held request is no slow handler: it has that much longer.
+    // Fastify's handler timeout excludes the time for which a request is held.
     ...(handlerTimeout && { handlerTimeout: Math.min(handlerTimeout + maxWait * 1000, 0x7fff_ffff) }),
     onRequest: meter?.hook('longpoll') ?? [],
     preHandler: guard.hook((request) => ({
@@ -46,7 +46,7 @@ export function longpoll(app: FastifyInstance, context: Context): void {
       const { start, channels } = query
       const { seconds, preferred } = parseWait(queryOf(request), request.headers.prefer, wait, maxWait)
       if (start === undefined) {
-        // So that a client has a place before it waits.
+        // A client without a cursor gets one at once.
         asked.place()
         return
       }
@@ -59,9 +59,9 @@ export function longpoll(app: FastifyInstance, context: Context): void {
         const { epoch, head: seq } = bus.log
         const from = start === 'now' ? { epoch, seq } : start
         const place = bus.log.locate(from, channels)
-        // One that finds nothing is held at once: what comes from now on is for it.
+        // A poll that finds nothing is held in the same turn, so it misses no message.
         if (!mustWait(bus, reply.raw) || place.gap !== undefined || !asked.finds(place)) answer(place)
-        // Where it waits the log may turn.
+        // The log may begin a new epoch meanwhile.
         else waitTurn(bus, reply.raw, () => attempt(reply, () => answer(bus.log.locate(from, channels))))
       }
       onceSettled(context, request, start, go, (error) => reply.send(error))

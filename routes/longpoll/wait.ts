@@ -3,14 +3,14 @@ import type { Query } from '../http/query.ts'
 import { WHOLE } from '../http/read-query.ts'
 import { preferredWait } from './prefer.ts'
 
-/** How long to hold, in seconds, and whether that is what a Prefer header got. */
+/** Seconds to hold, and whether a Prefer header decided them. */
 export interface Wait {
   readonly seconds: number
   readonly preferred: boolean
 }
 
 /**
- * @param prefer the Prefer header; a malformed one is ignored, and so is any where the query names a wait
+ * @param prefer the Prefer header. It is ignored if it is malformed or the query has a `wait`
  * @throws TIDINGS_ERR_WAIT
  * @see RFC 7240 section 4.3
  */

@@ -8,7 +8,7 @@ import { taggedCursor } from '../http/etag.ts'
 import { asIs } from '../http/schemas.ts'
 import { page } from './encoder.ts'
 
-/** On the answers that have it alone. */
+/** Headers of some answers. */
 const ENDED = 'Tidings-Ended'
 
 const RAW_TYPE: Record<Kind, string> = {
@@ -17,12 +17,12 @@ const RAW_TYPE: Record<Kind, string> = {
   bytes: 'application/octet-stream',
 }
 
-/** A page of messages; an empty one gives a client a place to ask from. */
+/** Answers with a page of messages. An empty page gives the client its first cursor. */
 export function sendPage(reply: FastifyReply, batch: Batch): FastifyReply {
   return reply.type('application/json; charset=utf-8').serializer(asIs).send(batch.as(page))
 }
 
-/** One payload, alone. No publisher can run script in the app's origin with it. */
+/** Answers with one raw payload. Its headers keep it from running script in the app's origin. */
 export function sendRaw(reply: FastifyReply, entry: Entry, cursor: string): FastifyReply {
   const { payload, kind } = entry
   if (entry.end) tellEnd(reply, entry.channel)
@@ -34,7 +34,7 @@ export function sendRaw(reply: FastifyReply, entry: Entry, cursor: string): Fast
     .send(typeof payload === 'string' ? Buffer.from(payload) : payload)
 }
 
-/** The raw form's one channel has ended, and nothing more comes in it. */
+/** Answers in the raw form that the channel has ended. */
 export function sendEnd(reply: FastifyReply, channel: string, cursor: string): FastifyReply {
   tellEnd(reply, channel)
   return reply.code(204).header('tidings-cursor', cursor).send()
@@ -47,9 +47,9 @@ function tellEnd(reply: FastifyReply, channel: string): void {
 }
 
 /**
- * Nothing came: the client goes on from the head. One that names, in a tag of its own, the cursor that it would get
- * or the one it asked from, gets 304.
- * @param asked the place asked from
+ * Answers that there are no messages: the client continues from the head. If `If-None-Match` names the cursor of this
+ * answer or that of the request, the answer is 304.
+ * @param asked the place of the request's cursor
  */
 export function sendNothing(
   request: FastifyRequest,

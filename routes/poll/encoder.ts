@@ -1,9 +1,9 @@
 import type { Batch, Encoder } from '../../bus/batch.ts'
 
-/** Characters up to which a page is left a text: node:http joins it with the head into one write. */
+/** Maximum characters of a page that stays a string: node:http joins a string with the head into one write. */
 const SMALL_PAGE = 4096
 
-/** The body of a poll's answer. */
+/** Encodes the body of an answer to a poll. */
 export const page: Encoder<Buffer | string> = {
   name: 'page',
   encode(batch) {
@@ -15,7 +15,7 @@ export const page: Encoder<Buffer | string> = {
 function envelopes(batch: Batch): string {
   let text = ''
   for (const entry of batch.entries) {
-    // An end without data is told by `ended` alone.
+    // An end without data appears only in `ended`.
     if (entry.bare) continue
     if (text !== '') text += ','
     text += entry.end ? `${batch.envelopeOf(entry).slice(0, -1)},"end":true}` : batch.envelopeOf(entry)
@@ -27,5 +27,5 @@ function endedOf({ ended }: Batch): string {
   return ended.length === 0 ? '' : `,"ended":["${ended.join('","')}"]`
 }
 
-/** What a page weighs beside its envelopes, and one comma an envelope; at most, in bytes. Ends are few. */
+/** Maximum bytes of a page beside its envelopes and one comma each. */
 export const PAGE_FRAME = 96

@@ -11,10 +11,10 @@ import { parseLimit, type ReadQuery } from '../http/read-query.ts'
 import { sendEnd, sendNothing, sendPage, sendRaw } from './answers.ts'
 import { PAGE_FRAME } from './encoder.ts'
 
-/** Enough to see that something is there. */
+/** Bound of a read that only checks for messages. */
 const ONE: Bound = { limit: 1, bytes: 0 }
 
-/** One request for what stands after a cursor, and its one answer, at once or later. */
+/** A request for the messages after a cursor, and its answer, sent at once or later. */
 export class Poll {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
@@ -44,14 +44,14 @@ export class Poll {
     this.group = context.bus.log.groups.of(query.channels)
   }
 
-  /** Whether something stands after a place, without reading it all. */
+  /** Whether there are messages after a place. Reads at most one. */
   finds({ seq, excerpt }: Pick<Place, 'seq' | 'excerpt'>): boolean {
     return this.group.read(seq, ONE, excerpt).entries.length > 0
   }
 
   /**
-   * Answers with what stands after a place, or that all channels have ended there.
-   * @returns whether it does
+   * Answers with the messages after a place, or that all channels have ended there.
+   * @returns whether it has answered
    * @throws TIDINGS_ERR_GAP
    */
   answer({ seq, excerpt }: Pick<Place, 'seq' | 'excerpt'>): boolean {
@@ -71,7 +71,7 @@ export class Poll {
     return true
   }
 
-  /** The first payload of a batch, or the end that stands there in its place. */
+  /** Answers with the first payload of a batch, or with the end in its place. */
   #sendRaw(batch: Batch): void {
     const [first] = batch.entries
     const cursor = first === undefined ? batch.cursor : batch.cursorOf(first)
@@ -80,14 +80,14 @@ export class Poll {
     else sendRaw(this.reply, first, cursor)
   }
 
-  /** Answers that nothing stands after a place: the client goes on from the head. */
+  /** Answers that there are no messages after a place: the client continues from the head. */
   nothing(asked: number): void {
     const { log } = this.#context.bus
     this.#tag(log.cursor(log.head))
     sendNothing(this.request, this.reply, log, asked)
   }
 
-  /** Gives a client a place to ask from. An empty body would be a payload in the raw form. */
+  /** Gives the client its first cursor. In the raw form an empty body would be a payload, so it is a 204. */
   place(): void {
     const { head } = this.#context.bus.log
     const batch = this.group.read(head, this.#bound)
@@ -98,7 +98,7 @@ export class Poll {
     else this.nothing(head)
   }
 
-  /** A poll's answer can be asked for again by its tag; one that was waited for can't. */
+  /** Answers of `/poll` have an ETag; those of `/longpoll` have none. */
   #tag(place: Batch | string): void {
     if (this.#transport !== 'poll') return
     this.reply.header('etag', typeof place === 'string' ? etagOf(place) : place.as(tag))
@@ -106,14 +106,14 @@ export class Poll {
 }
 
 /**
- * How much one page carries. The same limit gives the same object, by which the log knows a read that it has just
- * answered; the limits that clients may name are few.
+ * The bound of a page. Equal limits give the same object, by which the log's cache recognises equal reads. The number
+ * of limits is bounded.
  */
 export class Bounds {
   readonly #bytes: number
   readonly #bounds = new Map<number, Bound>()
 
-  /** @param bytes of a whole body */
+  /** @param bytes maximum bytes of a body */
   constructor(bytes: number) {
     this.#bytes = bytes - PAGE_FRAME
   }

@@ -9,7 +9,7 @@ import { onceSettled } from '../http/settled.ts'
 import { inTurn } from '../http/unread.ts'
 import { Bounds, Poll } from './poll-request.ts'
 
-/** GET /poll: what stands after a cursor, at once. */
+/** GET /poll: the messages after a cursor, at once. */
 export function poll(app: FastifyInstance, context: Context): void {
   const { bus, settings, guard, meter } = context
   const bounds = new Bounds(settings.poll.maxBytes)
@@ -31,7 +31,7 @@ export function poll(app: FastifyInstance, context: Context): void {
     handler(request, reply) {
       const query = parseReadQuery(queryOf(request))
       const asked = new Poll(context, 'poll', bounds, request, reply, query)
-      // A client that sends a tag of its own means it as its cursor (curl --etag-compare).
+      // A client that sends an ETag means it as its cursor (curl --etag-compare).
       const start = query.start ?? taggedCursor(request.headers['if-none-match']) ?? 'now'
       const answer = () => {
         const place = bus.log.locate(start, query.channels)

@@ -9,7 +9,7 @@ import { parseChannel, parseEnd } from '../http/read-query.ts'
 import { withRetryAfter } from '../http/retry.ts'
 import { asIs, compilers, publishSchema } from '../http/schemas.ts'
 
-/** POST /publish: puts the body into the log. Not there where clients may not publish. */
+/** POST /publish: publishes the body. The route does not exist if clients may not publish. */
 export function publish(app: FastifyInstance, { bus, settings, guard }: Context): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
@@ -25,7 +25,7 @@ export function publish(app: FastifyInstance, { bus, settings, guard }: Context)
       checkEncoding(request.headers)
       done()
     },
-    // Over HTTP/2 a request with neither type nor length may still have a body, which Fastify would pass over.
+    // Over HTTP/2 a request without content type and length may have a body, which Fastify would ignore.
     preParsing: function readUntypedBody(request, _reply, payload, done) {
       if (request.raw.httpVersionMajor === 2) request.headers['content-type'] ??= 'text/plain'
       done(null, payload)
@@ -38,7 +38,7 @@ export function publish(app: FastifyInstance, { bus, settings, guard }: Context)
       const end = parseEnd(queryOf(request))
       const body = (request.body as Buffer) ?? Buffer.alloc(0)
       const read = () => checkSize(bodyPayload(request.headers['content-type'], body), settings.payloadLimit)
-      // An end may come without data.
+      // An end may have no data.
       const payload = end ? endPayload(body.length === 0 ? undefined : read()) : read()
       const { epoch, seq, time, repeated } = await bus
         .publish(channel, payload, key as string | undefined, guard.grantOf(request).publisher)

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Context } from '../http/context.ts'
 import { asIs, compilers, statsSchema } from '../http/schemas.ts'
 
-/** GET /stats: what the log keeps, what each transport has cost, and the process. */
+/** GET /stats: figures of the log, of each transport and of the process. */
 export function stats(app: FastifyInstance, { guard, figures }: Context): void {
   app.route({
     method: 'GET',

@@ -34,7 +34,8 @@ export function parseMembers(text: string): { members: Members; ref: string | un
 
 /**
  * @param text the frame's own text: JSON.parse would lose the digits of a large number in `data`
- * @throws TIDINGS_ERR_FRAME, TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR, TIDINGS_ERR_KEY, TIDINGS_ERR_DATA, TIDINGS_ERR_END
+ * @throws TIDINGS_ERR_FRAME, TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR, TIDINGS_ERR_KEY, TIDINGS_ERR_DATA,
+ * TIDINGS_ERR_END
  */
 export function parseFrame(text: string, members: Members): ClientFrame {
   switch (members.type) {

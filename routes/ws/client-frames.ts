@@ -197,8 +197,8 @@ export class ClientFrames {
   }
 
   /**
-   * An error of ours, or one that says that the client is at fault. A fault of the server's, as a bus or `authorize` may
-   * have one, is logged; the client is told no more of it.
+   * An error of ours, or one that says that the client is at fault. A fault of the server's, as a bus or `authorize`
+   * may have one, is logged; the client is told no more of it.
    */
   #known(error: unknown): FastifyError {
     if (error instanceof Error && !(error instanceof ERR_INTERNAL)) {

@@ -25,7 +25,9 @@ const PEER = Symbol('peer')
 
 type Owned = WebSocket & { [PEER]: SocketConnection }
 
-/** The life of one WebSocket: its signs of life, its way out, its end. It keeps nothing of the request that began it. */
+/**
+ * The life of one WebSocket: its signs of life, its way out, its end. It keeps nothing of the request that began it.
+ */
 export abstract class SocketConnection
   extends BackpressuredWriter
   implements OpenConnection, HeartbeatMember
