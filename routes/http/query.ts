@@ -23,7 +23,7 @@ export function queryOf(request: FastifyRequest): Query {
   const query: Query = mark === -1 ? {} : parse(url.slice(mark + 1), '&', '=', { maxKeys: 0 })
   for (const name of Object.keys(query)) {
     if (name.length >= CHANNEL.length && name !== CHANNEL && isChannel(name)) {
-      throw new ERR_CHANNEL(`is what is meant by ${JSON.stringify(name.slice(0, 40))}: repeat it for several`)
+      throw new ERR_CHANNEL(`must be written so, not ${JSON.stringify(name.slice(0, 40))}: repeat it for several channels`)
     }
   }
   known = { url, query }
