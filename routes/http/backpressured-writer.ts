@@ -5,25 +5,25 @@ import type { Sent } from './stalls.ts'
 import type { Unread } from './unread.ts'
 
 /**
- * The way out to one client: it says when to wait, and watches for a client that takes nothing. What it is given comes
- * from the turns of publishers; what runs code of the user's, as an end does, runs in the context of its own request.
+ * Writes to one client. It says when to wait, and detects a client that reads nothing. Writes come from the turns of
+ * publishers. Code that may call the user's, such as an end, runs in the async context of the client's own request.
  */
 export abstract class BackpressuredWriter extends AsyncResource implements Sent {
   /**
-   * What is written to past the stream; null where that can't be. Undefined while something of ours may wait in the
-   * stream: when libuv has sent several writes at once, it tells of the first before the stream has sent what waits
+   * The handle for writes that bypass the stream; null if the stream cannot be bypassed. Undefined while the stream may
+   * hold bytes: after several writes at once, libuv completes the first before the stream has sent the bytes that wait
    * behind the others.
    */
   #handle: Plain | null | undefined
-  /** Listens while it is full: an idle reader has no listener of its own. */
+  /** The listener for `drain`, only while the stream is full: an idle reader has none. */
   #onDrain: (() => void) | undefined
   /** @internal */
   readonly stream: Writable
   readonly #unread: Unread
-  /** Bytes that went through the stream. */
+  /** Bytes written to the stream. */
   put = 0
   #shut = false
-  /** Unsent bytes when the stream became full: one batch, which one message may make larger than the bound. */
+  /** Unsent bytes when the stream became full: one batch, which may exceed the limit by one message. */
   #base = 0
 
   constructor(stream: Writable, unread: Unread) {
@@ -32,17 +32,17 @@ export abstract class BackpressuredWriter extends AsyncResource implements Sent 
     this.#unread = unread
   }
 
-  /** There is room again. */
+  /** Called when there is room again. */
   protected abstract drained(): void
-  /** Its unsent bytes passed the bound, or the socket took none for too long. */
+  /** Called when the unsent bytes exceed the limit, or the socket accepted none for too long. */
   protected abstract slow(): void
 
-  /** Whether what is written now would only wait in memory. */
+  /** Whether further writes would only wait in memory. */
   get full(): boolean {
     return this.#onDrain !== undefined
   }
 
-  /** Sends bytes as they are. */
+  /** Writes bytes. */
   protected send(bytes: Buffer | string): void {
     if (bytes.length === 0) return
     if (this.#handle != null && this.#onDrain === undefined && typeof bytes !== 'string') {
@@ -60,11 +60,11 @@ export abstract class BackpressuredWriter extends AsyncResource implements Sent 
         this.stream.writableLength > 0 ? undefined : (this.#unread.path.plainHandle(this.stream) ?? null)
     }
     if (!room || this.full) this.#filled()
-    // Little may wait, and for good.
+    // Even a few bytes may wait for ever.
     else if (this.stream.writableLength > 0) this.#unread.stalls.add(this)
   }
 
-  /** To be called after a write that went past this outlet. */
+  /** Call it after a write that bypassed this writer. */
   protected watch(): void {
     if (this.stream.writableNeedDrain) this.#filled()
     else if (this.stream.writableLength > 0) this.#unread.stalls.add(this)
@@ -79,24 +79,24 @@ export abstract class BackpressuredWriter extends AsyncResource implements Sent 
     } else if (this.stream.writableLength > this.#base + this.#unread.slow.bytes) this.tooSlow()
   }
 
-  /** @internal In the context of its own request, whoever finds out. */
+  /** @internal Runs in the async context of its own request. */
   tooSlow(): void {
     if (!this.#shut) this.runInAsyncScope(this.slow, this)
   }
 
-  /** @internal Whether nothing waits. */
+  /** @internal Whether no bytes wait. */
   get over(): boolean {
     return this.#shut || this.#unread.path.waitingBytes(this.stream) === 0
   }
 
-  /** What was written to the stream, or past it, has been taken. */
+  /** The socket has accepted all writes. */
   written(): void {
     if (this.#onDrain === undefined || this.stream.writableNeedDrain) return
     this.#settle()
     this.drained()
   }
 
-  /** What was written past the stream has failed. */
+  /** A write that bypassed the stream has failed. */
   failed(): void {
     this.runInAsyncScope(() => this.stream.destroy())
   }
@@ -107,7 +107,7 @@ export abstract class BackpressuredWriter extends AsyncResource implements Sent 
     this.#onDrain = undefined
   }
 
-  /** Stops watching. The stream itself is the caller's. */
+  /** Stops watching. The caller ends the stream. */
   protected shut(): void {
     this.#shut = true
     this.#unread.stalls.delete(this)

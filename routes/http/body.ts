@@ -5,15 +5,15 @@ import { bytesPayload, jsonPayload, type Payload, textPayload, utf8 } from '../.
 const JSON_TYPE = /^application\/(?:json|[^/;\s]+\+json)$/
 const TEXT_TYPE = /^(?:text\/[^/;\s]+|application\/x-www-form-urlencoded)$/
 /**
- * One parameter, with what stands before it: a value is a token or a quoted string, which may hold what looks like
- * another parameter (RFC 9110 section 5.6.6).
+ * Matches a parameter from the start of the header: a quoted value may contain text that looks like another parameter
+ * (RFC 9110 section 5.6.6).
  */
 const PARAMETER = /;[ \t]*([^\s;="]*)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^;"]*))?/g
-/** US-ASCII is a part of UTF-8. */
+/** US-ASCII is a subset of UTF-8. */
 const UTF8_NAMES: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii'])
 
 /**
- * The body of a publish as the type calls it; of a well-formed type, that is: Fastify refuses others.
+ * Converts the body of a publish by its content type. Fastify has refused malformed types before.
  * @throws TIDINGS_ERR_JSON, TIDINGS_ERR_UTF8, TIDINGS_ERR_CHARSET
  */
 export function bodyPayload(type: string | undefined, body: Buffer): Payload {
@@ -34,14 +34,14 @@ function charsetOf(type: string): string | undefined {
 }
 
 /**
- * @throws TIDINGS_ERR_ENCODING where the body is coded (RFC 9110 section 8.4), TIDINGS_ERR_TRANSFER where its transfer
- * is coded otherwise than in chunks (RFC 9112 section 6.1): Node's parser lets `gzip, chunked` through
+ * @throws TIDINGS_ERR_ENCODING for a content coding (RFC 9110 section 8.4); TIDINGS_ERR_TRANSFER for a transfer coding
+ * other than chunked (RFC 9112 section 6.1), since Node's parser accepts `gzip, chunked`
  */
 export function checkEncoding(headers: IncomingHttpHeaders): void {
   const transfer = headers['transfer-encoding']
   if (transfer !== undefined && transfer.trim().toLowerCase() !== 'chunked') throw new ERR_TRANSFER()
   const encoding = headers['content-encoding']
-  // An empty list names none.
+  // An empty list names no coding.
   const codings = encoding
     ?.toLowerCase()
     .split(',')

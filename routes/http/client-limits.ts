@@ -4,37 +4,37 @@ import { show } from '../../bus/check.ts'
 import { ERR_OPTION } from '../../bus/errors.ts'
 import { faultOf } from './guard.ts'
 
-/** Characters up to which a client's name is kept as it is: an address may be what a header says. */
+/** Maximum characters of a client's name that are stored as they are: the name may come from a header. */
 const SHORT = 64
 
-/** How many readers each client holds open. Who holds none is not remembered. */
+/** Counts the open readers of each client. Clients without a reader take no memory. */
 export class Clients {
   readonly #limit: number
   readonly #nameOf: (request: FastifyRequest) => string
   readonly #counts = new Map<string, number>()
-  /** Asked for once: a second time it may throw, where a stream has begun. */
+  /** The names, computed once per request: a second call might throw after a stream has begun. */
   readonly #names = new WeakMap<FastifyRequest, string>()
 
   /**
-   * @param limit readers of one client; Infinity counts none
-   * @param nameOf who a request comes from
+   * @param limit readers of one client; Infinity disables counting
+   * @param nameOf returns the client of a request
    */
   constructor(limit: number, nameOf: (request: FastifyRequest) => string) {
     this.#limit = limit
     this.#nameOf = nameOf
   }
 
-  /** Clients that hold readers. */
+  /** Number of clients with open readers. */
   get size(): number {
     return this.#counts.size
   }
 
-  /** Whether the client of this request may hold no further reader. */
+  /** Whether the client of this request has reached its limit. */
   full(request: FastifyRequest): boolean {
     return this.#limit !== Infinity && (this.#counts.get(this.#name(request)) ?? 0) >= this.#limit
   }
 
-  /** Counts a reader. @returns what takes it back, to be called once; undefined where nothing is counted */
+  /** Counts a reader. @returns a function that uncounts it, to be called once; undefined if counting is disabled */
   enter(request: FastifyRequest): (() => void) | undefined {
     if (this.#limit === Infinity) return undefined
     const name = this.#name(request)
@@ -64,19 +64,19 @@ export class Clients {
   }
 
   #checked(name: unknown): string {
-    // A rejection that nobody hears would end the process.
+    // An unhandled rejection would end the process.
     if (name instanceof Promise) name.catch(() => {})
     if (typeof name !== 'string') {
       throw new ERR_OPTION('limits.client', `must return a string; it returned ${show(name)}`)
     }
-    // A copy: a part of a header would keep all of it in memory.
+    // A copy: a slice would keep the whole header in memory.
     return name.length > SHORT
       ? createHash('sha256').update(name).digest('base64')
       : Buffer.from(name).toString()
   }
 }
 
-/** How often something may be done: so many times at once, and as many a second. */
+/** A token bucket: `limit` operations at once, and as many per second. */
 export class Pace {
   readonly #most: number
   #left: number
@@ -87,12 +87,12 @@ export class Pace {
     this.#left = most
   }
 
-  /** Whether it may be done once more, now. Who asked once too often may no more. */
+  /** Takes a token. Returns false for ever after the first refusal. */
   take(): boolean {
     const now = performance.now()
     this.#left = Math.min(this.#most, this.#left + ((now - this.#at) * this.#most) / 1000)
     this.#at = now
-    // Once too often is for good.
+    // The refusal is final.
     this.#left = this.#left < 1 ? -Infinity : this.#left - 1
     return this.#left >= 0
   }

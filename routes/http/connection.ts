@@ -4,38 +4,38 @@ import type { Socket } from 'node:net'
 import { IndexedSet, NOWHERE } from '../../bus/indexed-set.ts'
 import { upgradeOf } from './upgrade.ts'
 
-/** What ends when its client is gone. */
+/** A part of the plugin that ends when its client disconnects. */
 export interface Guest {
-  /** Its place among the guests of its connection. Set by the connection alone. */
+  /** The index among the guests of its connection. Only the connection writes it. */
   indexAtConnection: number
-  /** The client is gone. Not called where the guest left before. */
+  /** The client has disconnected. Not called after the guest has left. */
   clientGone(): void
 }
 
 /**
- * Readers that one connection may hold at once, over HTTP/1.1. A client that sends requests in a pipeline gets the
- * answers in their order: those behind a reader that does not end are never written.
+ * Maximum held readers per HTTP/1.1 connection. Pipelined requests are answered in order, so that answers behind a
+ * stream are never written.
  */
 const MOST_HELD = 16
 
 const CONNECTION = Symbol('connection')
 
-/** A socket, or over HTTP/2 a stream. */
+/** A socket, or an HTTP/2 stream. */
 interface Carrier extends EventEmitter {
   readonly destroyed?: boolean
   [CONNECTION]?: Connection
 }
 
 /**
- * What a request came by, which tells when its client is gone. A request's own 'close' comes when it has been read, and
- * a response that waits in a pipeline behind others gets none: only what both came by tells for certain. It is listened
- * to once, however many requests come by it.
+ * The connection of a request, which detects that the client has disconnected. A request emits 'close' once it has been
+ * read, and a response that waits in a pipeline emits none: only the connection is reliable. It has one listener for
+ * all of its requests.
  */
 export class Connection {
   readonly #carrier: Carrier
   readonly #guests = new IndexedSet<'indexAtConnection', Guest>('indexAtConnection')
   #held = 0
-  /** The connection's own timeout, in milliseconds, which must not cut a reader that is held. */
+  /** The connection's own timeout, in milliseconds. It must not end a held reader. */
   #timeout = 0
 
   static of(request: IncomingMessage): Connection {
@@ -49,12 +49,12 @@ export class Connection {
     carrier.once('close', onClose)
   }
 
-  /** Whether the client has gone: to be asked before a guest comes, since nobody is told of what is past. */
+  /** Whether the client has disconnected. Check it before adding a guest, which gets no event for the past. */
   get gone(): boolean {
     return this.#carrier.destroyed === true
   }
 
-  /** Whether it holds as many readers as one may. */
+  /** Whether it has reached its limit of held readers. */
   get full(): boolean {
     return this.#held >= MOST_HELD
   }
@@ -63,12 +63,12 @@ export class Connection {
     this.#guests.add(guest)
   }
 
-  /** Leaving twice is harmless. */
+  /** Removes a guest, if it is one. */
   delete(guest: Guest): void {
     this.#guests.delete(guest)
   }
 
-  /** A guest that stays: no timeout of the connection counts. To be asked for in the turn in which it was not full. */
+  /** Adds a held reader, and suspends the connection's timeout. Call it in the turn in which `full` was false. */
   hold(guest: Guest): void {
     this.add(guest)
     const socket = this.#carrier as Partial<Socket>
@@ -77,7 +77,7 @@ export class Connection {
     socket.setTimeout!(0)
   }
 
-  /** Releasing twice is harmless. */
+  /** Releases a held reader, if it is one. */
   release(guest: Guest): void {
     if (guest.indexAtConnection === NOWHERE) return
     this.delete(guest)
@@ -97,6 +97,6 @@ function onClose(this: Carrier): void {
 }
 
 function carrierOf(request: IncomingMessage): Carrier {
-  // A request by injection may have none but what it is upgraded on.
+  // An injected request may have only the stream of its upgrade.
   return (request as { stream?: Carrier }).stream ?? (upgradeOf(request)?.socket as Carrier) ?? request.socket
 }

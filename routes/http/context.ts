@@ -6,17 +6,17 @@ import type { OpenConnections } from './open-connections.ts'
 import type { Settings } from './options.ts'
 import type { Unread } from './unread.ts'
 
-/** What a route gets to work with: everything of one registration of the plugin. */
+/** The parts of one registration of the plugin, for its routes. */
 export interface Context {
   readonly bus: Bus
   readonly settings: Settings
   readonly guard: Guard
   readonly readers: OpenConnections
-  /** The answers that wait for their clients. */
+  /** The answers that clients have not read yet. */
   readonly unread: Unread
-  /** Who is to give a sign of life, and when. */
+  /** The heartbeat timers. */
   readonly heartbeat: { readonly sse: HeartbeatTimer; readonly ws: HeartbeatTimer }
-  /** Present where `/stats` is: nobody else asks for its figures. */
+  /** Set if `/stats` is enabled. */
   readonly meter: Meter | undefined
   readonly figures: { readonly stats: object }
 }

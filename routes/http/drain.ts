@@ -2,14 +2,14 @@ import type { FastifyInstance } from 'fastify'
 
 type Drain = () => Promise<void>
 
-/** The registrations of a server that have something to drain. */
+/** The registrations of a server that drain. */
 const drains = new WeakMap<object, Set<Drain>>()
 
 /**
- * Has a server that closes wait for its readers to go. It stops listening first, so that a balancer leads new
- * connections, and those of the readers that go, to others. All registrations of a server drain at once: hooks run one
- * after another, and so would their windows.
- * @param window milliseconds; 0: nothing is waited for
+ * Drains a server before it closes. The server stops listening first, so that a load balancer sends new connections and
+ * reconnecting readers to other instances. All registrations of a server drain together: hooks run one after another,
+ * and so would their windows.
+ * @param window milliseconds; 0 disables draining
  */
 export function drainFirst(
   app: FastifyInstance,
@@ -26,7 +26,7 @@ export function drainFirst(
     return draining
   })
   app.addHook('preClose', async () => {
-    // Fastify closes it again later, and expects that somebody has done so before.
+    // Fastify closes it again later, and tolerates a closed server.
     if (server.listening) server.close()
     await Promise.all([...all].map((each) => each()))
   })

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream'
 import { ownSocket, plainHandle, takenBytes, waitingBytes } from './node-internals.ts'
 
-/** Where a registration writes to, and what it knows of a socket: by Node's insides, or by its public API alone. */
+/** How a registration writes to sockets: by Node's internals, or by its public API. */
 export interface FastPath {
   readonly plainHandle: typeof plainHandle
   readonly ownSocket: typeof ownSocket
@@ -9,10 +9,10 @@ export interface FastPath {
   readonly waitingBytes: typeof waitingBytes
 }
 
-/** Past streams and responses, to what lies under them. */
+/** Bypasses streams and responses. */
 export const FAST: FastPath = { plainHandle, ownSocket, takenBytes, waitingBytes }
 
-/** Through streams and responses. A slow reader is judged by what its stream has not written. */
+/** Uses streams and responses. A slow reader is detected by the unwritten bytes of its stream. */
 export const PLAIN: FastPath = {
   plainHandle: () => undefined,
   ownSocket: () => undefined,

@@ -2,10 +2,10 @@ import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Bus } from '../../bus/bus.ts'
 import type { Cost, Meter } from './meter.ts'
 
-/** Milliseconds between two samples of the event loop's delay. */
+/** Milliseconds between samples of the event loop's delay. */
 const RESOLUTION = 10
 
-/** What the log keeps, what each transport has cost, and the process. */
+/** Figures of the log, of each transport and of the process. */
 export interface Stats {
   readonly bus: {
     readonly epoch: string
@@ -15,23 +15,23 @@ export interface Stats {
     readonly bytes: number
     readonly connected: boolean
   }
-  /** Empty where the option `stats` is not set: metering costs something. */
+  /** Empty unless the option `stats` is set, since metering has a cost. */
   readonly transports: Readonly<Record<string, Cost>>
   readonly process: {
     readonly cpuMs: number
     readonly rssBytes: number
-    /** Zeros where the option `stats` is not set. */
+    /** Zeros unless the option `stats` is set. */
     readonly eventLoopDelayMs: { readonly p50: number; readonly p99: number }
   }
 }
 
-/** Where the figures of one registration come from. */
+/** The sources of the figures of one registration. */
 export class Figures {
   readonly #bus: Bus
   readonly #meter: Meter | undefined
   readonly #delay: IntervalHistogram | undefined
 
-  /** @param meter undefined where nothing is metered */
+  /** @param meter undefined without metering */
   constructor(bus: Bus, meter: Meter | undefined) {
     this.#bus = bus
     this.#meter = meter
@@ -40,7 +40,7 @@ export class Figures {
     this.#delay.enable()
   }
 
-  /** The figures up to now. */
+  /** The current figures. */
   get stats(): Stats {
     const { log, connected = true } = this.#bus
     const { user, system } = process.cpuUsage()
@@ -55,7 +55,7 @@ export class Figures {
     }
   }
 
-  /** A sample is the time between two timers: the delay is what it has over the resolution. */
+  /** A sample is the time between two timers. The delay is its excess over the resolution. */
   #late(percentile: number): number {
     return Math.max(0, (this.#delay?.percentile(percentile) ?? 0) / 1e6 - RESOLUTION)
   }

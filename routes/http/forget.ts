@@ -2,13 +2,12 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { detach } from '../../bus/text.ts'
 
-/** What is kept of a request that is held: characters of its URL, and of its headers with their names. */
+/** Maximum characters of a held request's URL, and of its headers with their names. */
 const MOST = { url: 1024, headers: 4096 }
 
 /**
- * Lets go of what is long in a request that is answered much later: nobody needs it for that, and a client may send
- * 16 KiB of it. Where all is short, nothing is touched: hooks that run at the end see the request as it came. Over
- * HTTP/2 Node keeps the headers with the stream.
+ * Releases long parts of a held request, of which a client may send 16 KiB. A short request stays complete for hooks
+ * that run at its end. Over HTTP/2, Node keeps the headers with the stream.
  */
 export function forgetLong(request: FastifyRequest): void {
   const raw = request.raw as IncomingMessage & { originalUrl?: string }
@@ -21,7 +20,7 @@ export function forgetLong(request: FastifyRequest): void {
   let length = 0
   for (const each of raw.rawHeaders) length += each.length
   if (length <= MOST.headers) return
-  // The longest are those that nobody needs.
+  // The longest headers are the least likely to be needed.
   const kept: IncomingHttpHeaders = {}
   const rawHeaders: string[] = []
   length = 0

@@ -7,18 +7,18 @@ import { wasRefused } from './reader-channels.ts'
 import { retryAfter } from './retry.ts'
 import type { Permit } from './revocation.ts'
 
-/** What a client was permitted. */
+/** A permission that a client has. */
 export interface Grant {
-  /** How long it lasts; undefined where it does not run out. */
+  /** When it expires; undefined if it does not. */
   readonly permit?: Permit | undefined
-  /** Whose idempotency keys it uses. */
+  /** The owner of its idempotency keys. */
   readonly publisher?: string | undefined
 }
 
 const ALWAYS: Grant = {}
 const allow = async () => ALWAYS
 
-/** Asks for one client. @throws TIDINGS_ERR_FORBIDDEN, TIDINGS_ERR_PUBLISHES, and what `authorize` throws */
+/** Authorizes one client. @throws TIDINGS_ERR_FORBIDDEN, TIDINGS_ERR_PUBLISHES, or an error of `authorize` */
 export type Asker = (question: Question) => Promise<Grant>
 
 function isPromise<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {
@@ -26,27 +26,26 @@ function isPromise<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {
 }
 
 /**
- * What to answer where code of the app's has thrown: what says that the client is at fault, as it stands; for anything
- * else an error of ours, behind which the app's error handler and the log see the cause. The text of a fault of the
- * program is no client's business.
+ * The error to send after the app's code has thrown. An error with a 4xx status is sent unchanged. Any other becomes
+ * TIDINGS_ERR_INTERNAL, whose `cause` the app's error handler and log can read: its text must not reach clients.
  */
 export function faultOf(thrown: unknown): Error {
   const own = thrown instanceof Error && String((thrown as FastifyError).code).startsWith('TIDINGS_')
   return own ? thrown : (refusalOf(thrown) ?? Object.assign(new ERR_INTERNAL(), { cause: thrown }))
 }
 
-/** Asks `authorize`, where there is one, and keeps what it said of a request for the handler behind. */
+/** Calls `authorize`, if there is one, and stores its verdict for the handler of the request. */
 export class Guard {
   readonly #authorize: Authorize | undefined
   readonly #mayPublish: Limits['publish']
   readonly #grants = new WeakMap<FastifyRequest, Grant>()
   readonly #pending: Pending
-  /** Whether it was said that `authorize` returned what means nothing: once is enough. */
+  /** Whether an invalid verdict has been logged. It is logged once. */
   #hinted = false
 
   /**
-   * @param most questions that may wait for their answers
-   * @param mayPublish counts publishes, over HTTP and in frames
+   * @param most maximum number of pending calls
+   * @param mayPublish the option `clients.publish`
    */
   constructor(authorize: Authorize | undefined, most: number, mayPublish?: Limits['publish']) {
     this.#pending = new Pending(most)
@@ -87,12 +86,12 @@ export class Guard {
     }
   }
 
-  /** Waits for what else a request needs, as for the app's answers. @throws see `Pending`, and what it rejects with */
+  /** Waits for another condition of a request, within the same limit. @throws see `Pending`, or its rejection */
   wait<T>(answer: Promise<T>, request: FastifyRequest): Promise<T> {
     return this.#pending.wait(answer, request, 'subscribe')
   }
 
-  /** Answers all that is still asked: the server is going away. */
+  /** Refuses all pending calls, because the server closes. */
   close(): void {
     this.#pending.close()
   }
@@ -108,14 +107,14 @@ export class Guard {
     )
   }
 
-  /** Asks for a reader that stays. Where there is nobody to ask, its request is not kept for it. */
+  /** Authorizes later frames of a reader. Without `authorize`, the request is not kept alive. */
   asker(request: FastifyRequest): Asker {
     return this.#idle ? allow : (question) => this.#ask(request, question)
   }
 
   /**
-   * The hook that asks, to stand behind the user's own; none where there is nobody to ask, so that it costs nothing.
-   * @param question what this request is about; may throw what is wrong with it
+   * The hook that calls `authorize`, after the user's own hooks. Without `authorize` there is none.
+   * @param question returns the question of a request; may throw an error about the request
    */
   hook(question: (request: FastifyRequest) => Question): preHandlerAsyncHookHandler[] {
     if (this.#idle) return []
@@ -126,20 +125,20 @@ export class Guard {
     return [authorize]
   }
 
-  /** What the hook was told of this request. */
+  /** The verdict of a request's hook. */
   grantOf(request: FastifyRequest): Grant {
     return this.#grants.get(request) ?? ALWAYS
   }
 }
 
-/** @returns what a verdict permits; false where it refuses; undefined where it says nothing */
+/** @returns the permission of a verdict; false for a refusal; undefined for an invalid verdict */
 function grantOf(verdict: unknown): Grant | false | undefined {
   if (verdict === true) return ALWAYS
   if (verdict === false) return false
   if (verdict instanceof AbortSignal) return !verdict.aborted && { permit: { signal: verdict } }
   if (typeof verdict !== 'object' || verdict === null) return undefined
   const members = Object.entries(verdict)
-  // One that is there and undefined is a mistake: a session without an end, or nobody's.
+  // A member that is present and undefined is a mistake, such as a session without an expiry.
   if (
     members.length === 0 ||
     !members.every(([name, value]) => Object.hasOwn(VALID, name) && VALID[name]!(value))
@@ -152,7 +151,7 @@ function grantOf(verdict: unknown): Grant | false | undefined {
   return { permit: until === undefined && signal === undefined ? undefined : { until, signal }, publisher }
 }
 
-/** What it is, and nothing of what is in it. */
+/** Describes a value by its type, without its content. */
 function kindOf(verdict: unknown): string {
   if (typeof verdict !== 'object' || verdict === null) return verdict === null ? 'null' : typeof verdict
   return `an object of { ${Object.keys(verdict).join(', ').slice(0, 100)} }`
@@ -164,21 +163,21 @@ const VALID: Record<string, (value: unknown) => boolean> = {
   publisher: isPublisher,
 }
 
-/** The status that an error asks for. */
+/** The status of an error. */
 export function statusOf(error: Error): unknown {
   const { statusCode, status } = error as Error & { statusCode?: unknown; status?: unknown }
   return statusCode ?? status
 }
 
-/** Whether an error says that the client is at fault. */
+/** Whether an error has a 4xx status. */
 export function isRefusal(error: Error): boolean {
   const status = statusOf(error)
   return Number.isInteger(status) && Number(status) >= 400 && Number(status) < 500
 }
 
 /**
- * What was thrown, where it says that the client is at fault. It may be no Error, or one of another realm. Fastify
- * answers 200 where `headers` is there and null.
+ * The thrown value, if it has a 4xx status. It may be no Error, or one of another realm. Fastify answers 200 if
+ * `headers` is null.
  */
 function refusalOf(thrown: unknown): Error | undefined {
   if (typeof thrown !== 'object' || thrown === null || !isRefusal(thrown as Error)) return undefined

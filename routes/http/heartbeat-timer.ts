@@ -1,23 +1,23 @@
 import { IndexedSet } from '../../bus/indexed-set.ts'
 
-/** Whom a wheel calls. */
+/** A member of a `HeartbeatTimer`. */
 export interface HeartbeatMember {
-  /** Where it stands on its wheel. Set by the wheel alone. */
+  /** The slot of the member. Only the timer writes it. */
   slot: Slot | undefined
-  /** Its place in the slot. Set by the wheel alone. */
+  /** The index in the slot. Only the timer writes it. */
   indexInSlot: number
-  /** A period has passed since the last call, or since it was added. */
+  /** Called once per period. */
   beat(): void
 }
 
 type Slot = IndexedSet<'indexInSlot', HeartbeatMember>
 
-/** Slots of a period: as many turns of the event loop share the calls. */
+/** Slots per period. The calls are spread over as many turns of the event loop. */
 const SLOTS = 16
 
 /**
- * Calls each of its members once a period: one timer for them all, and not all in one turn of the event loop. It
- * stands still while it has no member.
+ * Calls each member once per period. All members share one timer, and their calls are spread over the period. Without
+ * members, the timer is stopped.
  */
 export class HeartbeatTimer {
   readonly #period: number
@@ -42,7 +42,7 @@ export class HeartbeatTimer {
     this.#timer ??= setInterval(() => this.#turn(), this.#period / SLOTS).unref()
   }
 
-  /** Deleting twice is harmless. */
+  /** Removes a member, if it is one. */
   delete(member: HeartbeatMember): void {
     if (member.slot === undefined) return
     member.slot.delete(member)
@@ -55,7 +55,7 @@ export class HeartbeatTimer {
   #turn(): void {
     this.#now = (this.#now + 1) % SLOTS
     const slot = this.#slots[this.#now]!
-    // A beat may end others.
+    // A call may remove other members.
     for (const member of slot.all()) if (slot.has(member)) member.beat()
   }
 }

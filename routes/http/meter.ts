@@ -6,12 +6,14 @@ import { IndexedSet, NOWHERE } from '../../bus/indexed-set.ts'
 import { Connection, type Guest } from './connection.ts'
 import { FAST, type FastPath } from './fast-path.ts'
 
-/** What one transport has cost. Bytes are those on the socket: headers and framing included, over TLS before it. */
+/**
+ * The figures of one transport. Bytes are those on the socket, with headers and framing; over TLS, before encryption.
+ */
 export interface Cost {
-  /** Requests or connections that are open now. */
+  /** Open requests or connections. */
   open: number
   requests: number
-  /** Messages that were handed to clients. */
+  /** Messages delivered to clients. */
   messages: number
   bytesIn: number
   bytesOut: number
@@ -19,10 +21,10 @@ export interface Cost {
 
 const FINISH = 'http.server.response.finish'
 
-/** The request that a response is for, where it is metered. */
+/** The metered request of a response. */
 const OPEN = Symbol('open')
 /**
- * What of a socket has been counted, or was not ours: one connection may serve several transports, and other routes.
+ * The bytes of a socket that have been attributed: one connection may serve several transports and other routes.
  */
 const COUNTED = Symbol('counted')
 
@@ -30,10 +32,10 @@ type Answer = ServerResponse & { [OPEN]?: Open }
 type Counted = Socket & { [COUNTED]?: { bytesIn: number; bytesOut: number } }
 
 /**
- * Of a socket's bytes: those since the last time, without what is still queued. They are put down to a cost, if any.
+ * Attributes the bytes since the last call, without queued ones, to a transport or to none.
  */
 function count(socket: Counted, cost: Cost | undefined, path: FastPath): void {
-  // In a test by injection nothing goes over a wire.
+  // An injected request has no socket.
   if (!(socket instanceof Socket)) return
   const bytesIn = socket.bytesRead
   const bytesOut = socket.bytesWritten - path.waitingBytes(socket)
@@ -49,7 +51,7 @@ function count(socket: Counted, cost: Cost | undefined, path: FastPath): void {
   }
 }
 
-/** A request that is open. It keeps neither the request nor its response, which an upgraded socket outlives. */
+/** An open request. It keeps neither request nor response alive, since an upgraded socket outlives them. */
 class Open implements Guest {
   indexAtConnection = NOWHERE
   indexInMeter = NOWHERE
@@ -76,7 +78,7 @@ class Open implements Guest {
     all.add(this)
   }
 
-  /** Its answer has gone out. */
+  /** The response is complete. */
   end(): void {
     if (this.indexInMeter === NOWHERE) return
     this.#all.delete(this)
@@ -97,12 +99,12 @@ function onFinish(message: unknown): void {
   else open.end()
 }
 
-/** Meters that are at work: they share what they know of a socket. */
+/** The active meters. They share the counts of each socket. */
 let meters = 0
 
 /**
- * Counts what goes over the sockets. One connection may serve several transports, and routes that are not ours: its
- * bytes are split at each response's end.
+ * Counts the bytes of sockets. One connection may serve several transports and other routes: its bytes are split at the
+ * end of each response.
  */
 export class Meter {
   readonly #costs: Readonly<Record<string, Cost>>
@@ -117,21 +119,21 @@ export class Meter {
     if (meters++ === 0) subscribe(FINISH, onFinish)
   }
 
-  /** A request for this transport has come in. It is open until its response, or the socket that it became, is. */
+  /** Opens a request of a transport. It is open until its response, or its upgraded socket, closes. */
   begin(transport: string, request: IncomingMessage, response: ServerResponse): void {
     const cost = this.#costs[transport]!
     cost.requests++
     const connection = Connection.of(request)
-    // It has gone while a hook of the app's was asked.
+    // The client disconnected while a hook of the app ran.
     if (connection.gone) return
     const socket = socketOf(request)
     const open = new Open(cost, socket, connection, this.#open, this.#path)
     ;(response as Answer)[OPEN] = open
-    // Node tells of its own responses alone.
+    // Node emits events only for its own responses.
     if (!(socket instanceof Socket)) response.once('finish', () => open.end())
   }
 
-  /** The hook that begins each request of a route. */
+  /** The hook that opens each request of a route. */
   hook(transport: string): onRequestHookHandler {
     const begin = this.begin.bind(this, transport)
     return function meterRequest(request, reply, done) {
@@ -140,12 +142,12 @@ export class Meter {
     }
   }
 
-  /** Messages were handed to a client. */
+  /** Counts delivered messages. */
   delivered(transport: string, messages: number): void {
     this.#costs[transport]!.messages += messages
   }
 
-  /** The costs up to now, those of what is still open included. */
+  /** The current figures, open requests included. */
   get costs(): Readonly<Record<string, Cost>> {
     for (const { cost, socket } of this.#open.all()) count(socket, cost, this.#path)
     return structuredClone(this.#costs)
@@ -157,8 +159,8 @@ export class Meter {
 }
 
 /**
- * Over HTTP/2 a request's socket is a stand-in, and so is its session's, which throws once the session has ended: the
- * real one is what its methods return.
+ * Over HTTP/2 the sockets of request and session are proxies, and the session's throws after its end. Only methods of
+ * the proxy return the real socket.
  */
 export function socketOf(request: IncomingMessage): Socket {
   const { stream } = request as { stream?: { session?: { socket: Socket } } }

@@ -11,29 +11,29 @@ import { type Permit, Revocations } from './revocation.ts'
 
 const NONE: ReadonlySet<() => void> = new Set()
 
-/** Milliseconds between two steps of a drain. */
+/** Milliseconds between steps of a drain. */
 const STEP = 50
 
 /**
- * A reader that is held open: a long poll that waits, a stream, a socket. It is an AsyncResource, so that what is done
- * with it later, by whomever, is done in the context of its own request.
+ * A reader that is held open: a waiting long poll, a stream or a socket. It is an AsyncResource, so that later
+ * operations run in the async context of its own request.
  */
 export interface OpenConnection extends Pick<AsyncResource, 'runInAsyncScope'> {
-  /** Its place among the readers. Set by them alone. */
+  /** The index among the readers. Only `OpenConnections` writes it. */
   indexInReaders: number
-  /** The server is going away: end with grace, now. */
+  /** The server closes: end gracefully, now. */
   goAway(): void
-  /** Its permission ran out. */
+  /** The permission of the reader has expired. */
   revoke(): void
 }
 
-/** The readers that one registration holds open, up to a limit. */
+/** The readers that a registration holds open, up to a limit. */
 export class OpenConnections {
   readonly #limit: number
   readonly #held = new IndexedSet<'indexInReaders', OpenConnection>('indexInReaders')
-  /** What takes back the permits of those that have some. */
+  /** Functions that release permits, by reader. */
   readonly #releases = new Map<OpenConnection, Set<() => void>>()
-  /** What takes back the counts of clients, where they are limited. */
+  /** Functions that uncount readers of their clients, if clients are limited. */
   readonly #leaves = new Map<OpenConnection, () => void>()
   readonly #permits = new Revocations()
   #closing = false
@@ -45,7 +45,7 @@ export class OpenConnections {
     this.#clients = clients
   }
 
-  /** Why no further reader can be held for this request; undefined where one can. */
+  /** The error if no further reader can be held for a request; else undefined. */
   refusal(request: FastifyRequest): FastifyError | undefined {
     const full = this.#closing || this.#held.size >= this.#limit
     if (!full && !this.#clients.full(request) && !Connection.of(request.raw).full) return undefined
@@ -55,20 +55,20 @@ export class OpenConnections {
   }
 
   /**
-   * Asked for in the same turn in which there was no `refusal`.
-   * @param request what it is held for
-   * @param permit the reader is ended when it runs out
+   * Adds a reader. Call it in the turn in which `refusal` returned undefined.
+   * @param request the request of the reader
+   * @param permit ends the reader when it expires
    */
   hold(held: OpenConnection, request: FastifyRequest, permit: Permit | undefined): void {
     this.#held.add(held)
     const leave = this.#clients.enter(request)
     if (leave !== undefined) this.#leaves.set(held, leave)
-    // Let in, and held up by a hook of the user's while the server closed. Not at once: the reader is being made.
+    // A user's hook delayed the request until the server closed. Not synchronously: the reader is being constructed.
     if (this.#closing) queueMicrotask(() => goAway(held))
     if (permit !== undefined) this.permit(held, permit)
   }
 
-  /** A permit of a held reader. @returns what takes it back */
+  /** Adds a permit to a held reader. @returns a function that removes it */
   permit(held: OpenConnection, permit: Permit): () => void {
     if (!this.#held.has(held)) return () => {}
     const releases = this.#releases.get(held) ?? new Set()
@@ -82,7 +82,7 @@ export class OpenConnections {
     return release
   }
 
-  /** Releasing twice is harmless. */
+  /** Removes a reader, if it is one. */
   release(held: OpenConnection): void {
     for (const release of this.#releases.get(held) ?? NONE) release()
     this.#releases.delete(held)
@@ -91,16 +91,16 @@ export class OpenConnections {
     this.#held.delete(held)
   }
 
-  /** Whether the server is going away. */
+  /** Whether the server closes. */
   get closing(): boolean {
     return this.#closing
   }
 
   /**
-   * Holds no more, and ends those that are held one after another, in an order of chance: wherever they go next, they
-   * do not come all at once. Until its turn comes, each gets what is published.
-   * @param window milliseconds from the first to the last
-   * @param flush hands out what was published in this turn
+   * Refuses further readers, and ends the held ones one after another in random order, so that they reconnect spread
+   * over the window. Until then, each still gets messages.
+   * @param window milliseconds from the first end to the last
+   * @param flush delivers the messages of this turn
    */
   async drain(window: number, flush: () => void): Promise<void> {
     this.#closing = true
@@ -115,8 +115,8 @@ export class OpenConnections {
   }
 
   /**
-   * Ends them all, and holds no more.
-   * @param flush hands out what was published in this turn
+   * Ends all readers, and refuses further ones.
+   * @param flush delivers the messages of this turn
    */
   close(flush: () => void): void {
     this.#closing = true

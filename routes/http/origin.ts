@@ -2,17 +2,17 @@ import type { FastifyRequest } from 'fastify'
 import { ERR_ORIGIN } from '../../bus/errors.ts'
 
 /**
- * A browser sends a page's origin with what the page publishes and with each socket that it opens, and asks nobody
- * first: what keeps foreign pages out is this check. `null` (a sandboxed page, a file) is foreign; a request without
- * an origin comes from no page.
+ * Checks `Origin`. A browser lets any page publish and open sockets without a preflight request, so only this check
+ * keeps foreign pages out. `null` (a sandboxed page or a file) is foreign. A request without `Origin` comes from no
+ * page.
  * @see RFC 6455 section 10.2
  */
 export class Origins {
   readonly #allowed: readonly (string | RegExp)[]
-  /** Whether a refusal has been logged: one is, whoever comes. */
+  /** Whether a refusal has been logged. Only the first one is. */
   #warned = false
 
-  /** @param allowed beside the request's own host */
+  /** @param allowed origins beside the request's own host */
   constructor(allowed: readonly (string | RegExp)[]) {
     this.#allowed = allowed
   }
@@ -35,7 +35,7 @@ export class Origins {
   }
 }
 
-/** The scheme is left out: behind a proxy that ends TLS the app does not see it. */
+/** Compares hosts only: behind a proxy that terminates TLS, the app does not know the scheme. */
 function isOwn(origin: string, own: string): boolean {
   if (!URL.canParse(origin)) return false
   const { protocol, host } = new URL(origin)
@@ -43,7 +43,7 @@ function isOwn(origin: string, own: string): boolean {
   return host !== '' && URL.canParse(address) && new URL(address).host === host
 }
 
-/** A proxy that rewrites Host is the usual cause, and all that its users see is that one transport does not work. */
+/** The usual cause is a proxy that rewrites Host; its users only see that a transport fails. */
 function warn({ log, host, headers, url }: FastifyRequest, origin: string): void {
   const header = host === headers.host ? 'Host' : 'X-Forwarded-Host'
   log.warn(

@@ -5,8 +5,8 @@ import { Connection, type Guest } from './connection.ts'
 import type { Question } from './options.ts'
 
 /**
- * Questions whose answers the app is still looking for. They may never come: as many wait as there are places for
- * readers, one that nobody waits for any more is let go, and a server that goes away waits for none.
+ * Pending promises of the app, which may never settle. Their number is limited like that of readers, the wait ends when
+ * the client disconnects, and a server that closes waits for none.
  */
 export class Pending {
   readonly #most: number
@@ -17,7 +17,7 @@ export class Pending {
     this.#most = most
   }
 
-  /** @throws TIDINGS_ERR_READERS, TIDINGS_ERR_CLOSED, and what the answer rejects with */
+  /** @throws TIDINGS_ERR_READERS, TIDINGS_ERR_CLOSED, or the rejection */
   async wait<T>(answer: PromiseLike<T>, request: FastifyRequest, action: Question['action']): Promise<T> {
     const connection = Connection.of(request.raw)
     let refuse!: (error: Error) => void
@@ -25,7 +25,7 @@ export class Pending {
       refuse = reject
     })
     const guest: Guest = { indexAtConnection: NOWHERE, clientGone: () => refuse(new ERR_CLOSED()) }
-    // What a client has published before it left is not lost.
+    // A publish continues after its client has disconnected.
     if (action !== 'publish') connection.add(guest)
     try {
       if (this.#closed || this.#ends.size >= this.#most) refuse(new ERR_READERS())

@@ -3,13 +3,13 @@ import { type Cursor, parseCursor, parseStart, type Start } from '../../bus/curs
 import { ERR_CHANNEL, ERR_CURSOR, ERR_END, ERR_FORMAT, ERR_LIMIT } from '../../bus/errors.ts'
 import type { Query } from './query.ts'
 
-/** What a reader's query asks for. */
+/** The parsed query of a reader. */
 export interface ReadQuery {
-  /** Sorted, each once. */
+  /** Sorted and unique. */
   readonly channels: readonly string[]
-  /** Undefined where the query names no cursor. */
+  /** Undefined if the query has no cursor. */
   readonly start: Start | undefined
-  /** Whether payloads go out alone, without an envelope. */
+  /** Whether payloads are sent without their envelopes. */
   readonly raw: boolean
 }
 
@@ -23,12 +23,13 @@ export function parseReadQuery(query: Query): ReadQuery {
   return askFrom(query, start)
 }
 
-/** A place that no log knows. */
+/** A cursor of an unknown epoch. */
 const UNKNOWN: Cursor = { epoch: 'none', seq: 0 }
 
 /**
- * A stream's ask. An EventSource that comes back repeats its old URL, and says where it is in a header; some of those
- * that can't set headers do so in `lastEventId`. What is no cursor of ours is a hole: a 400 would end it for good.
+ * The query of an SSE stream. An EventSource that reconnects repeats its old URL, and sends its place in Last-Event-ID.
+ * Polyfills that cannot set headers send `lastEventId`. An invalid value is a gap, since a 400 would end an EventSource
+ * for good.
  * @param lastEventId the header
  * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR, TIDINGS_ERR_FORMAT
  */
@@ -54,7 +55,7 @@ function isRaw(format: unknown, channels: readonly string[]): boolean {
   return true
 }
 
-/** A socket's ask: `channel=` alone starts with no channel. */
+/** The query of a socket. An empty `channel=` starts without a channel. */
 export function parseSocketQuery(query: Query): ReadQuery {
   const { channel, ...others } = query
   if (channel !== '') return parseReadQuery(query)
@@ -63,7 +64,7 @@ export function parseSocketQuery(query: Query): ReadQuery {
   return ask
 }
 
-/** The one channel that a publish names. @throws TIDINGS_ERR_CHANNEL */
+/** The channel of a publish. @throws TIDINGS_ERR_CHANNEL */
 export function parseChannel(query: Query): string {
   const { channel } = query
   if (channel === undefined) return DEFAULT_CHANNEL
@@ -78,7 +79,7 @@ export function parseEnd({ end }: Query): boolean {
   return true
 }
 
-/** A whole number, as a parameter writes it. */
+/** Parses an integer. */
 export const WHOLE = /^[0-9]+$/
 
 /** @throws TIDINGS_ERR_LIMIT */

@@ -3,9 +3,9 @@ import type { FastifyRequest } from 'fastify'
 import type { Gap } from '../../bus/bound.ts'
 
 /**
- * Why a reader is held no more. `answered`: a long poll has got its answer. `ended`: all of its channels have.
- * `client`: the client has gone. `closing`: the server goes away. `revoked`: its permission has run out, or it broke a
- * rule. `slow`: it did not keep up. `gap`: a raw socket met a hole.
+ * Why a reader closed. `answered`: a long poll got its answer. `ended`: all channels have ended. `client`: the client
+ * disconnected. `closing`: the server closes. `revoked`: its permission expired, or it violated a limit. `slow`: it did
+ * not keep up. `gap`: a raw socket reached a gap.
  */
 export type CloseReason = 'answered' | 'ended' | 'client' | 'closing' | 'revoked' | 'slow' | 'gap'
 
@@ -21,14 +21,14 @@ export interface ReaderClose {
   readonly reason: CloseReason
 }
 
-/** On `tidings.gap`: a hole was told. */
+/** On `tidings.gap`: a gap was reported. */
 export interface GapTold {
   readonly transport: string
   readonly reason: Gap['reason']
   readonly cursor: string
 }
 
-/** On `tidings.refused`: no reader was held, or something was not permitted. */
+/** On `tidings.refused`: a reader was refused, or an operation was not permitted. */
 export interface Refused {
   readonly code: string
   readonly request: FastifyRequest
@@ -39,7 +39,7 @@ const close = channel('tidings.reader.close')
 const gap = channel('tidings.gap')
 const refused = channel('tidings.refused')
 
-// Without a subscriber they cost nothing.
+// Free of cost without a subscriber.
 
 export function readerOpened(transport: string, request: FastifyRequest): void {
   if (open.hasSubscribers) open.publish({ transport, request } satisfies ReaderOpen)

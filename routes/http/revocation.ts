@@ -1,4 +1,4 @@
-/** How long somebody is permitted to read: as long as both say. */
+/** The end of a permission: the deadline or the signal, whichever comes first. */
 export interface Permit {
   /** Milliseconds since 1970. */
   readonly until?: number | undefined
@@ -7,18 +7,20 @@ export interface Permit {
 
 interface Shared {
   readonly calls: Set<() => void>
-  /** Lets go of the signal, or of the timer. */
+  /** Removes the listener or the timer. */
   readonly stop: () => void
 }
 
-/** The longest that a timer waits: a longer one would fire at once. */
+/** Maximum delay of a timer, in milliseconds. A longer one fires at once. */
 const LONGEST = 0x7fff_ffff
 
-/** Who is told when a permission runs out: one listener a signal, one timer a deadline, however many share it. */
+/**
+ * Calls back when permissions expire. Each signal has one listener and each deadline one timer, however many share it.
+ */
 export class Revocations {
   readonly #shared = new Map<AbortSignal | number, Shared>()
 
-  /** @returns what ends it; ending twice is harmless */
+  /** @returns a function that cancels it, which may be called more than once */
   add({ until, signal }: Permit, call: () => void): () => void {
     const ends: (() => void)[] = []
     if (signal !== undefined) ends.push(this.#join(signal, call, onAbort))
@@ -54,12 +56,12 @@ export class Revocations {
 
 function onAbort(signal: AbortSignal, ended: () => void): () => void {
   signal.addEventListener('abort', ended)
-  // A hook of the user's may stand between the question and the reader. Not at once: the reader is being made.
+  // A user's hook may run between the verdict and the reader. Not synchronously: the reader is being constructed.
   if (signal.aborted) queueMicrotask(ended)
   return () => signal.removeEventListener('abort', ended)
 }
 
-/** What was left when it was given counts: a clock that is set does not move the end. */
+/** The remaining time at the verdict counts: setting the clock does not move the deadline. */
 function onDeadline(until: number, ended: () => void): () => void {
   const end = performance.now() + until - Date.now()
   let timer: NodeJS.Timeout

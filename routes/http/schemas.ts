@@ -3,8 +3,8 @@ import type { FastifySchema } from 'fastify'
 type Shown = FastifySchema & { summary: string }
 
 /**
- * What @fastify/swagger shows of the routes. The routes check by themselves, so that an error names the parameter
- * and the mend, and no compiler runs on the way of a message; see `compilers`.
+ * The schemas of the routes, for @fastify/swagger. The routes validate by themselves, so that an error names the
+ * parameter and the fix, and no compiled validator runs for a message; see `compilers`.
  */
 const channel = {
   type: 'array',
@@ -31,7 +31,7 @@ const error = {
   },
 }
 
-/** The reason and the cursor stand in the schema, so that a thrown error keeps them. */
+/** Lists reason and cursor, so that the serializer of a thrown error keeps them. */
 const gap = {
   description: 'The log no longer has every message after the cursor',
   type: 'object',
@@ -84,7 +84,7 @@ export const publishSchema: Shown = {
   headers: { type: 'object', properties: { 'idempotency-key': { type: 'string', maxLength: 128 } } },
 }
 
-/** An error as Fastify hands it to a serializer: what stands on it is not enumerable. */
+/** Copies an error for the serializer: its properties are not enumerable. */
 type Failure = Error & Record<'statusCode' | 'code' | 'error' | 'reason' | 'cursor', unknown>
 
 function serialize(data: unknown): string {
@@ -94,10 +94,10 @@ function serialize(data: unknown): string {
 }
 
 /**
- * Every route brings its own: those of the app may not know JSON Schema, or write something else. The schema is only
- * shown; what is serialised is a 410, and what an app's error handler makes of it.
+ * The compilers of each route: the app's own may not support JSON Schema, or may write another format. Only a 410 is
+ * serialised, or the result of an app's error handler for it.
  */
 export const compilers = { validatorCompiler: () => () => true, serializerCompiler: () => serialize }
 
-/** For a reply whose payload is the body itself: an app may have given the reply a serializer. */
+/** The serializer of a reply whose payload is the body: an app may have set another one. */
 export const asIs = (payload: unknown): string => payload as string

@@ -4,9 +4,9 @@ import type { Context } from './context.ts'
 import { withRetryAfter } from './retry.ts'
 
 /**
- * Goes on once the log can tell whether a reader who starts there has a gap: at once where it can already, in the same
- * turn of the event loop and with nothing allocated.
- * @param refuse told why it can't, and what `go` throws later than in this turn
+ * Calls `go` once the log can decide whether a reader that starts there has a gap. If it can decide at once, `go` runs
+ * in the same turn of the event loop, without an allocation.
+ * @param refuse called with the error if the log cannot decide, or if `go` throws in a later turn
  */
 export function onceSettled(
   { bus, guard }: Pick<Context, 'bus' | 'guard'>,

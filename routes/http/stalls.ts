@@ -1,40 +1,40 @@
 import type { Writable } from 'node:stream'
 import { FAST, type FastPath } from './fast-path.ts'
 
-/** When a client that does not keep up is ended: unsent bytes, and milliseconds in which it took none. */
+/** Limits of a slow client: unsent bytes, and milliseconds without progress. */
 export interface Slow {
   readonly bytes: number
   readonly timeout: number
 }
 
-/** What waits for its client. */
+/** A write that its client has not read yet. */
 export interface Sent {
-  /** What it was written to. */
+  /** The stream that was written to. */
   readonly stream: Writable
-  /** What was written to the stream in all: bytes, or pieces. */
+  /** The total written to the stream, in bytes or chunks. */
   readonly put: number
-  /** Whether nothing of it waits any more. */
+  /** Whether the client has read all of it. */
   readonly over: boolean
-  /** Its client has taken nothing for too long. */
+  /** Called if the client made no progress for too long. */
   tooSlow(): void
 }
 
-/** What of it had been taken when that was last seen to change. */
+/** The progress at the last check, and its time. */
 interface Mark {
   taken: number
   at: number
 }
 
 /**
- * Bytes of one write to a stream of HTTP/2 that may take the whole of the timeout. Such a stream tells of a write when
- * all of it has gone, and of no part: a large one has the time of several.
+ * Bytes of an HTTP/2 write per timeout. An HTTP/2 stream reports a write only when all of it is sent, so a large write
+ * gets several timeouts.
  */
 const PIECE = 65_536
 
 /**
- * Who has been sent something that has not been taken yet. One timer looks after them all, and ends those whose client
- * takes no byte for as long as it may: it need not be much that waits. Node 24 never sees the end of a TLS client that
- * is reset right after its handshake: what is written to it waits for good, and no 'close' comes.
+ * The clients that have unread bytes. One timer checks them all, and ends clients without progress, however few bytes
+ * wait. Node 24 does not detect that a TLS client was reset right after its handshake: writes to it never complete, and
+ * it emits no 'close'.
  */
 export class Stalls {
   readonly #timeout: number
@@ -52,19 +52,19 @@ export class Stalls {
     return this.#waiting.size
   }
 
-  /** Those who wait, the first first. */
+  /** In order of their deadlines. */
   all(): Sent[] {
     return [...this.#waiting.keys()]
   }
 
-  /** Something was sent that was not taken at once. Adding twice is harmless. */
+  /** Watches a write that was not read at once. May be called more than once. */
   add(sent: Sent): void {
     if (this.#waiting.has(sent)) return
     this.#waiting.set(sent, { taken: this.#path.takenBytes(sent.stream, sent.put), at: performance.now() })
     this.#timer ??= setInterval(() => this.#sweep(), Math.max(this.#timeout / 4, 1)).unref()
   }
 
-  /** Deleting twice is harmless. */
+  /** Stops watching. May be called more than once. */
   delete(sent: Sent): void {
     this.#waiting.delete(sent)
   }
@@ -75,7 +75,7 @@ export class Stalls {
       const { stream, put, over } = sent
       const waits = this.#path.waitingBytes(stream)
       const taken = this.#path.takenBytes(stream, put)
-      // An answer that waits for an earlier one, or for a hook of the user's, is not its client's fault.
+      // An answer that waits for an earlier one, or for a user's hook, is not stalled by its client.
       if (over || stream.destroyed) this.#waiting.delete(sent)
       else if (taken !== mark.taken || waits === 0) {
         mark.taken = taken

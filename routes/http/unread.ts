@@ -7,15 +7,15 @@ import { FAST, type FastPath } from './fast-path.ts'
 import { plainStream, reserve } from './node-internals.ts'
 import { type Sent, type Slow, Stalls } from './stalls.ts'
 
-/** Bodies of answers that may wait for their clients, all together, in multiples of `slowConsumer.bytes`. */
+/** Maximum bytes of all unread answers together, in multiples of `slowConsumer.bytes`. */
 const BODIES = 64
 
-/** An answer that its client has not taken yet. */
+/** An answer that its client has not read yet. */
 class Answer implements Sent {
   readonly #response: ServerResponse
-  /** That of the connection; over HTTP/2 its own. */
+  /** The stream of the connection; over HTTP/2 that of the request. */
   readonly stream: Writable
-  /** Many may share one. */
+  /** The body. Several answers may share it. */
   readonly body: Buffer | string | undefined
   put = 0
 
@@ -23,7 +23,7 @@ class Answer implements Sent {
     this.#response = response
     this.body = body
     if ('stream' in response) {
-      // Fastify writes it in pieces, each when the one before has gone: as much waits all the time.
+      // Fastify writes a stream chunk by chunk, each after the previous one is sent.
       this.stream = plainStream(response)
       this.stream.on('drain', () => this.put++)
     } else this.stream = response.req.socket
@@ -40,16 +40,16 @@ class Answer implements Sent {
 }
 
 /**
- * What clients have not taken yet: of an answer, a stream, or a socket. One whose client takes no byte for as long as
- * it may is ended; and where the bodies of all answers together take too much memory, those that have waited longest
- * go. What was cut off is lost to nobody: the client asks again with its cursor.
+ * The unread bytes of answers, streams and sockets. A client without progress is ended. If all unread answers together
+ * take too much memory, the oldest ones are ended first. No message is lost: the client repeats the request with its
+ * cursor.
  */
 export class Unread {
   readonly slow: Slow
   readonly path: FastPath
-  /** The streams and sockets. */
+  /** Streams and sockets. */
   readonly stalls: Stalls
-  /** Response and body of what was sent in this turn, two places each. */
+  /** Responses and bodies of this turn, alternating. */
   #sent: unknown[] = []
   #look: NodeJS.Immediate | undefined
   readonly #answers: Stalls
@@ -61,7 +61,7 @@ export class Unread {
     this.#answers = new Stalls(slow.timeout, path)
   }
 
-  /** The hook of every route. Most answers are taken at once: they are looked at together, at the end of the turn. */
+  /** The hook of every route. Most answers are sent at once, so all are checked together at the end of the turn. */
   readonly watchAnswer: onSendHookHandler = (_request, reply, payload, done) => {
     this.#sent.push(reply.raw, payload)
     this.#look ??= setImmediate(() => this.#lookAtSent())
@@ -85,7 +85,7 @@ export class Unread {
     const most = BODIES * this.slow.bytes
     let bytes = 0
     const counted = new Set<unknown>()
-    // The last first: what is left when the bound is reached has waited longer.
+    // The newest first, so that the oldest are over the limit.
     for (const answer of (this.#answers.all() as Answer[]).reverse()) {
       if (answer.over || answer.body === undefined || counted.has(answer.body)) continue
       counted.add(answer.body)
@@ -105,15 +105,15 @@ export class Unread {
 }
 
 /**
- * Whether an answer with messages must wait for its turn: see `waitTurn`. Over HTTP/2 it has a stream from the start.
+ * Whether an answer with messages must wait: see `waitTurn`. Over HTTP/2 each request has its own stream.
  */
 export function mustWait(bus: Bus, response: ServerResponse): boolean {
   return response.socket === null || bus.log.turns.spent
 }
 
 /**
- * Waits until the earlier answers of the same connection are through, and for a turn of the event loop that has not
- * read enough yet. So a pipeline of polls holds one body, and Node reads no more of it meanwhile.
+ * Waits for the earlier answers of the same connection, and for a turn of the event loop with budget left. So a
+ * pipeline of polls holds only one body, and Node reads no more requests meanwhile.
  */
 export function waitTurn(bus: Bus, response: ServerResponse, go: () => void): void {
   const bound = AsyncResource.bind(go)
@@ -128,7 +128,7 @@ export function waitTurn(bus: Bus, response: ServerResponse, go: () => void): vo
   })
 }
 
-/** The hook of a route that answers at once, whatever there is. */
+/** The hook of a route that answers at once. */
 export function inTurn(bus: Bus): preHandlerHookHandler {
   return function waitForTurn(_request, reply, done) {
     if (mustWait(bus, reply.raw)) waitTurn(bus, reply.raw, done)

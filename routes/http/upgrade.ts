@@ -2,10 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 
-/** A connection that Node has given away, since a request on it asked for another protocol. */
+/** A connection that Node has detached because a request asked for an upgrade. */
 export interface Upgrade {
   readonly socket: Duplex
-  /** What came behind the head of the request. */
+  /** The bytes after the head of the request. */
   readonly head: Buffer
 }
 
@@ -22,34 +22,34 @@ function end(this: Duplex): void {
 }
 
 /**
- * Looks after a socket between two owners. Node takes its own listeners off before it gives a socket away: an error
- * that nobody listens to ends the process, and a client that leaves, by a reset too, may show as an end alone.
+ * Guards a socket between two owners. Node removes its listeners before it detaches a socket: an unhandled error would
+ * end the process, and a client that disconnects, even by a reset, may emit only 'end'.
  */
 export function guardSocket(socket: Duplex): void {
   socket.on('error', destroy).on('end', end)
 }
 
-/** The next owner may let its client end one direction before the other; whether it listens to errors is not known. */
+/** For owners that allow half-open connections and may not listen to errors. */
 export function guardErrors(socket: Duplex): void {
   socket.off('end', end)
 }
 
-/** The next owner of the socket listens by itself. */
+/** Removes the guard: the next owner has its own listeners. */
 export function unguardSocket(socket: Duplex): void {
   socket.off('error', destroy).off('end', end)
 }
 
-/** A route may take this request's socket. */
+/** Offers the socket of a request to its route. */
 export function offerUpgrade(request: IncomingMessage, upgrade: Upgrade): void {
   ;(request as Asking)[UPGRADE] = upgrade
 }
 
-/** The socket that the handler of a request may take, where there is one. */
+/** The socket that is offered to the handler of a request, if any. */
 export function upgradeOf(request: IncomingMessage): Upgrade | undefined {
   return (request as Asking)[UPGRADE]
 }
 
-/** Takes the socket away from Fastify and from the response. The guard stays until the caller has a listener. */
+/** Detaches the socket from Fastify and the response. The guard stays until the caller has a listener. */
 export function takeUpgrade(reply: FastifyReply): Upgrade {
   const upgrade = upgradeOf(reply.request.raw)!
   reply.hijack()
