@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
-import { UNCOVERED } from './child.ts'
+import { LOADER, UNCOVERED } from './child.ts'
 import { build, openSocket, openStream } from './helper.ts'
 
 const READERS = fileURLToPath(new URL('./fixtures/readers.ts', import.meta.url))
@@ -18,7 +18,7 @@ class Crowd {
 
   constructor(t: Test, port: number, path: string, count: number) {
     const child = fork(READERS, [String(port), path, String(count)], {
-      execArgv: ['--import', 'tsx'],
+      execArgv: LOADER,
       env: { ...process.env, ...UNCOVERED },
     })
     child.on('message', (message: { open?: true; all?: number; fault?: string }) => {

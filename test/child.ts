@@ -6,9 +6,11 @@ import type { Test } from 'tap'
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
+/** How a process of Node that a test starts loads TypeScript, in any folder. */
+export const LOADER = ['--import', new URL('loader.mjs', import.meta.url).href]
+
 /**
- * The environment of a program that is not loaded as the tests are: tsx puts the code on a few long lines, and whatever
- * it loads would count as covered.
+ * The environment of a program that is not loaded as the tests are: whatever it loads would count as covered.
  */
 export const UNCOVERED = { _TAPJS_PROCESSINFO_COVERAGE_: '0' }
 
@@ -77,9 +79,9 @@ export class Child {
   }
 }
 
-/** A program as it stands in the source, loaded as this test is. */
+/** A program as it stands in the source. */
 function program(t: Test, path: string, args: readonly string[], env: NodeJS.ProcessEnv): Child {
-  return new Child(t, process.execPath, [...process.execArgv, path, ...args], env)
+  return new Child(t, process.execPath, [...LOADER, path, ...args], env)
 }
 
 /** The runnable app. */

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
-import { UNCOVERED } from './child.ts'
+import { LOADER, UNCOVERED } from './child.ts'
 import type { Wave } from './fixtures/quitters.ts'
 import { build, until } from './helper.ts'
 
@@ -16,7 +16,7 @@ setFlagsFromString('--expose_gc')
 const collect: () => void = runInNewContext('gc')
 
 function quitters(t: Test): { tell(wave: Wave): void; fault(): string | undefined } {
-  const child = fork(QUITTERS, { execArgv: ['--import', 'tsx'], env: { ...process.env, ...UNCOVERED } })
+  const child = fork(QUITTERS, { execArgv: LOADER, env: { ...process.env, ...UNCOVERED } })
   let fault: string | undefined
   child.on('message', (message: { fault: string }) => {
     fault ??= message.fault

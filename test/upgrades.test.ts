@@ -6,7 +6,7 @@ import { connect as connectTls } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { type Random, randomOf, seedOf } from '../benchmarks/model/random.ts'
-import { UNCOVERED } from './child.ts'
+import { LOADER, UNCOVERED } from './child.ts'
 import type { Left, Owner } from './fixtures/owners.ts'
 import { SocketClient } from './helper.ts'
 import { handshake, maskedFrame, OPCODE } from './raw-socket.ts'
@@ -182,7 +182,7 @@ async function start(t: Test, owner: Owner, seed: number) {
   const { key, cert } = secure ? certificate(t) : { key: '', cert: '' }
   const args = [owner, String(seed), secure ? JSON.stringify({ key: String(key), cert: String(cert) }) : '']
   const child = fork(OWNERS_FIXTURE, args, {
-    execArgv: ['--import', 'tsx'],
+    execArgv: LOADER,
     env: { ...process.env, ...UNCOVERED },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Counted, Start, Window } from '../../benchmarks/fanout/load.ts'
-import { ROOT, UNCOVERED } from '../child.ts'
+import { LOADER, ROOT, UNCOVERED } from '../child.ts'
 
 /** Listens until the test is over. @returns the port */
 async function listening(t: Test, connection: (socket: Socket) => void): Promise<number> {
@@ -33,7 +33,7 @@ async function loadOf(t: Test): Promise<{ run: (window: Window) => Promise<Count
   })
   const start: Start = { transport: 'sse', port, control, readers: 2, channels: 1, fill: 0 }
   const child = fork(join(ROOT, 'benchmarks/fanout/load.ts'), [JSON.stringify(start)], {
-    execArgv: ['--import', 'tsx'],
+    execArgv: LOADER,
     env: { ...process.env, ...UNCOVERED },
   })
   t.teardown(async () => {

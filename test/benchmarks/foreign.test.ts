@@ -7,7 +7,7 @@ import { planOf } from '../../benchmarks/plan.ts'
 import { plotsOf } from '../../benchmarks/plots.ts'
 import { report } from '../../benchmarks/report.ts'
 import { Stage } from '../../benchmarks/stage.ts'
-import { Child, UNCOVERED } from '../child.ts'
+import { Child, LOADER, UNCOVERED } from '../child.ts'
 import { build } from '../helper.ts'
 import { quickForks, runs, small, wrong } from './small.ts'
 
@@ -102,7 +102,7 @@ t.test('an app that is not ours is named as such in one line, before anything ru
 })
 
 t.test('connections for which there are no files are told before the run', async (t) => {
-  const command = `ulimit -n 60; exec ${process.execPath} --import tsx benchmarks/cli.ts --quick`
+  const command = `ulimit -n 60; exec ${process.execPath} ${LOADER.join(' ')} benchmarks/cli.ts --quick`
   const child = new Child(t, 'bash', ['-c', command], UNCOVERED)
   t.same(await child.ended, { code: 2, signal: null })
   t.equal(

@@ -6,7 +6,7 @@ import { pin } from '../../benchmarks/machine.ts'
 import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
 import type { Measured } from '../../benchmarks/record.ts'
 import { medianEstimate, medianOf } from '../../benchmarks/statistics.ts'
-import { ROOT } from '../child.ts'
+import { LOADER, ROOT } from '../child.ts'
 import { type Found, harness } from './harness.ts'
 import { quickForks, runs, small, wrong } from './small.ts'
 
@@ -20,7 +20,7 @@ const KINDS = ['longpoll', 'sse', 'ws'] as const
 
 async function server(t: Test): Promise<{ port: number; pid: number }> {
   quickForks(t)
-  const child = fork(join(ROOT, 'test/benchmarks/harness-server.ts'), { execArgv: ['--import', 'tsx'] })
+  const child = fork(join(ROOT, 'test/benchmarks/harness-server.ts'), { execArgv: LOADER })
   t.teardown(() => child.disconnect())
   const [port] = (await once(child, 'message')) as [number]
   if (judged) await pin(child.pid!, 'server')

@@ -3,7 +3,7 @@ import { isDisturbed } from '../../benchmarks/gates.ts'
 import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
 import { PUBLISH_ONLY } from '../../benchmarks/plan.ts'
 import { type Outcome, type RunOptions, run } from '../../benchmarks/run.ts'
-import { UNCOVERED } from '../child.ts'
+import { LOADER, UNCOVERED } from '../child.ts'
 
 /** Small: two subscribers, half a second. What it says of time is looked at by no test. */
 export const SMALL = [
@@ -52,13 +52,13 @@ export function looksRight(t: Test, outcome: Outcome): void {
 }
 
 /**
- * Until this test is over, processes that are forked are loaded by tsx, in a third of the time that tap's loader takes:
- * they don't tell what they covered. `processes.test.ts` has them do all that they do under tap's.
+ * Until this test is over, processes that are forked are loaded without tap's loaders, which take their time: they don't
+ * tell what they covered. `processes.test.ts` has them do all that they do under tap's.
  */
 export function quickForks(t: Test): void {
   const { execArgv } = process
   const before = Object.keys(UNCOVERED).map((name) => [name, process.env[name]] as const)
-  process.execArgv = ['--import', 'tsx']
+  process.execArgv = LOADER
   Object.assign(process.env, UNCOVERED)
   t.teardown(() => {
     process.execArgv = execArgv

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
-import { ROOT, UNCOVERED } from '../child.ts'
+import { LOADER, ROOT, UNCOVERED } from '../child.ts'
 
 /** Runs a module, given as text that imports from the package's root, in a process of its own. */
 export function runChild(module: string, flags: string[] = []): Promise<{ code: number; output: string }> {
-  const args = [...flags, '--import', 'tsx', '--input-type=module', '--eval', module]
+  const args = [...flags, ...LOADER, '--input-type=module', '--eval', module]
   const options = { cwd: ROOT, env: { ...process.env, ...UNCOVERED }, timeout: 240_000 }
   return new Promise((resolve) => {
     execFile(process.execPath, args, options, (error, stdout, stderr) => {

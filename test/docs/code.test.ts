@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import ts from 'typescript'
-import { ROOT, UNCOVERED } from '../child.ts'
+import { LOADER, ROOT, UNCOVERED } from '../child.ts'
 import { openStream } from '../helper.ts'
 import { type Block, blocksOf, PAGES, pageOf } from './pages.ts'
 
@@ -99,7 +99,7 @@ t.test('each block that is marked `run` runs, and prints what stands below it', 
   }
   const main = join(folder, 'main.mts')
   await writeFile(main, lines.join('\n'))
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', main], {
+  const { stdout } = await promisify(execFile)(process.execPath, [...LOADER, main], {
     cwd: ROOT,
     env: { ...process.env, ...UNCOVERED },
   })
@@ -115,7 +115,7 @@ t.test("the README's first program serves its page and its stream", async (t) =>
     "console.log(await app.listen({ port: 0, host: '127.0.0.1' }))",
   )
   const file = await write(folder, block, code)
-  const child = spawn(process.execPath, ['--import', 'tsx', file], {
+  const child = spawn(process.execPath, [...LOADER, file], {
     cwd: ROOT,
     env: { ...process.env, ...UNCOVERED },
     stdio: ['ignore', 'pipe', 'inherit'],

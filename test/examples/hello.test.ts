@@ -1,9 +1,9 @@
 import t from 'tap'
-import { Child, UNCOVERED } from '../child.ts'
+import { Child, LOADER, UNCOVERED } from '../child.ts'
 import { openSocket, openStream, SocketClient } from '../helper.ts'
 
 t.test('the smallest whole program greets, logs, and serves its page', async (t) => {
-  const child = new Child(t, process.execPath, [...process.execArgv, 'examples/hello.ts'], {
+  const child = new Child(t, process.execPath, [...LOADER, 'examples/hello.ts'], {
     ...UNCOVERED,
     PORT: '0',
   })

@@ -16,7 +16,7 @@ import {
   waitingBytes,
   writePast,
 } from '../../../routes/http/node-internals.ts'
-import { UNCOVERED } from '../../child.ts'
+import { LOADER, UNCOVERED } from '../../child.ts'
 import { openRaw } from '../../helper.ts'
 import { resetConnection } from '../../reset-connection.ts'
 
@@ -203,7 +203,7 @@ t.test('a reader that takes all that it can while it is written to', async (t) =
   const server = createTcp()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const child = fork(DRAIN, [String((server.address() as AddressInfo).port)], {
-    execArgv: ['--import', 'tsx'],
+    execArgv: LOADER,
     env: { ...process.env, ...UNCOVERED },
   })
   const gone = once(child, 'exit')
