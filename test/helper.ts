@@ -215,28 +215,29 @@ export async function openRaw(
 ): Promise<{ socket: Socket; until(mark: string): Promise<string> }> {
   const socket = connect(port, '127.0.0.1')
   t.teardown(() => socket.destroy())
-  let text = ''
-  let seen = 0
-  let look = () => {}
+  const parts: string[] = []
+  let look = (_part: string) => {}
   socket.setEncoding('latin1')
   socket.on('error', () => {})
-  socket.on('data', (part) => {
-    text += part
-    look()
+  socket.on('data', (part: string) => {
+    parts.push(part)
+    look(part)
   })
-  socket.on('close', () => look())
+  socket.on('close', () => look(''))
   await new Promise((resolve) => socket.once('connect', resolve))
   return {
     socket,
     /** All that has come in once it holds this; or, where it never does, once the other side has closed. */
     until: (mark) =>
       new Promise((resolve) => {
-        seen = 0
-        look = () => {
-          if (text.includes(mark, seen) || socket.destroyed) resolve(text)
-          seen = Math.max(0, text.length - mark.length)
+        let tail = ''
+        // All of it is put together once: at each part that would take the square of its length.
+        look = (part) => {
+          tail += part
+          if (tail.includes(mark) || socket.destroyed) resolve(parts.join(''))
+          tail = tail.slice(-mark.length)
         }
-        look()
+        look(parts.join(''))
       }),
   }
 }
