@@ -2,8 +2,10 @@ import type { Excerpt } from './excerpt.ts'
 import type { Entry } from './message.ts'
 
 /** Encodes a batch for the wire. `encode` is a pure function. */
-export interface Encoder<T extends Buffer | string = Buffer> {
+export interface Encoder<T = Buffer> {
   readonly name: string
+  /** Whether it compresses. That takes several times as long. */
+  readonly compresses?: true
   encode(batch: Batch): T
 }
 
@@ -26,7 +28,7 @@ export class Batch {
   readonly ended: readonly string[]
   /** Set if the reader started with `last:N` or `since:MS`. */
   readonly #excerpt: Excerpt | undefined
-  #encoded: Map<Encoder<Buffer | string>, Buffer | string> | undefined
+  #encoded: Map<Encoder<unknown>, unknown> | undefined
 
   constructor(
     epoch: string,
@@ -76,12 +78,12 @@ export class Batch {
     return count
   }
 
-  /** Whether no encoder has run yet. */
-  get fresh(): boolean {
-    return this.#encoded === undefined
+  /** Whether the batch has not been encoded yet, by this encoder, or without one by any. */
+  fresh(encoder?: Encoder<unknown>): boolean {
+    return encoder === undefined ? this.#encoded === undefined : this.#encoded?.has(encoder) !== true
   }
 
-  as<T extends Buffer | string>(encoder: Encoder<T>): T {
+  as<T>(encoder: Encoder<T>): T {
     this.#encoded ??= new Map()
     // Each value has the type of its encoder.
     let encoded = this.#encoded.get(encoder) as T | undefined

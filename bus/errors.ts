@@ -164,6 +164,11 @@ export const ERR_WS_KEY = createError<[]>(
   "'Sec-WebSocket-Key' must be 16 bytes in base64",
   400,
 )
+export const ERR_WS_EXTENSIONS = createError<[]>(
+  'TIDINGS_ERR_WS_EXTENSIONS',
+  "'Sec-WebSocket-Extensions' must be a list of extensions: correct it, or leave it out",
+  400,
+)
 
 export const ERR_INTERNAL = createError<[]>('TIDINGS_ERR_INTERNAL', 'The server failed', 500)
 export const ERR_FRAME = createError<[string]>('TIDINGS_ERR_FRAME', '%s', 400)

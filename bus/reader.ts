@@ -1,4 +1,4 @@
-import type { Batch } from './batch.ts'
+import type { Batch, Encoder } from './batch.ts'
 import type { Gap } from './bound.ts'
 import type { Start } from './cursor.ts'
 import type { Excerpt } from './excerpt.ts'
@@ -11,6 +11,8 @@ import { type Member, type ReaderGroup, STEP } from './reader-group.ts'
 export interface Sink {
   /** Whether the reader must wait. After `drain`, the sink calls the reader's `resume`. */
   readonly full: boolean
+  /** The encoder of its batches, if its cost counts. */
+  readonly encoder?: Encoder<unknown>
   /** Takes a whole batch, even if it is full. */
   batch(batch: Batch): void
   /** Takes a gap. `channel` is set for a gap in the replay of a channel that is being added. */
@@ -20,6 +22,9 @@ export interface Sink {
   /** All channels have ended, and the sink got every end. Called again if a channel was reopened meanwhile. */
   finished(): void
 }
+
+/** The effort of a delivery that may have to compress its batch, in writes. */
+const COMPRESSED = 4
 
 /** A channel that is being added. Its messages are first replayed up to the reader's place. */
 interface Joining {
@@ -95,6 +100,11 @@ export class Reader implements Member {
   tellPlace(): string {
     this.#told = this.place
     return this.cursor
+  }
+
+  /** The first of a group compresses for all of them. Which one that is, is not known before. */
+  get effort(): number {
+    return this.#sink.encoder?.compresses ? COMPRESSED : 1
   }
 
   /** Starts the reader, and continues after the sink has drained. */
@@ -198,7 +208,7 @@ export class Reader implements Member {
       this.#at = batch.end
       if (this.#excerpt !== undefined && batch.end >= this.#excerpt.end) this.#excerpt = undefined
       if (batch.entries.length > 0) {
-        turns.charge(batch)
+        turns.charge(batch, this.#sink.encoder)
         this.#send(batch)
         // A read that finds nothing costs next to nothing.
         mayGo = !batch.more || (mayGo && !turns.spent)
@@ -229,7 +239,7 @@ export class Reader implements Member {
     const batch = this.#log.read(channels, joining.at, { ...STEP, until: this.#at })
     joining.at = batch.end
     if (batch.entries.length > 0) {
-      this.#log.turns.charge(batch)
+      this.#log.turns.charge(batch, this.#sink.encoder)
       this.#sink.batch(batch)
       return
     }

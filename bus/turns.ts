@@ -1,13 +1,13 @@
-import type { Batch } from './batch.ts'
+import type { Batch, Encoder } from './batch.ts'
 
 /** Budget of one turn of the event loop for all readers of old messages: about 2 ms of work. */
 export const TURN = 2048
 
 /**
  * Costs: of a write and each KiB of it; if the batch was not encoded before, also of each message and each KiB that is
- * encoded.
+ * encoded, and of the same again if they are compressed.
  */
-const COST = { write: 32, written: 2, message: 0.5, encoded: 4 }
+const COST = { write: 32, written: 2, message: 0.5, encoded: 4, compressedMessage: 12, compressed: 6 }
 
 /**
  * Shares the event loop between readers of old messages and everything else. Once a turn's budget is spent, further
@@ -30,11 +30,16 @@ export class Turns {
     return this.#line.length - this.#gone
   }
 
-  /** Charges a batch. Call it after the read and before the encoding. */
-  charge(batch: Batch): void {
+  /** Charges a batch. Call it after the read and before the encoding. @param encoder the one that will encode it */
+  charge(batch: Batch, encoder?: Encoder<unknown>): void {
     const kib = batch.bytes / 1024
-    const work = batch.fresh ? COST.message * batch.entries.length + COST.encoded * kib : COST.written * kib
-    this.#used += COST.write + work
+    const count = batch.entries.length
+    this.#used += COST.write
+    if (!batch.fresh(encoder)) this.#used += COST.written * kib
+    else {
+      this.#used += COST.message * count + COST.encoded * kib
+      if (encoder?.compresses) this.#used += COST.compressedMessage * count + COST.compressed * kib
+    }
     this.#arm()
   }
 

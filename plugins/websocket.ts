@@ -1,10 +1,12 @@
 import { EventEmitter } from 'node:events'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import fastifyWebsocket from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
 import type { HTTPMethod } from 'find-my-way'
 import type { WebSocketServer } from 'ws'
 import { takeUpgrade, unguardSocket } from '../routes/http/upgrade.ts'
+import { deflateOffer } from '../routes/ws/extensions.ts'
+import { maxFrame } from '../routes/ws/frame-limit.ts'
 import { handleProtocols } from '../routes/ws/handshake.ts'
 import type { SocketMaker } from '../routes/ws/socket-maker.ts'
 import { UpgradeRouter } from './upgrade-router.ts'
@@ -32,19 +34,26 @@ export async function setUpSockets(app: FastifyInstance, payloadLimit: number): 
     )
   }
   const { websocketServer } = app
-  const server: WebSocketServer = theirs
-    ? // The same server, but for the subprotocol that it selects on our routes.
-      Object.create(websocketServer, { options: { value: { ...websocketServer.options, handleProtocols } } })
-    : websocketServer
+  // The same server, but for what it agrees to on our routes; and no more is inflated than a frame may have.
+  const serverWith = (others: object): WebSocketServer =>
+    Object.create(websocketServer, {
+      options: {
+        value: { ...websocketServer.options, handleProtocols, perMessageDeflate: false, ...others },
+      },
+    })
+  const plain = serverWith({})
+  const deflating = serverWith({ perMessageDeflate: {}, maxPayload: maxFrame(payloadLimit) })
   app.addHook('onRoute', (route) => {
     if (isSocket(route)) router.add('GET', route.url, 'socket')
   })
   const onError = (error: Error) => logFailure(error, app.log)
 
-  return (opened) => ({
+  return (opened, deflate = false) => ({
     handler(request, reply) {
       const { socket, head } = takeUpgrade(reply)
-      server.handleUpgrade(request.raw, socket, head, (ws) => {
+      const offer = deflate ? deflateOffer(request.headers['sec-websocket-extensions']) : undefined
+      const server = offer === undefined ? plain : deflating
+      server.handleUpgrade(offering(request.raw, offer), socket, head, (ws) => {
         unguardSocket(socket)
         ws.on('error', onError)
         if (theirs) websocketServer.emit('connection', ws, request.raw)
@@ -53,6 +62,13 @@ export async function setUpSockets(app: FastifyInstance, payloadLimit: number): 
     },
     wsHandler: opened,
   })
+}
+
+/** A request as ws is to see it: ws refuses the handshake for an offer that it can't take, where the offer alone is refused. */
+function offering(request: IncomingMessage, offer: string | undefined): IncomingMessage {
+  if (offer === undefined) return request
+  const headers = { ...request.headers, 'sec-websocket-extensions': offer }
+  return Object.create(request, { headers: { value: headers } })
 }
 
 function isSocket(route: object): boolean {

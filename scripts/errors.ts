@@ -58,6 +58,7 @@ const ADVICE: Record<string, [where: string, advice: string]> = {
     'Use a WebSocket client. If you do, a proxy removes `Upgrade`: see [deploying](deploying.md).',
   ],
   TIDINGS_ERR_WS_VERSION: ['`/ws`, `/echo`', 'Use version 13.'],
+  TIDINGS_ERR_WS_EXTENSIONS: ['`/ws`', 'Use a WebSocket client, or leave the header out.'],
   TIDINGS_ERR_WS_KEY: ['`/ws`, `/echo`', 'Use a WebSocket client.'],
   TIDINGS_ERR_INTERNAL: [
     'every route, frames',

@@ -15,6 +15,14 @@ export interface Built {
 /** Whether the tests of this process run without the fast path: see plain-path.test.ts. */
 const PLAIN_PATH = process.env.TIDINGS_TEST_PLAIN_PATH === '1'
 
+/** Whether they run with every message compressed: see compressed.test.ts. */
+const COMPRESSED = process.env.TIDINGS_TEST_COMPRESSED === '1'
+
+const OPTIONS: TidingsOptions = {
+  ...(PLAIN_PATH && { fastPath: false }),
+  ...(COMPRESSED && { compression: { threshold: 0 } }),
+}
+
 /**
  * A listening app with the plugin, which closes with the test.
  * @param before registered before the plugin
@@ -33,7 +41,7 @@ export async function build(
     await closed
   })
   await before?.(app)
-  await app.register(tidings, { ...(PLAIN_PATH && { fastPath: false }), ...options })
+  await app.register(tidings, { ...OPTIONS, ...options })
   return { app, ...(await listen(app)) }
 }
 

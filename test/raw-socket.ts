@@ -6,6 +6,7 @@ import { type Frame, Queue } from './helper.ts'
 /** A frame as it came over the wire. */
 export interface WireFrame {
   fin: boolean
+  rsv1: boolean
   opcode: number
   /** Bytes before the payload. */
   header: number
@@ -56,7 +57,13 @@ export class RawSocket {
       if (bytes.length < header + size) return
       const payload = bytes.subarray(header, header + size)
       this.#rest = bytes.subarray(header + size)
-      this.#frames.push({ fin: bytes[0]! >= 0x80, opcode: bytes[0]! & 0x0f, header, payload })
+      this.#frames.push({
+        fin: bytes[0]! >= 0x80,
+        rsv1: (bytes[0]! & 0x40) !== 0,
+        opcode: bytes[0]! & 0x0f,
+        header,
+        payload,
+      })
     }
   }
 

@@ -25,12 +25,19 @@ export function commonHeaders(readers: OpenConnections): onSendHookHandler {
 }
 
 /** What a page of another origin may read: these, and what was allowed before. */
-export function exposed(before: number | string | string[] | undefined, ours = EXPOSED): string {
+export function exposed(before: Header, ours = EXPOSED): string {
+  return joined(before, ours)
+}
+
+type Header = number | string | string[] | undefined
+
+/** A header that is a list of names: those that it has, and others that it has not yet. */
+export function joined(before: Header, others: readonly string[]): string {
   const names = String(before ?? '')
     .split(',')
     .map((name) => name.trim())
   const known = new Set(names.map((name) => name.toLowerCase()))
-  return [...names.filter(Boolean), ...ours.filter((name) => !known.has(name.toLowerCase()))].join(', ')
+  return [...names.filter(Boolean), ...others.filter((name) => !known.has(name.toLowerCase()))].join(', ')
 }
 
 /** @throws TIDINGS_ERR_GAP: 410, with the reason and the place to go on from in the body and in headers */

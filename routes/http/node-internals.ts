@@ -120,6 +120,15 @@ export function streamOf(request: IncomingMessage, ws: object): Writable {
   return request.socket ?? (ws as { _socket?: Writable })._socket!
 }
 
+/**
+ * Lets go of what ws inflates with: it would keep it, with some 60 kB, from a client's first compressed message to the
+ * socket's end. To be called where a message has come in whole. The fallback is that.
+ */
+export function dropInflater(ws: object): void {
+  const { _extensions } = ws as { _extensions?: Record<string, { cleanup?: () => void } | undefined> }
+  _extensions?.['permessage-deflate']?.cleanup?.()
+}
+
 /** How many bytes have come in. Unknown, in a test by injection. */
 export function receivedBytes(stream: Writable): number | undefined {
   return (stream as Partial<Socket>).bytesRead

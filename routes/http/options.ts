@@ -55,6 +55,12 @@ export interface Limits {
   publish?: (request: FastifyRequest, question: Question) => unknown
 }
 
+/** What is compressed. */
+export interface CompressionOptions {
+  /** Bytes of a message, with its envelope, below which it goes out as it is. @default 1024 */
+  threshold?: number
+}
+
 /** @typeParam T the names of the transports */
 export interface Options<T extends string = string> {
   /** Where the routes stand, as in any Fastify plugin. @default '' */
@@ -88,6 +94,11 @@ export interface Options<T extends string = string> {
     /** Milliseconds between two pings on a socket; one that is silent for two of them is ended. @default 25000 */
     ws?: number
   }
+  /**
+   * Whether streams and sockets are compressed, for clients that take it: each message by itself, once for all readers
+   * at the same place. See docs/security.md. @default false
+   */
+  compression?: boolean | CompressionOptions
   /** The largest payload that a client may publish, in bytes. @default 65536 */
   payloadLimit?: number
   /**
@@ -138,6 +149,8 @@ export interface Settings {
   readonly poll: { readonly limit: number; readonly maxLimit: number; readonly maxBytes: number }
   readonly longpoll: { readonly wait: number; readonly maxWait: number }
   readonly heartbeat: { readonly sse: number; readonly ws: number }
+  /** Undefined where nothing is compressed. */
+  readonly compression: Required<CompressionOptions> | undefined
   readonly payloadLimit: number
   readonly origins: Origins
   readonly publish: boolean
@@ -162,6 +175,7 @@ const KNOWN: readonly (keyof Options)[] = [
   'poll',
   'longpoll',
   'heartbeat',
+  'compression',
   'payloadLimit',
   'origins',
   'publish',
@@ -225,6 +239,7 @@ export function settle(given: Options, transports: readonly string[]): Settings 
       sse: [15_000, 1, 'milliseconds', MAX_MS],
       ws: [25_000, 1, 'milliseconds', MAX_MS],
     }),
+    compression: checkCompression(options.compression),
     payloadLimit: checkNumber('payloadLimit', payloadLimit, { least: 1, unit: 'bytes' }),
     origins: new Origins(checkOrigins(options.origins)),
     publish: checkFlag('publish', options.publish, authorize !== undefined),
@@ -263,6 +278,11 @@ function numbers<K extends string>(
     })
   }
   return settled
+}
+
+function checkCompression(given: Options['compression'] = false): Settings['compression'] {
+  if (given === false) return undefined
+  return numbers('compression', given === true ? undefined : given, { threshold: [1024, 0, 'bytes'] })
 }
 
 function checkLimits(given: unknown): Settings['limits'] {

@@ -1,6 +1,8 @@
 import type { Batch, Encoder } from '../../bus/batch.ts'
 import { End, type Entry } from '../../bus/message.ts'
 
+const END_OF_LINE = Buffer.from('\r\n')
+
 /**
  * Server-sent events, one a message: `data` is its envelope, which stands on one line, `id` its cursor. The id comes
  * last: some parsers take it at its line, and would go on behind a message that was cut off there.
@@ -24,22 +26,32 @@ export function endEvent(end: End, cursor: string): string {
 }
 
 function envelopeEvents(batch: Batch): string {
-  return joinEvents(batch, (entry) => `data: ${batch.envelopeOf(entry)}`)
+  return envelopeEventsOf(batch).join('')
 }
 
 function payloadEvents(batch: Batch): string {
-  return joinEvents(batch, payloadLines)
+  return payloadEventsOf(batch).join('')
+}
+
+/** The events of a batch, one by one. */
+export function envelopeEventsOf(batch: Batch): string[] {
+  return eventsOf(batch, (entry) => `data: ${batch.envelopeOf(entry)}`)
+}
+
+/** The same in the raw form. */
+export function payloadEventsOf(batch: Batch): string[] {
+  return eventsOf(batch, payloadLines)
 }
 
 /** @param linesOf a message's own lines */
-function joinEvents(batch: Batch, linesOf: (entry: Entry) => string): string {
-  let text = ''
+function eventsOf(batch: Batch, linesOf: (entry: Entry) => string): string[] {
+  const texts = []
   for (const entry of batch.entries) {
     const cursor = batch.cursorOf(entry)
-    if (entry instanceof End && entry.end) text += endEvent(entry, cursor)
-    else if (!entry.bare) text += `${linesOf(entry)}\nid: ${cursor}\n\n`
+    if (entry instanceof End && entry.end) texts.push(endEvent(entry, cursor))
+    else if (!entry.bare) texts.push(`${linesOf(entry)}\nid: ${cursor}\n\n`)
   }
-  return text
+  return texts
 }
 
 /** An EventSource ends a line at CRLF, CR or LF, and gives the lines of one event back joined by LF. */
@@ -50,7 +62,9 @@ function payloadLines(entry: Entry): string {
 }
 
 /** One chunk of HTTP/1.1's chunked coding (RFC 9112 section 7.1); none for nothing, which would be the last one. */
-export function chunk(text: string): Buffer {
-  if (text === '') return Buffer.alloc(0)
-  return Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`)
+export function chunk(content: string | Buffer): Buffer {
+  if (content.length === 0) return Buffer.alloc(0)
+  const head = `${Buffer.byteLength(content).toString(16)}\r\n`
+  if (typeof content === 'string') return Buffer.from(`${head}${content}\r\n`)
+  return Buffer.concat([Buffer.from(head), content, END_OF_LINE])
 }

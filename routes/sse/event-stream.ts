@@ -16,6 +16,7 @@ import type { ReadQuery } from '../http/read-query.ts'
 import { type CloseReason, gapTold, readerClosed, readerOpened } from '../http/reader-channels.ts'
 import { retryCut } from '../http/retry.ts'
 import { chunk, endEvent, events, eventsChunk, rawEvents, rawEventsChunk } from './encoder.ts'
+import { Gzip, type GzipEncoders, type Part, plainPart } from './gzip.ts'
 
 /** Milliseconds. */
 const DAY = 86_400_000
@@ -26,6 +27,14 @@ const GRACE = 600
 /** No empty line behind it: careless parsers take the two together for a message that is empty. */
 const HEARTBEAT = ':\n'
 const HEARTBEAT_CHUNK = chunk(HEARTBEAT)
+const HEARTBEAT_PART = plainPart(HEARTBEAT, false)
+const HEARTBEAT_PART_CHUNK = plainPart(HEARTBEAT, true)
+
+/** A stream in gzip's format, and what encodes its batches. */
+interface Compressed {
+  readonly gzip: Gzip
+  readonly encoder: Encoder<Part>
+}
 
 /**
  * A stream of server-sent events. Over HTTP/1.1 its chunks are made once for all readers and go to the socket itself;
@@ -40,16 +49,19 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
   readonly #connection: Connection
   readonly #response: ServerResponse
   readonly #reader: Reader
-  readonly #encoder: Encoder
+  readonly #plain: Encoder
+  readonly #compressed: Compressed | undefined
   /** Whether we make the chunks. */
   readonly #chunks: boolean
 
+  /** @param encoders those of gzip, where the client takes it */
   constructor(
     context: Context,
     request: FastifyRequest,
     response: ServerResponse,
     query: ReadQuery,
     headers: OutgoingHttpHeaders,
+    encoders: GzipEncoders | undefined,
   ) {
     const { bus, unread, readers, guard, heartbeat } = context
     const { log } = bus
@@ -58,9 +70,11 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
     const place = log.cursorAt(start, query.channels)
     const hello = `event: ready\nretry: ${retryCut()}\nid: ${place}\ndata: {"cursor":"${place}"}\n\n`
 
+    const gzip = encoders && new Gzip()
+
     // Headers that are set one by one would stay in memory as long as the stream.
     response.writeHead(200, headers)
-    response.write(hello)
+    response.write(gzip?.begin(hello) ?? hello)
     request.raw.socket.setTimeout(0)
     const socket = unread.path.ownSocket(response)
     super(socket ?? plainStream(response), unread)
@@ -68,8 +82,9 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
     this.#connection = Connection.of(request.raw)
     this.#response = response
     this.#chunks = socket !== undefined
-    if (this.#chunks) this.#encoder = query.raw ? rawEventsChunk : eventsChunk
-    else this.#encoder = query.raw ? rawEvents : events
+    if (this.#chunks) this.#plain = query.raw ? rawEventsChunk : eventsChunk
+    else this.#plain = query.raw ? rawEvents : events
+    this.#compressed = gzip && { gzip, encoder: encoderOf(encoders!, query.raw, this.#chunks) }
     this.#reader = new Reader(log, query.channels, start, this)
     this.#connection.hold(this)
     // The app may end the stream by itself.
@@ -82,9 +97,14 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
     this.#reader.resume()
   }
 
+  get encoder(): Encoder<unknown> {
+    return this.#compressed?.encoder ?? this.#plain
+  }
+
   batch(batch: Batch): void {
     this.#context.meter?.delivered('sse', batch.messages)
-    this.send(batch.as(this.#encoder))
+    if (this.#compressed === undefined) this.send(batch.as(this.#plain))
+    else this.send(this.#compressed.gzip.take(batch.as(this.#compressed.encoder)))
   }
 
   end(end: End, cursor: string): void {
@@ -106,7 +126,9 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
   }
 
   #tell(text: string): void {
-    this.send(this.#chunks ? chunk(text) : text)
+    const gzip = this.#compressed?.gzip
+    if (gzip === undefined) this.send(this.#chunks ? chunk(text) : text)
+    else this.send(gzip.take(plainPart(text, this.#chunks)))
   }
 
   protected override drained(): void {
@@ -114,7 +136,10 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
   }
 
   beat(): void {
-    if (!this.full) this.send(this.#chunks ? HEARTBEAT_CHUNK : HEARTBEAT)
+    if (this.full) return
+    const gzip = this.#compressed?.gzip
+    if (gzip === undefined) this.send(this.#chunks ? HEARTBEAT_CHUNK : HEARTBEAT)
+    else this.send(gzip.take(this.#chunks ? HEARTBEAT_PART_CHUNK : HEARTBEAT_PART))
   }
 
   protected override slow(): void {
@@ -134,6 +159,7 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
 
   /** @param grace milliseconds in which the client may take what waits for it */
   #end(reason: CloseReason, grace: number): void {
+    if (this.#compressed !== undefined) this.send(this.#compressed.gzip.end(this.#chunks))
     this.#release(reason)
     const response = this.#response
     const { socket } = response
@@ -156,4 +182,9 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
     this.#context.heartbeat.sse.delete(this)
     this.#context.readers.release(this)
   }
+}
+
+function encoderOf(encoders: GzipEncoders, raw: boolean, chunks: boolean): Encoder<Part> {
+  if (chunks) return raw ? encoders.rawEventsChunk : encoders.eventsChunk
+  return raw ? encoders.rawEvents : encoders.events
 }

@@ -1,6 +1,8 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { exposed } from '../http/answer.ts'
+import { takesGzip } from '../http/accept-encoding.ts'
+import { exposed, joined } from '../http/answer.ts'
+import { Compressor } from '../http/compressor.ts'
 import { Connection } from '../http/connection.ts'
 import type { Context } from '../http/context.ts'
 import { queryOf } from '../http/query.ts'
@@ -9,6 +11,7 @@ import { retryRefused } from '../http/retry.ts'
 import { asIs, compilers, sseSchema } from '../http/schemas.ts'
 import { onceSettled } from '../http/settled.ts'
 import { EventStream } from './event-stream.ts'
+import { gzipEncoders } from './gzip.ts'
 
 const HEAD = {
   'content-type': 'text/event-stream',
@@ -18,7 +21,9 @@ const HEAD = {
 
 /** GET /sse: what stands after a cursor, and all that comes, as server-sent events. */
 export function sse(app: FastifyInstance, context: Context): void {
-  const { guard, readers, meter } = context
+  const { guard, readers, meter, settings } = context
+  const { compression } = settings
+  const encoders = compression && gzipEncoders(new Compressor(compression.threshold))
 
   app.route({
     method: 'GET',
@@ -36,6 +41,7 @@ export function sse(app: FastifyInstance, context: Context): void {
       // It has gone while the hooks before this were asked.
       if (Connection.of(request.raw).gone) return
       reply.headers(HEAD)
+      if (encoders) reply.header('vary', joined(reply.getHeader('vary'), ['Accept-Encoding']))
       // A native EventSource never comes back from a 503.
       const refuse = (why: 'limit' | 'unavailable') =>
         reply.header('tidings-refused', why).serializer(asIs).send(`retry: ${retryRefused()}\n`)
@@ -55,6 +61,8 @@ export function sse(app: FastifyInstance, context: Context): void {
     if (request.headers.origin !== undefined) {
       headers['access-control-expose-headers'] = exposed(headers['access-control-expose-headers'])
     }
-    new EventStream(context, request, reply.raw, query, headers)
+    const gzip = takesGzip(request.headers['accept-encoding']) ? encoders : undefined
+    if (gzip) headers['content-encoding'] = 'gzip'
+    new EventStream(context, request, reply.raw, query, headers, gzip)
   }
 }

@@ -1,18 +1,17 @@
-import type { Encoder } from '../../bus/batch.ts'
+import type { Batch, Encoder } from '../../bus/batch.ts'
 import { End } from '../../bus/message.ts'
+import type { Compressor } from '../http/compressor.ts'
 
 /** WebSocket text frames, one a message, that carry envelopes. */
-export const frames: Encoder = {
-  name: 'frames',
-  encode: (batch) =>
-    joinFrames(
-      batch.entries.flatMap((entry) => {
-        if (entry instanceof End && entry.end) return textPart(endFrame(entry, batch.cursorOf(entry)))
-        if (entry.bare) return []
-        const payload = batch.envelopeOf(entry)
-        return payload === entry.envelope ? { payload, size: entry.size } : textPart(payload)
-      }),
-    ),
+export const frames: Encoder = { name: 'frames', encode: (batch) => joinFrames(envelopeParts(batch)) }
+
+function envelopeParts(batch: Batch): FramePart[] {
+  return batch.entries.flatMap((entry) => {
+    if (entry instanceof End && entry.end) return textPart(endFrame(entry, batch.cursorOf(entry)))
+    if (entry.bare) return []
+    const payload = batch.envelopeOf(entry)
+    return payload === entry.envelope ? { payload, size: entry.size } : textPart(payload)
+  })
 }
 
 /** @param cursor where its reader goes on */
@@ -23,15 +22,46 @@ export function endFrame(end: End, cursor: string): string {
 /** WebSocket frames that carry payloads alone: bytes as binary frames, all else as text. There may be none. */
 export const rawFrames: Encoder = {
   name: 'rawFrames',
-  encode: (batch) =>
-    joinFrames(
-      batch.entries
-        .filter((entry) => !entry.bare)
-        .map((entry) => {
-          const { payload } = entry
-          return { payload, size: Buffer.byteLength(payload) }
-        }),
-    ),
+  encode: (batch) => joinFrames(payloadParts(batch)),
+}
+
+function payloadParts(batch: Batch): FramePart[] {
+  return batch.entries
+    .filter((entry) => !entry.bare)
+    .map((entry) => {
+      const { payload } = entry
+      return { payload, size: Buffer.byteLength(payload) }
+    })
+}
+
+/** The encoders of one kind of socket. */
+export interface FrameEncoders {
+  readonly frames: Encoder
+  readonly rawFrames: Encoder
+}
+
+/** Those of a socket with permessage-deflate (RFC 7692). */
+export function deflatedFrames(compressor: Compressor): FrameEncoders {
+  const make = (name: string, partsOf: (batch: Batch) => FramePart[]): Encoder => ({
+    name,
+    compresses: true,
+    encode: (batch) => joinFrames(partsOf(batch).map((part) => deflated(part, compressor))),
+  })
+  return {
+    frames: make('deflatedFrames', envelopeParts),
+    rawFrames: make('deflatedRawFrames', payloadParts),
+  }
+}
+
+/** What ends its blocks is left out (RFC 7692 section 7.2.1). */
+const TAIL = 4
+
+function deflated(part: FramePart, compressor: Compressor): FramePart {
+  const { payload } = part
+  const blocks = compressor.deflate(Buffer.from(payload))
+  if (blocks === undefined) return part
+  const bits = bitsOf(part) | RSV1
+  return { payload: blocks.subarray(0, -TAIL), size: blocks.length - TAIL, bits }
 }
 
 /** One text frame of our own. */
@@ -41,11 +71,19 @@ export function textFrame(text: string): Buffer {
 
 const FIN_TEXT = 0x81
 const FIN_BINARY = 0x82
+/** The message is compressed (RFC 7692 section 6). */
+const RSV1 = 0x40
 
 interface FramePart {
   payload: string | Buffer
   /** Bytes. */
   size: number
+  /** The frame's first byte. @default as the payload is text or bytes */
+  bits?: number
+}
+
+function bitsOf({ payload }: FramePart): number {
+  return typeof payload === 'string' ? FIN_TEXT : FIN_BINARY
 }
 
 function textPart(text: string): FramePart {
@@ -58,8 +96,9 @@ function joinFrames(parts: readonly FramePart[]): Buffer {
   for (const { size } of parts) total += size + (size < 126 ? 2 : size < 65_536 ? 4 : 10)
   const bytes = Buffer.allocUnsafe(total)
   let at = 0
-  for (const { payload, size } of parts) {
-    bytes[at] = typeof payload === 'string' ? FIN_TEXT : FIN_BINARY
+  for (const part of parts) {
+    const { payload, size } = part
+    bytes[at] = part.bits ?? bitsOf(part)
     if (size < 126) {
       bytes[at + 1] = size
       at += 2

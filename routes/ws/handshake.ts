@@ -7,6 +7,7 @@ import { retryAfter } from '../http/retry.ts'
 import { compilers } from '../http/schemas.ts'
 import { onceSettled } from '../http/settled.ts'
 import { upgradeOf } from '../http/upgrade.ts'
+import { deflateOffer } from './extensions.ts'
 
 /** Sixteen bytes in base64 (RFC 6455 section 4.1). */
 const KEY = /^[A-Za-z0-9+/]{22}==$/
@@ -62,6 +63,8 @@ export function socketRoute(
       if (name === 'ws') meter?.begin('ws', request.raw, reply.raw)
       checkHandshake(request, reply)
       settings.origins.check(request)
+      // What it offers does not matter yet, unless it can't be read.
+      if (settings.compression) deflateOffer(request.headers['sec-websocket-extensions'])
       parse?.(queryOf(request))
       done()
     },

@@ -6,7 +6,7 @@ import { BackpressuredWriter } from '../http/backpressured-writer.ts'
 import { Pace } from '../http/client-limits.ts'
 import type { Context } from '../http/context.ts'
 import type { HeartbeatMember } from '../http/heartbeat-timer.ts'
-import { receivedBytes, streamOf } from '../http/node-internals.ts'
+import { dropInflater, receivedBytes, streamOf } from '../http/node-internals.ts'
 import type { OpenConnection } from '../http/open-connections.ts'
 import { type CloseReason, readerClosed, readerOpened } from '../http/reader-channels.ts'
 
@@ -69,6 +69,7 @@ export abstract class SocketConnection
   /** What the socket tells, before those who listen to it. */
   hear(event: unknown, data: unknown, binary: unknown): void {
     if (event === 'message') {
+      dropInflater(this.ws)
       // In the context of the request that opened the socket, which the socket's own events know nothing of.
       if (this.#paced()) this.runInAsyncScope(this.message, this, data as Buffer, binary as boolean)
     }

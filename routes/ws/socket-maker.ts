@@ -11,5 +11,8 @@ export interface SocketHandlers {
   wsHandler: Opened
 }
 
-/** Makes the handlers of the sockets of one registration. */
-export type SocketMaker = (opened: Opened) => SocketHandlers
+/**
+ * Makes the handlers of the sockets of one registration.
+ * @param deflate whether permessage-deflate is agreed to. @default false
+ */
+export type SocketMaker = (opened: Opened, deflate?: boolean) => SocketHandlers

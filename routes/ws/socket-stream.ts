@@ -10,7 +10,7 @@ import { type Asker, statusOf } from '../http/guard.ts'
 import type { ReadQuery } from '../http/read-query.ts'
 import { gapTold } from '../http/reader-channels.ts'
 import { ClientFrames } from './client-frames.ts'
-import { endFrame, frames, rawFrames, textFrame } from './encoder.ts'
+import { endFrame, type FrameEncoders, frames, rawFrames, textFrame } from './encoder.ts'
 import { frameChannel } from './frame-channel.ts'
 import { SocketConnection } from './socket-connection.ts'
 
@@ -20,17 +20,29 @@ import { SocketConnection } from './socket-connection.ts'
  */
 export class SocketStream extends SocketConnection implements Sink {
   readonly #reader: Reader
-  readonly #encoder: Encoder
+  readonly encoder: Encoder
+  /** Whether frames are payloads, with nothing around them. */
+  readonly raw: boolean
   readonly #may: Asker
   readonly #log: FastifyBaseLogger
   readonly #path: string | undefined
   /** Not before the client has said something: most never do. */
   #frames: ClientFrames | undefined
 
-  constructor(context: Context, request: FastifyRequest, ws: WebSocket, query: ReadQuery) {
+  /** @param deflated the encoders of a socket with permessage-deflate, where that is offered */
+  constructor(
+    context: Context,
+    request: FastifyRequest,
+    ws: WebSocket,
+    query: ReadQuery,
+    deflated: FrameEncoders | undefined,
+  ) {
     super(context, request, ws)
     const { bus, guard } = context
-    this.#encoder = query.raw ? rawFrames : frames
+    this.raw = query.raw
+    const plain = { frames, rawFrames }
+    const encoders = ws.extensions === '' ? plain : (deflated ?? plain)
+    this.encoder = query.raw ? encoders.rawFrames : encoders.frames
     this.#may = guard.asker(request)
     this.#log = request.log
     this.#path = frameChannel.hasSubscribers ? request.url : undefined
@@ -58,14 +70,9 @@ export class SocketStream extends SocketConnection implements Sink {
     return 'ws'
   }
 
-  /** Whether frames are payloads, with nothing around them. */
-  get raw(): boolean {
-    return this.#encoder === rawFrames
-  }
-
   batch(batch: Batch): void {
     this.context.meter?.delivered('ws', batch.messages)
-    this.write(batch.as(this.#encoder))
+    this.write(batch.as(this.encoder))
   }
 
   end(end: End, cursor: string): void {

@@ -95,7 +95,7 @@ t.test('one that waits for its turn may end, add a channel, or fill up', async (
 
 t.test('who comes back stands behind those who wait', async (t) => {
   const turns = new Turns()
-  const heavy = { fresh: true, entries: new Array(2 * TURN), bytes: 0 } as unknown as Batch
+  const heavy = { fresh: () => true, entries: new Array(2 * TURN), bytes: 0 } as unknown as Batch
   const order: string[] = []
   const go = (name: string, again: number) => {
     order.push(name)

@@ -6,7 +6,9 @@ import { type AddressInfo, createServer as createTcp, Socket } from 'node:net'
 import { PassThrough, type Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { WebSocket, WebSocketServer } from 'ws'
 import {
+  dropInflater,
   ownSocket,
   plainHandle,
   plainStream,
@@ -103,6 +105,28 @@ t.test('over HTTP/2 there are no chunks, and the stream tells of fullness', asyn
   const stream = plainStream(response)
   t.not(stream, response)
   t.type(stream.writableNeedDrain, 'boolean')
+})
+
+t.test('what ws inflates with is let go of', async (t) => {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: { threshold: 0 } })
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+  const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`, {
+    perMessageDeflate: { threshold: 0, clientNoContextTakeover: true },
+  })
+  t.teardown(() => client.terminate())
+  const [socket] = await once(server, 'connection')
+  await once(client, 'open')
+  const inflater = () => socket._extensions['permessage-deflate']._inflate
+  dropInflater(socket)
+  for (const text of ['one', 'two']) {
+    client.send(text)
+    const [data] = await once(socket, 'message')
+    t.equal(data.toString(), text)
+    t.ok(inflater(), 'it is kept')
+    dropInflater(socket)
+    t.notOk(inflater())
+  }
 })
 
 t.test('what the kernel has taken stands still within a write, and grows within a write', async (t) => {

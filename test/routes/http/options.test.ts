@@ -22,6 +22,7 @@ t.test('the defaults', async (t) => {
     poll: { limit: 100, maxLimit: 1000, maxBytes: 1_048_576 },
     longpoll: { wait: 25, maxWait: 55 },
     heartbeat: { sse: 15_000, ws: 25_000 },
+    compression: undefined,
     payloadLimit: 65_536,
     publish: false,
     stats: false,
@@ -43,6 +44,7 @@ t.test('what is given stands', async (t) => {
     poll: { limit: 1 },
     longpoll: { maxWait: 0 },
     heartbeat: { ws: 1 },
+    compression: true,
     payloadLimit: 1,
     origins: ['https://a.example', 'http://b.example:8080', /x/, '*'],
     publish: true,
@@ -57,6 +59,9 @@ t.test('what is given stands', async (t) => {
   }
   const settings = settle({ ...given, logSerializers: {} } as TidingsOptions)
   t.strictSame([...settings.transports], ['ws', 'poll'])
+  t.strictSame(settings.compression, { threshold: 1024 })
+  t.strictSame(settle({ compression: { threshold: 0 } }).compression, { threshold: 0 })
+  t.equal(settle({ compression: false }).compression, undefined)
   t.strictSame(settings.poll, { limit: 1, maxLimit: 1000, maxBytes: 1_048_576 })
   t.strictSame(settings.longpoll, { wait: 25, maxWait: 0 })
   t.strictSame(settings.heartbeat, { sse: 15_000, ws: 1 })
@@ -128,6 +133,9 @@ t.test('a bad one is named', async (t) => {
     ['limits.publish', { limits: { publish: true } }],
     ['limits.readersPerClient', { limits: { readersPerClient: -1 } }],
     ['limits.framesPerSecond', { limits: { framesPerSecond: 0 } }],
+    ['compression', { compression: 'gzip' }],
+    ['compression.level', { compression: { level: 9 } }],
+    ['compression.threshold', { compression: { threshold: -1 } }],
     ['heartbeat.sse', { heartbeat: { sse: 0 } }],
     ['heartbeat.ws', { heartbeat: { ws: 2 ** 31 } }],
     ['payloadLimit', { payloadLimit: 0 }],
