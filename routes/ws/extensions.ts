@@ -1,4 +1,5 @@
 import { ERR_WS_EXTENSIONS } from '../../bus/errors.ts'
+import { WINDOW_BITS } from '../http/compressor.ts'
 
 /** One extension that is offered: its name, and its parameters as they stand. */
 interface Offer {
@@ -43,9 +44,6 @@ function parseOffers(header: string): Offer[] {
 /** Eight to fifteen, without a zero before it (RFC 7692 section 7.1.2). */
 const BITS = /^(?:[89]|1[0-5])$/
 
-/** The window of the compressor, which all readers share. */
-const WINDOW = '15'
-
 /** Whether an offer of permessage-deflate can be taken; one with what the RFC does not know must not be. */
 function isAcceptable({ parameters }: Offer): boolean {
   return (
@@ -59,7 +57,7 @@ function isAcceptable({ parameters }: Offer): boolean {
           return value === undefined || BITS.test(value)
         // One compressor serves all: a smaller window it has not.
         case 'server_max_window_bits':
-          return value === WINDOW
+          return value !== undefined && BITS.test(value) && Number(value) >= WINDOW_BITS
         default:
           return false
       }
@@ -80,7 +78,7 @@ export function deflateOffer(header: string | undefined): string | undefined {
   const offer = parseOffers(header).find((each) => each.name === 'permessage-deflate' && isAcceptable(each))
   if (offer === undefined) return undefined
   const window = offer.parameters.some(([name]) => name === 'server_max_window_bits')
-    ? `; server_max_window_bits=${WINDOW}`
+    ? `; server_max_window_bits=${WINDOW_BITS}`
     : ''
   return `permessage-deflate; server_no_context_takeover; client_no_context_takeover${window}`
 }
