@@ -1,7 +1,9 @@
 import * as model from './model/advice.ts'
+import { intervalOf } from './model/choice.ts'
 import type * as cpu from './model/cpu.ts'
 import type { Binding, Obstacle } from './model/fit.ts'
 import { BROWSER_HEADERS, type Need, type Prices, type RequestHeaders, type Way } from './model/need.ts'
+import { verdictOf } from './model/verdict.ts'
 
 /** The advice of the model, in words, with the coefficients of a run: pure. */
 
@@ -68,9 +70,10 @@ export function rank(
   need: Need,
   coefficients?: Coefficients,
   prices: Prices = PRICES,
-): { candidates: Candidate[]; refused: Refusal[] } {
+): { verdict: string; candidates: Candidate[]; refused: Refusal[] } {
   const { candidates, refused } = model.rank(need, HEADERS, coefficients, prices)
   return {
+    verdict: verdictText(candidates, need),
     candidates: candidates.map(({ binding, change, ...one }) => ({
       ...one,
       binding: bindingText(binding),
@@ -78,6 +81,39 @@ export function rank(
     })),
     refused: refused.map(({ way, why }) => ({ name: way, why: obstacleText(why) })),
   }
+}
+
+/** In the words of the page. */
+function verdictText(candidates: readonly model.Candidate[], need: Need): string {
+  const verdict = verdictOf(candidates)
+  if (verdict === undefined)
+    return 'Nothing fits: the acceptable delay is below the one-way delay, or every transport is ruled out.'
+  const { best, ties, next } = verdict
+  const priced = candidates.every(({ price }) => price !== null)
+  const bytes = (one: model.Candidate) => `${figure(one.bytes * need.rate)} B/s`
+  const costs = priced ? `${figure(best.price!)} a month` : `${bytes(best)} for each reader`
+  const more =
+    next === undefined
+      ? ''
+      : `; ${longName(next.name)}: ${priced ? `${figure(next.price!)} a month` : bytes(next)}`
+  const what = priced ? 'is the cheapest' : 'moves the fewest bytes'
+  const why = candidates.length === 1 ? 'nothing else fits' : `it ${what} (${costs}${more})`
+  const delay = `99 of 100 messages arrive within ${figure(best.p99 * 1e3)} ms, where ${figure(need.latency * 1e3)} ms is acceptable`
+  const tie =
+    ties.length === 0 ? '' : ` About the same: ${ties.map(({ name }) => longName(name)).join(', ')}.`
+  return `Use ${longName(best.name)} here, because ${why} and ${delay}.${tie}`
+}
+
+const LONG = { longpoll: 'Long polling', sse: 'Server-Sent Events', ws: 'WebSocket' }
+
+function longName(name: string): string {
+  if (intervalOf(name) !== undefined) return `Short polling every ${name.slice('poll '.length)}`
+  return LONG[name as keyof typeof LONG]
+}
+
+/** Three digits, without powers of ten. */
+function figure(value: number): string {
+  return value.toLocaleString('en', { maximumSignificantDigits: value < 1000 ? 3 : 4 })
 }
 
 function bindingText(binding: Binding): string {

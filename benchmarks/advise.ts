@@ -95,8 +95,8 @@ export async function advise(
     core: price('price-per-core', PRICES.core),
   }
   const coefficients = values.results === undefined ? undefined : await readResults(values.results)
-  const { candidates, refused } = rank(need, coefficients, prices)
-  print(adviceText(need, candidates, refused, coefficients, prices, users))
+  const { verdict, candidates, refused } = rank(need, coefficients, prices)
+  print(adviceText(need, verdict, candidates, refused, coefficients, prices, users))
   return 0
 }
 
@@ -123,6 +123,7 @@ const MONTH = 30 * 24 * 3600
 
 function adviceText(
   need: Need,
+  verdict: string,
   candidates: readonly Candidate[],
   refused: readonly Refusal[],
   coefficients: Coefficients | undefined,
@@ -132,13 +133,14 @@ function adviceText(
   const lines: string[] = []
   for (const { name, why } of refused) lines.push(`${name}: not here: ${why}`)
   if (refused.length > 0) lines.push('')
-  if (candidates.length === 0)
-    return [...lines, 'No transport fits: the budget is below the way itself.', ''].join('\n')
+  if (candidates.length === 0) return [...lines, verdict, ''].join('\n')
   const known = coefficients !== undefined && isWhole(coefficients)
   const extrapolated = known && need.subscribers > 2 * coefficients.subscribers
   const priced = candidates.every(({ price }) => price !== null)
   const part = users / need.subscribers
   lines.push(
+    verdict,
+    '',
     table(
       [
         'Rank',

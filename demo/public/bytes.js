@@ -14,6 +14,14 @@ export function latin1(bytes) {
   return text
 }
 
+/**
+ * Bytes of a request's header lines: without the request line, and the empty line that ends the head.
+ * @param {{ size: number, bytes: string }} piece
+ */
+export function headersOf({ size, bytes }) {
+  return size - latin1(bytesOf(bytes)).indexOf('\r\n') - 4
+}
+
 /** A character that is cut off at the end is left out. @param {Uint8Array} bytes */
 export function utf8(bytes) {
   return new TextDecoder().decode(bytes, { stream: true })

@@ -1,5 +1,6 @@
 import { Arrows } from './arrow.js'
 import { onBeat } from './beat.js'
+import { headersOf } from './bytes.js'
 import { Figures } from './figures.js'
 import { onLanguage, t } from './i18n.js'
 import { newsOf } from './meaning.js'
@@ -36,6 +37,8 @@ export class Lane extends EventTarget {
   delay = 0
   /** Called with each arrow: the key of a caption, or nothing. */
   caption
+  /** Bytes of the header lines of its last request. */
+  headers = 0
   #cut = false
   #stage
   #feed
@@ -198,6 +201,7 @@ export class Lane extends EventTarget {
 
   /** A piece of its traffic. */
   piece(piece) {
+    if (piece.kind === 'request') this.headers = headersOf(piece)
     const arrow = this.#arrows.take(piece)
     if (arrow) this.#draw(arrow)
     if (piece.kind !== 'close') return

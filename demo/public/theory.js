@@ -1,4 +1,4 @@
-import { bytesOf, latin1 } from './bytes.js'
+import { headersOf } from './bytes.js'
 import { exchangeOf, pushOf } from './lib/benchmarks/model/exchange.js'
 import { longPollBytes, longPollDelay } from './lib/benchmarks/model/longpoll.js'
 import { pollBytes, pollDelay } from './lib/benchmarks/model/poll.js'
@@ -20,7 +20,8 @@ export class Rhythm {
   #headers = 0
 
   /** A piece of the lane's traffic, as the tap tells it. */
-  take({ kind, at, delay, size, bytes }) {
+  take(piece) {
+    const { kind, at, delay } = piece
     if (kind === 'response') this.#answered = at
     if (kind !== 'request') return
     if (this.#asked !== undefined) this.#cycles.push({ at, value: (at - this.#asked) / 1000 })
@@ -29,8 +30,7 @@ export class Rhythm {
     }
     this.#asked = at
     this.#answered = undefined
-    // Without the request line, and the empty line that ends the head.
-    this.#headers = size - latin1(bytesOf(bytes)).indexOf('\r\n') - 4
+    this.#headers = headersOf(piece)
   }
 
   /** The rhythm was broken off. */

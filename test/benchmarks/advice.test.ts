@@ -107,13 +107,17 @@ t.test('what advise says', async (t) => {
   })
   const cases: [args: string[], out: RegExp][] = [
     [['--help'], /--latency-p99 MS/],
-    [[], /1 ws.*Ranked by bytes.*CPU is not told/s],
-    [['--payload', '5000'], /1 ws.*= sse/s],
-    [['--latency-p99', '1', '--rtt', '100'], /poll: not here: .*No transport fits/s],
+    [[], /Use WebSocket here, because .*1 ws.*Ranked by bytes.*CPU is not told/s],
+    [['--payload', '5000'], /About the same: Server-Sent Events\..*1 ws.*= sse/s],
+    [['--latency-p99', '1', '--rtt', '100'], /poll: not here: .*Nothing fits/s],
+    [
+      ['--latency-p99', '21', '--tabs', '6'],
+      /because nothing else fits and 99 of 100 messages arrive within 20 ms, where 21 ms is acceptable\./,
+    ],
     [['--tabs', '6', '--rtt', '0'], /sse: not here: 6 pages.*longpoll|longpoll: not here.*sse: not here/s],
     [
       ['--results', `${directory}/few.json`, '--subscribers', '1000'],
-      /price a month.*0\.09 a GB.*extrapolated: a message went to 100 subscribers at most/s,
+      /it is the cheapest \([\d.,]+ a month; .*price a month.*0\.09 a GB.*extrapolated: a message went to 100 subscribers at most/s,
     ],
     [['--results', `${directory}/quick.json`], /Ranked by bytes.*CPU is not told/s],
     [

@@ -1,7 +1,9 @@
 import { addTexts, currentLanguage, onLanguage, t } from '../i18n.js'
 import { rank, turnsOf } from '../lib/benchmarks/model/advice.js'
 import { BROWSER_HEADERS, USUAL } from '../lib/benchmarks/model/need.js'
+import { verdictOf } from '../lib/benchmarks/model/verdict.js'
 import { make, say } from '../parts.js'
+import { stage } from '../stage.js'
 import texts from '../texts/workload.js'
 
 addTexts(texts)
@@ -77,13 +79,31 @@ export function mount(element) {
     make(
       'ul',
       { class: 'basis' },
-      ...['theory', 'bytes', 'assumed', 'cpu', 'month'].map((name) =>
-        make('li', { say: `workload.basis.${name}` }),
-      ),
+      ...['theory', 'bytes'].map((name) => make('li', { say: `workload.basis.${name}` })),
+      assumption(),
+      ...['cpu', 'month'].map((name) => make('li', { say: `workload.basis.${name}` })),
     ),
   )
   onLanguage(show)
   show()
+}
+
+/** What is assumed of the headers, beside what this page's own polls send. */
+function assumption() {
+  const item = make('li')
+  const lane = stage.lanes.get('poll')
+  let shown
+  const show = () => {
+    shown = lane?.headers
+    const own = shown ? t('workload.basis.own', { own: shown }) : ''
+    say(item, 'workload.basis.assumed', { assumed: BROWSER_HEADERS, own })
+  }
+  lane?.addEventListener('arrow', () => {
+    if (lane.headers !== shown) show()
+  })
+  onLanguage(show)
+  show()
+  return item
 }
 
 /** The address of this page with what is set. @param {Record<string, string | number>} settings */
@@ -151,13 +171,7 @@ class Field {
 function adviceOf(need, headers) {
   const { candidates, refused } = rank(need, headers)
   const best = make('p', { class: 'verdict', role: 'status' })
-  if (candidates.length === 0) say(best, 'workload.none')
-  else {
-    const ties = candidates.slice(1, candidates.findIndex(({ tie }, i) => i > 0 && !tie) >>> 0)
-    const name = nameOf(candidates[0])
-    if (ties.length === 0) say(best, 'workload.best', { name })
-    else say(best, 'workload.best.tie', { name, others: ties.map(nameOf).join(', ') })
-  }
+  sayVerdict(best, verdictOf(candidates), need)
   const parts = [best]
   if (candidates.length > 0) parts.push(table(candidates, need))
   if (refused.length > 0) {
@@ -168,6 +182,26 @@ function adviceOf(need, headers) {
   }
   if (candidates.length > 0) parts.push(make('h3', { say: 'workload.turns' }), ...turns(need, headers))
   return parts
+}
+
+/** @param {import('../lib/benchmarks/model/verdict.js').Verdict | undefined} verdict */
+function sayVerdict(place, verdict, need) {
+  if (verdict === undefined) {
+    say(place, 'workload.none')
+    return
+  }
+  const { best, ties, next } = verdict
+  const alone = next === undefined && ties.length === 0
+  const bytes = (one) => unit('bytesRate', one.bytes * need.rate)
+  const more = next ? t('workload.use.next', { name: nameOf(next), bytes: bytes(next) }) : ''
+  say(place, alone ? 'workload.use.only' : 'workload.use', {
+    name: nameOf(best),
+    costs: bytes(best),
+    more,
+    p99: unit('milliseconds', best.p99 * 1e3),
+    budget: unit('milliseconds', need.latency * 1e3),
+    tie: ties.length > 0 ? t('workload.use.tie', { others: ties.map(nameOf).join(t('workload.and')) }) : '',
+  })
 }
 
 function table(candidates, need) {

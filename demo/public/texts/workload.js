@@ -23,10 +23,15 @@ export default {
     'workload.way.longpoll': 'Long polling',
     'workload.way.sse': 'Server-Sent Events',
     'workload.way.ws': 'WebSocket',
-    'workload.best': 'Fewest bytes: {name}.',
-    'workload.best.tie': 'Fewest bytes: {name}; a tie with {others}.',
+    'workload.use':
+      'Use {name} here, because it moves the fewest bytes ({costs} for each reader{more}) and 99 of 100 messages arrive within {p99}, where {budget} is acceptable.{tie}',
+    'workload.use.only':
+      'Use {name} here, because nothing else fits and 99 of 100 messages arrive within {p99}, where {budget} is acceptable.',
+    'workload.use.next': '; {name}: {bytes}',
+    'workload.use.tie': ' About the same: {others}.',
+    'workload.and': ', ',
     'workload.none':
-      'Nothing fits. The acceptable delay is below the one-way delay, or every transport is ruled out.',
+      'Nothing fits: the acceptable delay is below the one-way delay, or every transport is ruled out.',
     'workload.ranking': 'Ranking',
     'workload.column.rank': 'Rank',
     'workload.column.delay': 'p99 delay',
@@ -59,7 +64,9 @@ export default {
     'workload.basis.bytes':
       'Counted: the bytes around a message, from the header lines and frames that this plugin, Fastify and Node write over HTTP/1.1. A test compares them with a real server. Over HTTP/2 the headers of polls are smaller; this is not included.',
     'workload.basis.assumed':
-      'Assumed: the size of the browser’s headers, since a page can’t see them. Chromium sends 512 bytes; cookies come on top.',
+      'Assumed: {assumed} bytes of headers with each request, which is what Chromium sends from a page to a server with a name of usual length; cookies come on top.{own}',
+    'workload.basis.own':
+      ' Measured here: the last short poll of this page had {own} bytes of headers; it is sent by a worker, to a short name.',
     'workload.basis.cpu':
       'Measured: nothing in this panel. There is no theory of the server’s CPU; `fastify-tidings-bench advise --results` takes it from a benchmark on your machine.',
     'workload.basis.month':
@@ -88,8 +95,13 @@ export default {
     'workload.way.longpoll': '长轮询',
     'workload.way.sse': '服务器推送事件（SSE）',
     'workload.way.ws': 'WebSocket',
-    'workload.best': '流量最少：{name}。',
-    'workload.best.tie': '流量最少：{name}；与 {others} 不相上下。',
+    'workload.use':
+      '这里用{name}：流量最少（每个客户端 {costs}{more}），而且 99% 的消息在 {p99}内到达，低于可接受的 {budget}。{tie}',
+    'workload.use.only':
+      '这里用{name}：别的方式都不可行，而且 99% 的消息在 {p99}内到达，低于可接受的 {budget}。',
+    'workload.use.next': '；{name}则要 {bytes}',
+    'workload.use.tie': '{others}与它不相上下。',
+    'workload.and': '、',
     'workload.none': '没有可行的方式：可接受的延迟小于单程延迟，或者每种方式都被排除。',
     'workload.ranking': '排名',
     'workload.column.rank': '名次',
@@ -122,7 +134,8 @@ export default {
     'workload.basis.bytes':
       '计数：消息以外的字节，取自本插件、Fastify 和 Node 在 HTTP/1.1 上写出的头部和帧，并有测试与真实服务器核对。使用 HTTP/2 时轮询的头部更小，这里没有计入。',
     'workload.basis.assumed':
-      '假设：浏览器头部的大小，因为网页看不到它们。Chromium 发送 512 字节；cookie 另算。',
+      '假设：每个请求有 {assumed} 字节头部，即 Chromium 从网页向一台名称长度普通的服务器发送的大小；cookie 另算。{own}',
+    'workload.basis.own': '本页实测：最近一次短轮询的头部为 {own} 字节；它由 Worker 发出，主机名也较短。',
     'workload.basis.cpu':
       '实测：本面板没有。服务器的 CPU 开销没有理论可用；`fastify-tidings-bench advise --results` 从你机器上的基准测试结果读取。',
     'workload.basis.month':
