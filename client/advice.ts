@@ -15,7 +15,7 @@ const page = globalThis as {
 let warned = false
 
 /** A browser opens six connections to an origin over HTTP/1.1; streams hold them. */
-export function warnOfSix(): void {
+export function warnOfConnectionLimit(): void {
   if (
     warned ||
     !page.document ||

@@ -23,7 +23,7 @@ export function initOf(
 /** A fault, and what else decides how to go on. */
 export interface Failure extends Fault {
   /** The answer is the server's own, no proxy's. */
-  readonly ours?: boolean
+  readonly own?: boolean
   /** It is not let in. */
   readonly refused?: boolean
   /** Nothing came for too long. */
@@ -37,16 +37,16 @@ export async function faultOf(response: Response): Promise<Failure> {
   const { status, headers } = response
   const body = await response.json().catch(() => {})
   const { statusCode, error, code, message } = Object(body)
-  const ours = /^TIDINGS_/.test(code) || (statusCode === status && typeof error === 'string')
+  const own = /^TIDINGS_/.test(code) || (statusCode === status && typeof error === 'string')
   const after = waitOf(headers.get('retry-after')) ?? (status === 429 || status === 503 ? 0 : undefined)
   const refused = status === 400 || status === 401 || status === 403
   return {
-    message: ours ? `${message}` : `the server answered ${status}`,
-    code: (ours && code) || status,
+    message: own ? `${message}` : `the server answered ${status}`,
+    code: (own && code) || status,
     status,
-    ours,
+    own,
     refused,
-    final: ours && refused,
+    final: own && refused,
     ...(after !== undefined && { after }),
   }
 }

@@ -1,41 +1,41 @@
-import { Consumers, type Item, type Iteration } from './consumers.ts'
+import { isCursor, isStart } from './cursor.ts'
 import { Emitter, report } from './emitter.ts'
-import { Holes } from './holes.ts'
+import { GapPacing } from './gap-pacing.ts'
 import type { Host } from './host.ts'
-import type { FeedSettings } from './kinds.ts'
-import { Links } from './links.ts'
-import { watchPage } from './page.ts'
-import { isCursor, isStart } from './place.ts'
+import type { FeedSettings } from './link-class.ts'
+import { LinkCoordinator } from './link-coordinator.ts'
+import { type Item, type MessageIterator, MessageQueues } from './message-queues.ts'
 import { jitter } from './time.ts'
 import type { End, Gap, GapReason, Message, MessageEvent, Transport } from './types.ts'
+import { onWake } from './wake-events.ts'
 
 /** One reader, whatever carries it. It owns the place; links come and go. It reads alone: what more a feed can do adds to it. */
 export class CursorFeed extends Emitter {
   readonly url: string
   protected readonly host: Host
-  protected readonly links: Links
+  protected readonly links: LinkCoordinator
   readonly #settings: FeedSettings
-  readonly #consumers: Consumers
-  readonly #holes: Holes
+  readonly #queues: MessageQueues
+  readonly #pacing: GapPacing
   #readyState = 0
   /** Why there is no link: a slow iteration has to take what waits, or a channel to be replayed; or nothing more comes. */
   #held: 'full' | 'joining' | 'ended' | undefined
   /** Whether an `open` is due, and whether there was one. */
-  #due = true
+  #openDue = true
   #resumed = false
-  /** Holes in a row, and places that onGap has given. */
-  #row = 0
-  #asked = 0
-  /** The hole that onGap is asked about, and what has come behind it, which is handed out once it has answered. */
-  #asking: Gap | undefined
-  readonly #behind: (() => void)[] = []
+  /** GapPacing in a row, and places that onGap has given. */
+  #gapsInRow = 0
+  #restarts = 0
+  /** The hole that onGap is asked about, and what has come deferred it, which is handed out once it has answered. */
+  #pendingGap: Gap | undefined
+  readonly #deferred: (() => void)[] = []
   /** The place before the first message that nobody has taken. */
-  #before = ''
+  #backlogStart = ''
   /** With `ack: 'manual'`: the last message that was given and not acknowledged, and the place that was. */
-  #given: string | undefined
+  #unacked: string | undefined
   #acked = ''
   /** Channels that have ended. */
-  readonly #over = new Set<string>()
+  readonly #endedChannels = new Set<string>()
   readonly #close = () => this.close()
   readonly #unwatch: () => void
 
@@ -56,7 +56,7 @@ export class CursorFeed extends Emitter {
       ended: (end) => this.#inOrder(() => this.#ended(end)),
       opened: () => this.#opened(),
       tries: (wait, lost) => {
-        this.#due ||= !!lost
+        this.#openDue ||= !!lost
         this.#status(0, wait)
       },
       hold: (why) => this.#hold(why),
@@ -64,12 +64,12 @@ export class CursorFeed extends Emitter {
       fault: (error, transport) => this.#fault(error, transport),
       finish: ({ status, code }, error) => this.#end(status ?? (Number(code) || 0), error.message, error),
     }
-    this.#holes = new Holes(settings)
-    this.links = new Links(settings, this.host)
-    this.#consumers = new Consumers(buffer, () => {
-      if (this.#held === 'full' && !this.#asking && !this.#consumers.full(0.5)) this.#resume(0)
+    this.#pacing = new GapPacing(settings)
+    this.links = new LinkCoordinator(settings, this.host)
+    this.#queues = new MessageQueues(buffer, () => {
+      if (this.#held === 'full' && !this.#pendingGap && !this.#queues.full(0.5)) this.#resume(0)
     })
-    this.#unwatch = watchPage(() => this.links.wake())
+    this.#unwatch = onWake(() => this.links.wake())
     signal?.addEventListener('abort', this.#close)
     queueMicrotask(() => {
       if (signal?.aborted) this.close()
@@ -94,19 +94,19 @@ export class CursorFeed extends Emitter {
   }
 
   get cursor(): string | undefined {
-    const { backlog } = this.#consumers
-    const reached = this.#behind[0] ? this.#asking?.cursor : this.host.place
-    const place = this.#given ? this.#acked : backlog[0] ? this.#before : (reached ?? '')
+    const { backlog } = this.#queues
+    const reached = this.#deferred[0] ? this.#pendingGap?.cursor : this.host.place
+    const place = this.#unacked ? this.#acked : backlog[0] ? this.#backlogStart : (reached ?? '')
     return isCursor(place) ? place : undefined
   }
 
   // What a feed that can do more adds
 
   /** It reads. */
-  protected reads(): void {}
+  protected connected(): void {}
 
   /** Whether the messages of a channel are given. */
-  protected wants(_channel: string): boolean {
+  protected delivers(_channel: string): boolean {
     return true
   }
 
@@ -119,19 +119,19 @@ export class CursorFeed extends Emitter {
   }
 
   /** It closes. */
-  protected ends(): void {}
+  protected closing(): void {}
 
-  // Links
+  // LinkCoordinator
 
   #opened(): void {
     this.#status(1)
-    if (this.#due) {
-      this.#due = false
+    if (this.#openDue) {
+      this.#openDue = false
       const resumed = this.#resumed
       this.#resumed = true
       this.fire('open', { resumed })
     }
-    this.reads()
+    this.connected()
   }
 
   #hold(why: 'full' | 'joining'): void {
@@ -141,7 +141,7 @@ export class CursorFeed extends Emitter {
   }
 
   get #full(): boolean {
-    return this.#behind.length >= this.#settings.buffer || this.#consumers.full()
+    return this.#deferred.length >= this.#settings.buffer || this.#queues.full()
   }
 
   #resume(ms: number): void {
@@ -165,21 +165,21 @@ export class CursorFeed extends Emitter {
     const before = this.host.place
     if (joining) this.replayed(cursor)
     else this.host.place = cursor
-    this.#row = this.#asked = 0
-    if (this.wants(channel)) this.#inOrder(() => this.#take(message, before))
+    this.#gapsInRow = this.#restarts = 0
+    if (this.delivers(channel)) this.#inOrder(() => this.#take(message, before))
     if (this.#full && this.#readyState < 2 && !this.#held) this.#hold('full')
   }
 
   /** Nothing overtakes a hole. */
   #inOrder(then: () => void): void {
-    if (this.#asking) this.#behind.push(then)
+    if (this.#pendingGap) this.#deferred.push(then)
     else then()
   }
 
   #take(message: Message, before: string): void {
-    const { backlog, present } = this.#consumers
-    this.#over.delete(message.channel)
-    if (!backlog[0]) this.#before = before
+    const { backlog, present } = this.#queues
+    this.#endedChannels.delete(message.channel)
+    if (!backlog[0]) this.#backlogStart = before
     // What waits for the first that listens goes before.
     if (!present || backlog[0]) backlog.push({ message })
     else this.#give({ message }, before)
@@ -189,39 +189,39 @@ export class CursorFeed extends Emitter {
     if ('message' in item) {
       const { message } = item
       if (this.#settings.ack === 'manual') {
-        if (!this.#given) this.#acked = before
-        this.#given = message.cursor
+        if (!this.#unacked) this.#acked = before
+        this.#unacked = message.cursor
       }
-      this.#consumers.push(item)
+      this.#queues.push(item)
       this.fire('message', { ...message, lastEventId: message.cursor })
     } else {
-      if (!this.#settings.onGap) this.#consumers.push(item)
-      if (!item.told) this.#tell(item)
+      if (!this.#settings.onGap) this.#queues.push(item)
+      if (!item.dispatched) this.#dispatchGap(item)
     }
   }
 
-  #tell(item: { gap: Gap; told: boolean }): void {
-    item.told = this.fire('gap', item.gap)
+  #dispatchGap(item: { gap: Gap; dispatched: boolean }): void {
+    item.dispatched = this.fire('gap', item.gap)
   }
 
   /** Somebody is there to take what has come so far. */
   protected override listens(type: string): void {
-    if (type === 'message') this.#consumers.listened = true
+    if (type === 'message') this.#queues.listened = true
     if (type === 'message' || type === 'gap') this.#flush()
   }
 
   /** Not at once: others may come in the same turn. */
   #flush(): void {
-    if (!this.#consumers.backlog[0]) return
+    if (!this.#queues.backlog[0]) return
     queueMicrotask(() => {
-      const consumers = this.#consumers
-      const { backlog } = consumers
-      if (!consumers.present) {
-        for (const item of backlog) if ('gap' in item && !item.told) this.#tell(item)
+      const queues = this.#queues
+      const { backlog } = queues
+      if (!queues.present) {
+        for (const item of backlog) if ('gap' in item && !item.dispatched) this.#dispatchGap(item)
       }
       // One that has thrown a gap is not there any more.
-      while (consumers.present && backlog[0] && this.#readyState < 2)
-        this.#give(backlog.shift()!, this.#before)
+      while (queues.present && backlog[0] && this.#readyState < 2)
+        this.#give(backlog.shift()!, this.#backlogStart)
       this.#finish()
       if (this.#held === 'full' && !this.#full) this.#resume(0)
     })
@@ -235,46 +235,46 @@ export class CursorFeed extends Emitter {
     if (channel) this.replayed(cursor)
     else {
       this.host.place = cursor
-      const [ms, tell] = this.#holes.pause(reason)
-      if (tell) this.#fault(new Error('The log changes again and again: are there several?'))
+      const [ms, alternating] = this.#pacing.pause(reason)
+      if (alternating) this.#fault(new Error('The log changes again and again: are there several?'))
       // Retention that passes faster than it is read makes one hole after the other.
-      pause = Math.max(ms, this.#row > 1 ? jitter(this.#settings, this.#row - 2) : 0)
-      this.#row++
+      pause = Math.max(ms, this.#gapsInRow > 1 ? jitter(this.#settings, this.#gapsInRow - 2) : 0)
+      this.#gapsInRow++
     }
-    this.#inOrder(() => this.#hole(gap, place, pause))
+    this.#inOrder(() => this.#handleGap(gap, place, pause))
     return pause
   }
 
-  #hole(gap: Gap, place: string, pause: number): void {
+  #handleGap(gap: Gap, place: string, pause: number): void {
     const { onGap } = this.#settings
-    const { backlog, present } = this.#consumers
-    const item = { gap, told: false }
-    if (onGap && !gap.channel) this.#asking = gap
+    const { backlog, present } = this.#queues
+    const item = { gap, dispatched: false }
+    if (onGap && !gap.channel) this.#pendingGap = gap
     if (present && !backlog[0]) this.#give(item, place)
     else {
-      this.#tell(item)
+      this.#dispatchGap(item)
       if (!onGap) backlog.push(item)
     }
-    if (onGap) void this.#ask(onGap, gap, pause)
+    if (onGap) void this.#callOnGap(onGap, gap, pause)
   }
 
-  async #ask(onGap: NonNullable<FeedSettings['onGap']>, gap: Gap, pause: number): Promise<void> {
+  async #callOnGap(onGap: NonNullable<FeedSettings['onGap']>, gap: Gap, pause: number): Promise<void> {
     try {
       const place = (await onGap(gap)) ?? undefined
       if (gap.channel || this.#readyState > 1) return
       if (place !== undefined && !isStart(place))
         throw new TypeError("onGap must give a cursor, 'earliest' or 'now'")
-      this.#asking = undefined
-      const behind = this.#behind.splice(0)
+      this.#pendingGap = undefined
+      const deferred = this.#deferred.splice(0)
       if (place === undefined || place === gap.cursor) {
         // What comes next may be a hole, too.
-        for (const then of behind) if (this.#readyState < 2) this.#inOrder(then)
+        for (const then of deferred) if (this.#readyState < 2) this.#inOrder(then)
         if (this.#held === 'full' && !this.#full) this.#resume(0)
       } else {
         this.links.stop()
         this.host.place = place
         // That place may be gone as well, again and again.
-        this.#resume(pause + jitter(this.#settings, this.#asked++))
+        this.#resume(pause + jitter(this.#settings, this.#restarts++))
       }
     } catch (error) {
       this.#end(0, String(error), error as Error)
@@ -282,16 +282,16 @@ export class CursorFeed extends Emitter {
   }
 
   #ended(end: End): void {
-    if (this.#over.has(end.channel)) return
-    this.#over.add(end.channel)
+    if (this.#endedChannels.has(end.channel)) return
+    this.#endedChannels.add(end.channel)
     this.fire('end', end)
     this.#finish()
   }
 
   /** Closes where nothing more comes, and nothing waits for somebody who takes it. */
   #finish(): void {
-    if (!this.channels.every((each) => this.#over.has(each))) return
-    if (!this.#consumers.backlog[0]) this.#end(1000, 'All channels have ended')
+    if (!this.channels.every((each) => this.#endedChannels.has(each))) return
+    if (!this.#queues.backlog[0]) this.#end(1000, 'All channels have ended')
     else {
       this.#held = 'ended'
       this.links.stop()
@@ -307,16 +307,16 @@ export class CursorFeed extends Emitter {
     return () => this.removeEventListener('message', listen)
   }
 
-  [Symbol.asyncIterator](): Iteration {
-    const iteration = this.#consumers.iterate()
+  [Symbol.asyncIterator](): MessageIterator {
+    const iteration = this.#queues.iterate()
     this.#flush()
     return iteration
   }
 
   ack({ cursor }: { readonly cursor: string }): void {
     if (!isCursor(cursor)) throw new TypeError("'cursor' must be that of a message")
-    if (this.#given) this.#acked = cursor
-    if (this.#given === cursor) this.#given = undefined
+    if (this.#unacked) this.#acked = cursor
+    if (this.#unacked === cursor) this.#unacked = undefined
   }
 
   // Ends
@@ -330,12 +330,12 @@ export class CursorFeed extends Emitter {
     this.#readyState = 2
     this.links.stop()
     this.links.settleSwitch(false)
-    this.ends()
+    this.closing()
     this.#unwatch()
     this.#settings.signal?.removeEventListener('abort', this.#close)
     queueMicrotask(() => {
       this.#status(3)
-      this.#consumers.close(error)
+      this.#queues.close(error)
       this.fire('close', { code, reason, wasClean: !error })
     })
   }

@@ -19,7 +19,7 @@ export class FrameSocket extends SocketLink {
     if (!waiting || type === 'gap') {
       if (!this.#joining.has(channel)) return false
       if (!type) this.message(frame, true)
-      else if (type === 'gap') this.hearer.gap(this, reason, cursor, channel)
+      else if (type === 'gap') this.listener.gap(this, reason, cursor, channel)
       else if (type === 'end') this.end(frame, true)
       return true
     }
@@ -31,7 +31,7 @@ export class FrameSocket extends SocketLink {
     } else waiting.resolve(frame)
     if (type === 'subscribed') {
       this.#joining.delete(channel)
-      this.hearer.place(this, cursor)
+      this.listener.place(this, cursor)
     }
     if (this.closed && !this.#waiting.size) super.drop()
     return true

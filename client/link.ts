@@ -1,17 +1,17 @@
 import { credentials, type Failure, initOf } from './answer.ts'
-import { isCursor } from './place.ts'
+import { isCursor } from './cursor.ts'
 import { routeOf, type Settings } from './settings.ts'
 import { later, type Timer } from './time.ts'
 import type { Credentials, End, GapReason, Message, Transport } from './types.ts'
 
 /** What a link tells; nothing once it is closed. */
-export interface Hearer {
+export interface LinkListener {
   /** How much longer than usual silence is borne. */
-  readonly patience: number
+  readonly slack: number
   /** The server has answered. @param cursor the place that it reads from, where it says so */
   ready(link: Link, cursor?: string): void
   /** All that stood behind its place for now has been told. */
-  settled(link: Link): void
+  caughtUp(link: Link): void
   /** @param joining it belongs to a replay, and moves no place */
   message(link: Link, message: Message, joining?: boolean): void
   /** All up to this place has been told. */
@@ -23,7 +23,7 @@ export interface Hearer {
   /** Something could not be read, and is stepped over. */
   skipped(link: Link, error: Error): void
   /** It has failed, and is closed. Said once. */
-  down(link: Link, failure: Failure): void
+  failed(link: Link, failure: Failure): void
 }
 
 /** A message as the server writes it. */
@@ -33,7 +33,10 @@ export interface Envelope extends Message {
   readonly end?: boolean
 }
 
-export const NOT_OURS: Failure = { message: 'the answer is none of fastify-tidings', code: 'ERR_FOREIGN' }
+export const FOREIGN_ANSWER: Failure = {
+  message: 'the answer is none of fastify-tidings',
+  code: 'ERR_FOREIGN',
+}
 
 /** One connection over one transport. The five wear this face; what they have in common is here. */
 export abstract class Link {
@@ -47,7 +50,7 @@ export abstract class Link {
   /** When the server has answered; 0 before. */
   since = 0
   closed = false
-  readonly hearer: Hearer
+  readonly listener: LinkListener
   protected auth: Credentials = {}
   /** One a fetch: a signal that many share keeps what each has hung on it. */
   #abort: AbortController | undefined
@@ -59,13 +62,13 @@ export abstract class Link {
     transport: Transport,
     channels: readonly string[],
     at: string,
-    hearer: Hearer,
+    listener: LinkListener,
   ) {
     this.settings = settings
     this.transport = transport
     this.channels = channels
     this.at = at
-    this.hearer = hearer
+    this.listener = listener
   }
 
   abstract run(): Promise<void> | void
@@ -122,43 +125,43 @@ export abstract class Link {
 
   /** Bytes have come. */
   protected alive(): void {
-    const { patience } = this.hearer
-    this.within(this.since ? this.settings.silence * patience : this.settings.probe * Math.min(patience, 4))
+    const { slack } = this.listener
+    this.within(this.since ? this.settings.silence * slack : this.settings.probe * Math.min(slack, 4))
   }
 
   protected fail(failure: Failure): void {
     if (this.closed) return
     this.close(true)
-    this.hearer.down(this, failure)
+    this.listener.failed(this, failure)
   }
 
   protected ready(cursor?: string): void {
     if (this.since || this.closed) return
     this.since = Date.now()
-    this.hearer.ready(this, cursor)
+    this.listener.ready(this, cursor)
   }
 
   /** What a stream or a socket says. @param type none for a message */
   protected take(type: string | undefined, frame: Envelope & { reason: GapReason }): void {
     const { cursor, reason } = Object(frame) as typeof frame
     if (this.closed) return
-    if (!this.since && (type !== 'ready' || !isCursor(cursor))) this.fail(NOT_OURS)
+    if (!this.since && (type !== 'ready' || !isCursor(cursor))) this.fail(FOREIGN_ANSWER)
     else if (!type) this.message(frame)
     else if (!isCursor(cursor)) this.skip(type)
     else if (type === 'ready') this.ready(cursor)
-    else if (type === 'gap') this.hearer.gap(this, reason, cursor)
+    else if (type === 'gap') this.listener.gap(this, reason, cursor)
     else if (type === 'end') this.end(frame)
   }
 
   protected message(envelope: Envelope, joining?: boolean): void {
     const message = !this.closed && this.#open(envelope, true)
-    if (message) this.hearer.message(this, message, joining)
+    if (message) this.listener.message(this, message, joining)
   }
 
   /** An end carries data, or none. */
   protected end(envelope: Omit<Envelope, 'time'>, joining?: boolean): void {
     const end = this.#open(envelope)
-    if (end) this.hearer.ended(this, end, joining)
+    if (end) this.listener.ended(this, end, joining)
   }
 
   /** What can't be read is told, and stepped over. */
@@ -175,8 +178,8 @@ export abstract class Link {
 
   protected skip(error: unknown, cursor?: unknown): void {
     if (this.closed) return
-    this.hearer.skipped(this, new Error(`A message can't be read and is left out: ${error}`))
-    if (isCursor(cursor) && !this.closed) this.hearer.place(this, cursor)
+    this.listener.skipped(this, new Error(`A message can't be read and is left out: ${error}`))
+    if (isCursor(cursor) && !this.closed) this.listener.place(this, cursor)
   }
 
   protected url(route: string, ...more: [string, unknown][]): string {

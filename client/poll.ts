@@ -1,6 +1,6 @@
 import { faultOf } from './answer.ts'
-import { type Envelope, Link, NOT_OURS } from './link.ts'
-import { isCursor, order } from './place.ts'
+import { isCursor, order } from './cursor.ts'
+import { type Envelope, FOREIGN_ANSWER, Link } from './link.ts'
 import type { GapReason } from './types.ts'
 
 /** The body of a 200, or some of that of a 410. */
@@ -13,7 +13,7 @@ interface Page {
 }
 
 /** Answers in a row that come at once and bring nothing, after which it has failed. */
-const IDLE = 3
+const MAX_IDLE = 3
 
 /** Asks again and again. */
 export class PollLink extends Link {
@@ -27,7 +27,7 @@ export class PollLink extends Link {
       const wait = long && this.since ? this.settings.wait : 0
       const began = Date.now()
       const asked = this.at
-      this.within(wait * 1000 + probe * Math.min(this.hearer.patience, 4))
+      this.within(wait * 1000 + probe * Math.min(this.listener.slack, 4))
       const response = await (long ? this.get('longpoll', ['wait', wait]) : this.get('poll'))
       const { status, headers } = response
       if (status !== 200 && status !== 204 && status !== 410) {
@@ -46,7 +46,7 @@ export class PollLink extends Link {
         continue
       }
       if (isCursor(cursor) ? status === 200 && !Array.isArray(messages) : status !== 204 || !lasted) {
-        this.fail(NOT_OURS)
+        this.fail(FOREIGN_ANSWER)
         return
       }
       // Nothing but a place ahead is progress.
@@ -55,21 +55,21 @@ export class PollLink extends Link {
       if (status === 410) {
         const gap = (headers.get('tidings-gap') ?? reason) as GapReason
         if (cursor === asked || !/^(trimmed|epoch|ahead)$/.test(gap)) {
-          this.fail(NOT_OURS)
+          this.fail(FOREIGN_ANSWER)
           return
         }
-        pause = this.hearer.gap(this, gap, cursor)
+        pause = this.listener.gap(this, gap, cursor)
       } else {
         for (const message of messages ?? []) if (!message?.end) this.message(message)
-        if (isCursor(cursor) && !this.closed) this.hearer.place(this, cursor)
+        if (isCursor(cursor) && !this.closed) this.listener.place(this, cursor)
         for (const channel of ended ?? []) {
           const last = messages.find((each) => each?.end && each.channel === channel)
           if (!this.closed) this.end({ data: undefined, ...last, channel, cursor: cursor! })
         }
-        if (!this.closed && !more) this.hearer.settled(this)
+        if (!this.closed && !more) this.listener.caughtUp(this)
         const news = moved && messages?.[0]
         if (long ? news || lasted || !wait : more && moved) pause = idle = 0
-        else if (long && ++idle === IDLE)
+        else if (long && ++idle === MAX_IDLE)
           this.fail({ message: 'answers come at once and bring nothing', weak: true })
       }
       if (pause) await this.#rest(pause)

@@ -1,8 +1,8 @@
 import { credentials, type Failure, faultOf, initOf, isDenied } from './answer.ts'
+import { isCursor } from './cursor.ts'
 import type { FrameSocket } from './frame-socket.ts'
-import { NOT_OURS } from './link.ts'
-import { type Parcel, pack } from './parcel.ts'
-import { isCursor } from './place.ts'
+import { FOREIGN_ANSWER } from './link.ts'
+import { type PublishRequest, publishRequestOf } from './publish-request.ts'
 import { routeOf, type Settings } from './settings.ts'
 import { jitter, later, sleep } from './time.ts'
 import type { PublishOptions } from './types.ts'
@@ -10,9 +10,9 @@ import type { PublishOptions } from './types.ts'
 type Answer = { cursor: string }
 
 /** Statuses by which even a proxy says that this very request is no good. */
-const HOPELESS = [411, 413, 414, 431]
+const FINAL_STATUSES = [411, 413, 414, 431]
 /** Statuses of the server's own that say: later. */
-const LATER = [408, 425, 429, 502, 503, 504]
+const RETRY_STATUSES = [408, 425, 429, 502, 503, 504]
 
 /**
  * Publishes in the order of the calls, whatever carries it. What has no key is sent on a socket one behind the other;
@@ -23,8 +23,8 @@ export class Publisher {
   readonly #socket: () => FrameSocket | undefined
   readonly #ended: AbortSignal
   readonly #queue: { frame: string | undefined; go: () => Promise<unknown> }[] = []
-  #flying = 0
-  #alone = false
+  #inFlight = 0
+  #exclusive = false
 
   /** @param socket the one that is open, if any */
   constructor(settings: Settings, socket: () => FrameSocket | undefined, ended: AbortSignal) {
@@ -35,19 +35,19 @@ export class Publisher {
 
   async publish(channel: string, data: unknown, options: PublishOptions): Promise<Answer> {
     const { signal, unordered } = options
-    const parcel = pack(channel, data, options)
-    const refuse = () => {
+    const request = publishRequestOf(channel, data, options)
+    const throwIfDone = () => {
       signal?.throwIfAborted()
       if (this.#ended.aborted) throw new Error('The feed is closed')
     }
-    refuse()
+    throwIfDone()
     return new Promise((resolve, reject) => {
       const abort = () => reject(signal!.reason)
       signal?.addEventListener('abort', abort)
       const go = async () => {
         try {
-          refuse()
-          resolve(await this.#send(parcel, signal))
+          throwIfDone()
+          resolve(await this.#send(request, signal))
         } catch (error) {
           reject(error)
         }
@@ -55,7 +55,7 @@ export class Publisher {
       }
       if (unordered) void go()
       else {
-        this.#queue.push({ frame: parcel.key === undefined ? parcel.frame : undefined, go })
+        this.#queue.push({ frame: request.key === undefined ? request.frame : undefined, go })
         this.#work()
       }
     })
@@ -64,43 +64,48 @@ export class Publisher {
   #work(): void {
     for (;;) {
       const next = this.#queue[0]
-      if (!next || this.#alone) return
-      const alone = !next.frame || !this.#socket()
-      if (alone && this.#flying) return
+      if (!next || this.#exclusive) return
+      const exclusive = !next.frame || !this.#socket()
+      if (exclusive && this.#inFlight) return
       this.#queue.shift()
-      this.#alone = alone
-      this.#flying++
+      this.#exclusive = exclusive
+      this.#inFlight++
       void next.go().then(() => {
-        this.#flying--
-        this.#alone = false
+        this.#inFlight--
+        this.#exclusive = false
         this.#work()
       })
     }
   }
 
   /** @throws an Error that is a Fault, too */
-  async #send(parcel: Parcel, signal: AbortSignal | undefined): Promise<Answer> {
+  async #send(request: PublishRequest, signal: AbortSignal | undefined): Promise<Answer> {
     const { silence, probe } = this.#settings
-    let denied = !this.#settings.getToken
+    let deniedBefore = !this.#settings.getToken
     for (let attempt = 0; ; attempt++) {
       try {
-        const socket = parcel.frame ? this.#socket() : undefined
-        if (socket) return { cursor: (await this.#bound(socket.request(parcel.frame!), silence)).cursor }
+        const socket = request.frame ? this.#socket() : undefined
+        if (socket)
+          return { cursor: (await this.#withTimeout(socket.request(request.frame!), silence)).cursor }
         // 10 seconds, and more for what takes longer on a line of 5 kB a second.
         const abort = new AbortController()
         const gone = () => abort.abort(signal!.reason)
         signal?.addEventListener('abort', gone)
         try {
-          return await this.#bound(this.#post(parcel, abort.signal), 2 * probe + parcel.body.length / 5)
+          return await this.#withTimeout(
+            this.#post(request, abort.signal),
+            2 * probe + request.body.length / 5,
+          )
         } finally {
           abort.abort()
           signal?.removeEventListener('abort', gone)
         }
       } catch (error) {
         const failure = error as Failure
-        if (!denied && isDenied(failure)) denied = true
+        if (!deniedBefore && isDenied(failure)) deniedBefore = true
         else {
-          if (parcel.key === undefined || failure.final || signal?.aborted || this.#ended.aborted) throw error
+          if (request.key === undefined || failure.final || signal?.aborted || this.#ended.aborted)
+            throw error
           await sleep((failure.after ?? 0) + jitter(this.#settings, attempt), this.#ended, signal)
           if (this.#ended.aborted) throw error
         }
@@ -110,7 +115,7 @@ export class Publisher {
   }
 
   /** @throws where it has not settled in that many milliseconds */
-  #bound<T>(work: Promise<T>, ms: number): Promise<T> {
+  #withTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
     return new Promise((resolve, reject) => {
       const timer = later(
         () => reject(new Error(`no answer came within ${ms} ms: it may be published, or not`)),
@@ -120,7 +125,7 @@ export class Publisher {
     })
   }
 
-  async #post({ query, key, type, body }: Parcel, signal: AbortSignal): Promise<Answer> {
+  async #post({ query, key, type, body }: PublishRequest, signal: AbortSignal): Promise<Answer> {
     const settings = this.#settings
     const init = initOf(settings, await credentials(settings), signal)
     const headers = init.headers as Headers
@@ -129,13 +134,16 @@ export class Publisher {
     const url = routeOf(settings, 'publish', query)
     const response = await settings.fetch(url, { ...init, method: 'POST', body })
     const { ok, status } = response
-    let failure: Failure = NOT_OURS
+    let failure: Failure = FOREIGN_ANSWER
     if (ok) {
       const answer = (await response.json().catch(() => {})) as Answer | undefined
       if (answer && isCursor(answer.cursor)) return answer
     } else {
       const fault = await faultOf(response)
-      failure = { ...fault, final: fault.ours ? !LATER.includes(status) : HOPELESS.includes(status) }
+      failure = {
+        ...fault,
+        final: fault.own ? !RETRY_STATUSES.includes(status) : FINAL_STATUSES.includes(status),
+      }
     }
     throw Object.assign(new Error(failure.message), failure)
   }

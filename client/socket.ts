@@ -1,4 +1,4 @@
-import { type Envelope, Link, NOT_OURS } from './link.ts'
+import { type Envelope, FOREIGN_ANSWER, Link } from './link.ts'
 import type { GapReason, SocketLike } from './types.ts'
 
 /** Close codes after which the same would be refused again. 1006 and 4008 lose nothing: the cursor is the place. */
@@ -28,11 +28,11 @@ export class SocketLink extends Link {
         frame = Object(JSON.parse(data))
       } catch (error) {
         if (this.since) this.skip(error)
-        else this.fail({ ...NOT_OURS, message: String(error) })
+        else this.fail({ ...FOREIGN_ANSWER, message: String(error) })
       }
       // Whatever has come: it lives.
       if (this.since) this.after(this.#half(), () => this.#ping(this.#half()))
-      if (frame) this.#hear(frame)
+      if (frame) this.#receive(frame)
     }
     // What is no socket of a browser's, as that of a tab that shares another's, knows by itself what is final.
     ws.onclose = ({ code, reason, final }: { code: number; reason: string; final?: boolean }) => {
@@ -54,22 +54,22 @@ export class SocketLink extends Link {
   }
 
   #half(): number {
-    return (this.settings.silence * this.hearer.patience) / 2
+    return (this.settings.silence * this.listener.slack) / 2
   }
 
-  #hear(frame: Frame): void {
+  #receive(frame: Frame): void {
     const { type, cursor } = frame
     if (this.answers(frame)) return
     if (type === 'error') this.#refusal = frame
     else if (type === 'pong') {
-      this.hearer.place(this, cursor)
-      if (!this.closed) this.hearer.settled(this)
+      this.listener.place(this, cursor)
+      if (!this.closed) this.listener.caughtUp(this)
     } else {
       this.take(type, frame)
       // What does not answer now is deaf, though it has said that it is ready.
       // The answer may stand behind a large message, though: after a silence it is waited for longer.
       if (type === 'ready' && !this.closed)
-        this.#ping(this.hearer.patience > 1 ? this.#half() : this.settings.probe)
+        this.#ping(this.listener.slack > 1 ? this.#half() : this.settings.probe)
     }
   }
 

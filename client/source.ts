@@ -1,4 +1,4 @@
-import { Link, NOT_OURS } from './link.ts'
+import { FOREIGN_ANSWER, Link } from './link.ts'
 import type { SourceLike } from './types.ts'
 
 /** The longest `retry:` that the server gives one that it refuses. */
@@ -21,7 +21,7 @@ export class SourceLink extends Link {
           frame = JSON.parse(data) as never
         } catch (error) {
           if (this.since) this.skip(error, lastEventId)
-          else this.fail(NOT_OURS)
+          else this.fail(FOREIGN_ANSWER)
           return
         }
         // It shows no heartbeats.

@@ -1,5 +1,5 @@
 import { type Failure, faultOf } from './answer.ts'
-import { Link, NOT_OURS } from './link.ts'
+import { FOREIGN_ANSWER, Link } from './link.ts'
 import { waitOf } from './time.ts'
 
 /** Milliseconds that a stream may hold back what it carries. */
@@ -80,7 +80,7 @@ export class SseLink extends Link {
       this.take(type === 'message' ? undefined : type, frame)
     } catch (error) {
       if (this.since) this.skip(error, id)
-      else this.fail(NOT_OURS)
+      else this.fail(FOREIGN_ANSWER)
     }
     if (type !== 'ready') return
     // What the greeting says is for those who know no better.

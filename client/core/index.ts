@@ -1,5 +1,5 @@
 import { CursorFeed } from '../feed.ts'
-import type { Kind } from '../kinds.ts'
+import type { LinkClass } from '../link-class.ts'
 import { PollLink } from '../poll.ts'
 import { settle } from '../settings.ts'
 import { SocketLink } from '../socket.ts'
@@ -12,12 +12,12 @@ export type * from '../types.ts'
 export type Reader<T = unknown> = Omit<Feed<T>, 'publish' | 'subscribe' | 'unsubscribe'>
 
 /** The transports that a reader may use. Those that are not imported are left out of what a page loads. */
-export type Transports = Partial<Record<Transport, Kind>>
+export type Transports = Partial<Record<Transport, LinkClass>>
 
-export const ws: Kind = SocketLink
-export const sse: Kind = SseLink
-export const longpoll: Kind = PollLink
-export const poll: Kind = PollLink
+export const ws: LinkClass = SocketLink
+export const sse: LinkClass = SseLink
+export const longpoll: LinkClass = PollLink
+export const poll: LinkClass = PollLink
 
 /**
  * As `connect` of fastify-tidings/client, and reads alone. Options are not checked.

@@ -1,10 +1,10 @@
 import { useEffect, useState, useSyncExternalStore } from 'react'
 import type { Message } from '../types.ts'
-import { Fold, type FoldOptions } from './fold.ts'
+import { type FoldOptions, MessageReducer } from './message-reducer.ts'
 import { type FeedOptions, FeedStore, type FeedView } from './store.ts'
 
 export type * from '../types.ts'
-export type { FoldOptions } from './fold.ts'
+export type { FoldOptions } from './message-reducer.ts'
 export type { Connect, FeedOptions, FeedView } from './store.ts'
 
 /**
@@ -32,10 +32,10 @@ export function useMessages<T, S>(
   options: FoldOptions<S> = {},
 ): S {
   const { store } = view
-  const [kept, keep] = useState(() => ({ store, fold: new Fold(store, reduce, initial, options) }))
+  const [kept, keep] = useState(() => ({ store, fold: new MessageReducer(store, reduce, initial, options) }))
   let { fold } = kept
   if (kept.store !== store) {
-    fold = new Fold(store, reduce, initial, options)
+    fold = new MessageReducer(store, reduce, initial, options)
     keep({ store, fold })
   }
   useEffect(() => {

@@ -1,11 +1,11 @@
 import { connect } from '../index.ts'
 import type { ConnectOptions, Feed, SocketLike, Transport } from '../types.ts'
-import { encoded, frameOf, type Note, placeOf, reaches, type State } from './notes.ts'
+import { encoded, frameOf, placeOf, reaches, type State, type TabMessage } from './tab-message.ts'
 
 /** Transports that give what is missed at once come first. */
-const SHORT: readonly Transport[] = ['poll', 'longpoll', 'sse', 'ws']
+const CATCH_UP_ORDER: readonly Transport[] = ['poll', 'longpoll', 'sse', 'ws']
 /** Milliseconds between two looks at how far a read of what was missed has come. */
-const LOOK = 20
+const POLL_MS = 20
 
 /** The tab that a connection belongs to. */
 export interface Tab {
@@ -18,7 +18,7 @@ export interface Tab {
   /** Asks for the leader's state. */
   hello(): void
   /** Tells the other tabs, and this one. */
-  post(note: Note): void
+  post(note: TabMessage): void
   /** A connection of the tab has ended. */
   left(): void
 }
@@ -41,7 +41,7 @@ export class ChannelSocket implements SocketLike {
   /** Where the tab is: a cursor, or where it wants to start. */
   #at: string
   /** Reads what was missed. */
-  #reading: Feed | undefined
+  #catchUpFeed: Feed | undefined
   #timer: ReturnType<typeof setInterval> | undefined
   #pinged = false
   #switched: ((carries: boolean) => void) | undefined
@@ -53,48 +53,48 @@ export class ChannelSocket implements SocketLike {
     tab.sockets.add(this)
     // Its listeners come first.
     queueMicrotask(() => {
-      if (tab.state) this.know(tab.state)
+      if (tab.state) this.update(tab.state)
       else tab.hello()
     })
   }
 
-  know(state: State): void {
+  update(state: State): void {
     if (state.refused !== undefined) this.fail(1008, state.refused, true)
     if (this.readyState > 1 || !state.open) return
     const { place, after } = state
-    if (this.readyState === 0 && !this.#reading) {
+    if (this.readyState === 0 && !this.#catchUpFeed) {
       if (this.#at === 'now') this.#at = place!
       if (placeOf(this.#at)) this.#open(this.#at)
-      if (!reaches(this.#at, after) || !reaches(place, this.#at)) this.#read()
+      if (!reaches(this.#at, after) || !reaches(place, this.#at)) this.#catchUp()
     }
-    if (this.#reading) this.#look()
+    if (this.#catchUpFeed) this.#finishCatchUp()
     else if (reaches(this.#at, after) && reaches(place, this.#at)) this.#at = place!
     if (this.#pinged && this.readyState === 1) {
       this.#pinged = false
-      this.hear(JSON.stringify({ type: 'pong', cursor: this.#at }))
+      this.receive(JSON.stringify({ type: 'pong', cursor: this.#at }))
     }
   }
 
-  item({ after, cursor, frame }: Extract<Note, { type: 'item' }>): void {
+  item({ after, cursor, frame }: Extract<TabMessage, { type: 'item' }>): void {
     if (this.readyState !== 1) return
-    if (this.#reading) this.#look()
+    if (this.#catchUpFeed) this.#finishCatchUp()
     // An epoch that this tab has come to by itself, too.
     else if (reaches(this.#at, cursor)) return
-    else if (reaches(this.#at, after)) this.#give(cursor, frame)
-    else this.#read()
+    else if (reaches(this.#at, after)) this.#deliver(cursor, frame)
+    else this.#catchUp()
   }
 
   #open(cursor: string): void {
     this.readyState = 1
-    this.hear(JSON.stringify({ type: 'ready', cursor }))
+    this.receive(JSON.stringify({ type: 'ready', cursor }))
   }
 
-  #give(cursor: string, frame: string): void {
+  #deliver(cursor: string, frame: string): void {
     this.#at = cursor
-    this.hear(frame)
+    this.receive(frame)
   }
 
-  hear(data: string): void {
+  receive(data: string): void {
     const switched = this.#switched
     if (switched && data.startsWith('{"type":"switched"')) {
       this.#switched = undefined
@@ -103,55 +103,55 @@ export class ChannelSocket implements SocketLike {
   }
 
   /** Reads what lies between this tab and the leader. */
-  #read(): void {
+  #catchUp(): void {
     const { url, options } = this.#tab
-    const { transports = SHORT } = options
+    const { transports = CATCH_UP_ORDER } = options
     const feed = connect(url, {
       ...options,
       cursor: this.#at,
-      transports: SHORT.filter((transport) => transports.includes(transport)),
-      pollInterval: LOOK,
+      transports: CATCH_UP_ORDER.filter((transport) => transports.includes(transport)),
+      pollInterval: POLL_MS,
     })
-    this.#reading = feed
+    this.#catchUpFeed = feed
     const started = (cursor: string) => {
       if (this.readyState === 0) this.#open(cursor)
     }
     feed.onmessage = (message) => {
       const { epoch, seq } = placeOf(message.cursor)!
       started(`${epoch}.${seq - 1}`)
-      this.#give(message.cursor, frameOf(message))
-      this.#look()
+      this.#deliver(message.cursor, frameOf(message))
+      this.#finishCatchUp()
     }
     feed.ongap = ({ reason, cursor }) => {
       started(cursor)
-      this.#give(cursor, JSON.stringify({ type: 'gap', reason, cursor }))
-      this.#look()
+      this.#deliver(cursor, JSON.stringify({ type: 'gap', reason, cursor }))
+      this.#finishCatchUp()
     }
     feed.onend = ({ channel, cursor, data }) => {
       started(cursor)
-      this.#give(cursor, JSON.stringify({ type: 'end', channel, cursor, ...encoded(data) }))
+      this.#deliver(cursor, JSON.stringify({ type: 'end', channel, cursor, ...encoded(data) }))
     }
     feed.onclose = ({ reason }) => {
-      if (this.#reading === feed) this.fail(1008, reason, true)
+      if (this.#catchUpFeed === feed) this.fail(1008, reason, true)
     }
     // It moves on over what was not asked for, too, and says nothing.
     this.#timer = setInterval(() => {
       if (!feed.cursor || feed.readyState !== 1) return
       started(feed.cursor)
       this.#at = feed.cursor
-      this.#look()
-    }, LOOK)
+      this.#finishCatchUp()
+    }, POLL_MS)
   }
 
   /** Whether it has read up to where the leader's items go on. */
-  #look(): void {
+  #finishCatchUp(): void {
     // Before it is open it stands where it was put, which may be nowhere.
-    if (this.#reading?.readyState === 1 && reaches(this.#at, this.#tab.state?.after)) this.#stop()
+    if (this.#catchUpFeed?.readyState === 1 && reaches(this.#at, this.#tab.state?.after)) this.#stop()
   }
 
   #stop(): void {
-    const feed = this.#reading
-    this.#reading = undefined
+    const feed = this.#catchUpFeed
+    this.#catchUpFeed = undefined
     clearInterval(this.#timer)
     feed?.close()
   }

@@ -1,8 +1,8 @@
 import { checked, connect } from '../index.ts'
 import type { ConnectOptions, Feed, Transport } from '../types.ts'
 import { ChannelSocket } from './channel-socket.ts'
-import { canShare } from './here.ts'
 import { Member } from './member.ts'
+import { canShare } from './platform.ts'
 
 export type * from '../types.ts'
 

@@ -4,8 +4,8 @@ import type { Browser, Page } from 'playwright-core'
 import { createElement as h } from 'react'
 import { renderToString } from 'react-dom/server'
 import t, { type Test } from 'tap'
-import { Fold } from '../../client/react/fold.ts'
 import { type FeedOptions, type FeedView, useFeed, useMessages } from '../../client/react/index.ts'
+import { MessageReducer } from '../../client/react/message-reducer.ts'
 import { FeedStore } from '../../client/react/store.ts'
 import type { TidingsOptions } from '../../index.ts'
 import { openBrowser } from '../browser.ts'
@@ -162,7 +162,7 @@ async function store(t: Test, server: TidingsOptions = {}, options: FeedOptions 
   const built = await build(t, server)
   const all = { ...QUICK, WebSocket: Socket, cursor: 'earliest', ...options }
   const store = new FeedStore<number>(built.url, all)
-  const fold = new Fold<number, number[]>(store, (list, { data }) => [...list, data], [], {})
+  const fold = new MessageReducer<number, number[]>(store, (list, { data }) => [...list, data], [], {})
   const until = async (so: () => boolean) => {
     while (!so()) await new Promise(setImmediate)
   }
@@ -218,7 +218,7 @@ t.test('a message that comes while nobody looks is read again', async (t) => {
 t.test('a fold that was hidden while its feed went on is told', async (t) => {
   const { app, store: feed, until } = await store(t)
   const gaps: unknown[] = []
-  const fold = new Fold<number, number[]>(feed, (list, { data }) => [...list, data], [], {
+  const fold = new MessageReducer<number, number[]>(feed, (list, { data }) => [...list, data], [], {
     channel: 'default',
     onGap: (_state, gap) => {
       gaps.push(gap)

@@ -2,23 +2,23 @@ import type { Settings } from './settings.ts'
 import type { Transport } from './types.ts'
 
 /** Short lives of a transport in a row, after which others come first. */
-const STRIKES = 3
+const MAX_FAILURES = 3
 
-/** What worked, by address and list, for where nothing is stored; of so many addresses. */
-const worked = new Map<string, string>()
-const MOST_WORKED = 100
+/** What lastUsed, by address and list, for where nothing is stored; of so many addresses. */
+const lastUsed = new Map<string, string>()
+const MAX_LAST_USED = 100
 
 /** What is known of the transports: how they are liked, and how they have done. */
-export class Ranking {
+export class TransportRanking {
   /** As they are liked: what the user has switched to comes first. */
   order: Transport[]
-  /** Where a round of tries begins: at what worked. */
+  /** Where a round of tries begins: at what lastUsed. */
   first: Transport
   /** Those that this round has tried. */
   readonly tried = new Set<Transport>()
   /** Those that were refused, in a row. */
   readonly refused = new Set<Transport>()
-  readonly #strikes: Partial<Record<Transport, number>> = {}
+  readonly #failures: Partial<Record<Transport, number>> = {}
   readonly #storage: Settings['storage']
   readonly #key: string
 
@@ -34,10 +34,10 @@ export class Ranking {
     } catch {
       // A storage may be forbidden, and say so only when it is asked.
     }
-    this.first = transports.find((each) => each === (known ?? worked.get(this.#key))) ?? transports[0]!
+    this.first = transports.find((each) => each === (known ?? lastUsed.get(this.#key))) ?? transports[0]!
   }
 
-  like(transport: Transport): void {
+  prefer(transport: Transport): void {
     this.order = [transport, ...this.order.filter((other) => other !== transport)]
   }
 
@@ -47,38 +47,38 @@ export class Ranking {
   }
 
   /** The best that this round has not tried, of those that are better than what carries. */
-  rest(carries: Transport | undefined): Transport | undefined {
+  next(carries: Transport | undefined): Transport | undefined {
     const from = carries ? 0 : this.order.indexOf(this.first)
     const rest = [...this.order.slice(from), ...this.order.slice(0, from)].filter(
       (transport) => !this.tried.has(transport) && this.better(transport, carries),
     )
-    return rest.find((transport) => !this.struck(transport)) ?? rest[0]
+    return rest.find((transport) => !this.flaky(transport)) ?? rest[0]
   }
 
-  struck(transport: Transport): boolean {
-    return this.#strikes[transport]! >= STRIKES
+  flaky(transport: Transport): boolean {
+    return this.#failures[transport]! >= MAX_FAILURES
   }
 
   /** It has ended. @param weak it is no good here */
-  note(transport: Transport, good: boolean, weak: boolean | undefined): void {
-    this.#strikes[transport] = good ? 0 : (this.#strikes[transport] ?? 0) + (weak ? STRIKES : 1)
+  record(transport: Transport, good: boolean, weak: boolean | undefined): void {
+    this.#failures[transport] = good ? 0 : (this.#failures[transport] ?? 0) + (weak ? MAX_FAILURES : 1)
   }
 
   /** Whether each of them was refused. */
-  get hopeless(): boolean {
+  get refusedAll(): boolean {
     return this.order.every((transport) => this.refused.has(transport))
   }
 
   /** It carries. */
   remember(transport: Transport): void {
     this.refused.clear()
-    worked.delete(this.#key)
-    worked.set(this.#key, transport)
-    if (worked.size > MOST_WORKED) worked.delete(worked.keys().next().value!)
+    lastUsed.delete(this.#key)
+    lastUsed.set(this.#key, transport)
+    if (lastUsed.size > MAX_LAST_USED) lastUsed.delete(lastUsed.keys().next().value!)
     try {
       this.#storage?.setItem(this.#key, transport)
     } catch {
-      // A storage may be full; what worked is not worth more.
+      // A storage may be full; what lastUsed is not worth more.
     }
   }
 }

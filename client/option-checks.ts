@@ -1,4 +1,4 @@
-import { isChannel, isStart } from './place.ts'
+import { isChannel, isStart } from './cursor.ts'
 import { BACKOFF, NUMBERS } from './settings.ts'
 import type { ConnectOptions, Transport } from './types.ts'
 

@@ -1,19 +1,19 @@
+import { isCursor, order } from './cursor.ts'
 import type { Link } from './link.ts'
-import { isCursor, order } from './place.ts'
-import { Rounds } from './rounds.ts'
+import { TransportSelector } from './transport-selector.ts'
 import type { End, GapReason, Message } from './types.ts'
 
 /** Milliseconds after its `ready` when a stream has told a hole if there is one; and a socket, without an answer to its ping. */
-const SETTLED = 50
-const DEAF = 1000
+const SETTLE_MS = 50
+const PONG_MS = 1000
 
 /**
  * What links tell. That of a link on probation counts once it is clear that nothing is missing between the feed's
  * place and its own.
  */
-export class Links extends Rounds {
+export class LinkCoordinator extends TransportSelector {
   /** The place of the last message or hole: what links have to have told to be where the feed is. */
-  #last = ''
+  #lastCursor = ''
 
   /** @returns whether what it tells next is what comes next for the feed */
   #covers({ at }: Link): boolean {
@@ -22,53 +22,53 @@ export class Links extends Rounds {
   }
 
   /** It goes on at a place. @returns whether that is news for the feed */
-  #moves(link: Link, cursor: string): boolean {
+  #advances(link: Link, cursor: string): boolean {
     const { place } = this.host
     const was = link.at
     const ahead = order(cursor, place)
     if (link !== this.main) {
       if (ahead <= 0) {
         link.at = cursor
-        this.#meets(link)
+        this.#adoptIfCaughtUp(link)
         return false
       }
       // In another epoch, only what was told from this very place on is sure to be news.
       if (Number.isNaN(ahead) ? was !== place && isCursor(place) : !this.#covers(link)) {
-        this.renew(link)
+        this.restart(link)
         return false
       }
       this.adopt(link)
     }
     if (ahead <= 0 || link.closed) return false
     link.at = cursor
-    this.patience = 1
+    this.slack = 1
     this.attempt = 0
     return true
   }
 
   ready(link: Link, cursor?: string): void {
     // A hole is told before it is open; what shows only that it listens may be deaf.
-    link.grace(link.transport === 'ws' ? DEAF : SETTLED, () => this.settled(link))
+    link.grace(link.transport === 'ws' ? PONG_MS : SETTLE_MS, () => this.caughtUp(link))
     if (!cursor || cursor === link.at) return
     if (isCursor(link.at)) {
       this.place(link, cursor)
       return
     }
     link.at = cursor
-    if (!this.#covers(link)) this.renew(link)
+    if (!this.#covers(link)) this.restart(link)
     else if (!isCursor(this.host.place)) this.host.place = cursor
   }
 
-  settled(link: Link): void {
+  caughtUp(link: Link): void {
     if (link === this.main) return
     const first = link.goal === undefined
-    link.goal ??= this.#last
-    if (this.#meets(link) || !first) return
+    link.goal ??= this.#lastCursor
+    if (this.#adoptIfCaughtUp(link) || !first) return
     link.grace(link.settings.probe, () => this.reject(link, 'it is slower than what carries'))
   }
 
   /** Adopts what has come to where the feed was when it settled. One far behind would hold the feed up until then. */
-  #meets(link: Link): boolean {
+  #adoptIfCaughtUp(link: Link): boolean {
     const { goal } = link
     const met = goal !== undefined && this.#covers(link) && !(this.main && order(link.at, goal) < 0)
     if (met) {
@@ -80,14 +80,14 @@ export class Links extends Rounds {
 
   message(link: Link, message: Message, joining?: boolean): void {
     if (!joining) {
-      if (!this.#moves(link, message.cursor)) return
-      this.#last = message.cursor
+      if (!this.#advances(link, message.cursor)) return
+      this.#lastCursor = message.cursor
     }
     this.host.message(message, joining)
   }
 
   place(link: Link, cursor: string): void {
-    if (this.#moves(link, cursor)) this.host.place = cursor
+    if (this.#advances(link, cursor)) this.host.place = cursor
   }
 
   ended(link: Link, end: End, joining?: boolean): void {
@@ -102,10 +102,10 @@ export class Links extends Rounds {
       // It is not the feed's: it began elsewhere.
       link.at = link === this.main ? host.place : cursor
     } else if (link !== this.main && (this.main || !this.#covers(link))) {
-      this.renew(link)
+      this.restart(link)
     } else {
       const pause = host.gap(reason, cursor)
-      link.at = this.#last = cursor
+      link.at = this.#lastCursor = cursor
       this.adopt(link)
       return pause
     }

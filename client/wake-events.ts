@@ -7,7 +7,7 @@ const page = globalThis as unknown as Partial<EventTarget> & {
 }
 
 /** Calls when the network may be back, and when the page is looked at again. @returns what ends it */
-export function watchPage(wake: () => void): () => void {
+export function onWake(wake: () => void): () => void {
   const listen = (event: Event) => {
     // The first `pageshow` of a page is none of a page that comes back.
     if (page.document?.visibilityState !== 'hidden' && (event as { persisted?: boolean }).persisted !== false)

@@ -1,15 +1,15 @@
 import { connect } from '../index.ts'
 import type { ConnectOptions, Fault, Feed, Gap } from '../types.ts'
-import { encoded, frameOf, type Note, type State } from './notes.ts'
+import { encoded, frameOf, type State, type TabMessage } from './tab-message.ts'
 
 /** Milliseconds for which a tab that closes goes on to lead for the sake of publishes that have no answer yet. */
-const PATIENCE = 1000
+const CLOSE_GRACE = 1000
 
 /** The leader's part: it owns the one connection, passes on what comes, and publishes for all tabs. */
-export class Hub {
+export class Leader {
   readonly #leader: string
   readonly #feed: Feed
-  readonly #post: (note: Note) => void
+  readonly #post: (note: TabMessage) => void
   #after: string | undefined
   #refused: string | undefined
   /** Publishes that have no answer yet. */
@@ -20,7 +20,7 @@ export class Hub {
    * @param options those of the tab; `cursor` is where its own feed stands
    * @param post tells all tabs, this one too
    */
-  constructor(leader: string, url: string, options: ConnectOptions, post: (note: Note) => void) {
+  constructor(leader: string, url: string, options: ConnectOptions, post: (note: TabMessage) => void) {
     this.#leader = leader
     this.#post = (note) => {
       if (!this.#closed) post(note)
@@ -33,15 +33,15 @@ export class Hub {
     feed.onend = ({ channel, cursor, data }) =>
       this.#pass(cursor, JSON.stringify({ type: 'end', channel, cursor, ...encoded(data) }))
     // What is open has a place once this turn is over.
-    feed.onopen = feed.onstatus = () => queueMicrotask(() => this.tell())
+    feed.onopen = feed.onstatus = () => queueMicrotask(() => this.announce())
     feed.onerror = ({ error }) => {
       if (feed.readyState !== 1) this.#post({ type: 'down', leader, reason: error.message })
     }
     feed.onclose = ({ reason }) => {
       this.#refused = reason || 'the connection was closed'
-      this.tell()
+      this.announce()
     }
-    this.tell(true)
+    this.announce(true)
   }
 
   get state(): State {
@@ -58,7 +58,7 @@ export class Hub {
     }
   }
 
-  tell(elected = false): void {
+  announce(elected = false): void {
     this.#post({ type: 'state', elected, ...this.state })
   }
 
@@ -68,17 +68,17 @@ export class Hub {
   }
 
   /** Does what a tab asks for. */
-  serve(note: Extract<Note, { type: 'publish' | 'switch' }>): void {
-    const done = this.#serve(note).finally(() => this.#waiting.delete(done))
+  handle(note: Extract<TabMessage, { type: 'publish' | 'switch' }>): void {
+    const done = this.#answer(note).finally(() => this.#waiting.delete(done))
     this.#waiting.add(done)
   }
 
-  async #serve(note: Extract<Note, { type: 'publish' | 'switch' }>): Promise<void> {
+  async #answer(note: Extract<TabMessage, { type: 'publish' | 'switch' }>): Promise<void> {
     const answer = (frame: object) =>
       this.#post({ type: 'answer', leader: this.#leader, socket: note.socket, frame: JSON.stringify(frame) })
     if (note.type === 'switch') {
       answer({ type: 'switched', carries: await this.#feed.switchTo(note.transport).catch(() => false) })
-      this.tell()
+      this.announce()
       return
     }
     const { channel, data, encoding, ref } = note.frame
@@ -96,7 +96,7 @@ export class Hub {
   async retire(): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined
     const enough = new Promise((resolve) => {
-      timer = setTimeout(resolve, PATIENCE)
+      timer = setTimeout(resolve, CLOSE_GRACE)
     })
     while (this.#waiting.size) {
       if (await Promise.race([Promise.all(this.#waiting).then(() => false), enough.then(() => true)])) break

@@ -9,7 +9,7 @@ export interface FoldOptions<S> {
 }
 
 /** What the messages of a feed have built up. */
-export class Fold<T, S> {
+export class MessageReducer<T, S> {
   reduce: (state: S, message: Message<T>) => S
   options: FoldOptions<S>
   #state: S

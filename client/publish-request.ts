@@ -4,7 +4,7 @@ import type { PublishOptions } from './types.ts'
 const MAX_FRAME = 4096
 
 /** What somebody publishes, made ready when the call is made. */
-export interface Parcel {
+export interface PublishRequest {
   /** Of a POST. */
   readonly query: [string, unknown][]
   readonly key: string | undefined
@@ -15,7 +15,11 @@ export interface Parcel {
 }
 
 /** @throws TypeError for what can't be published on every way alike */
-export function pack(channel: string, data: unknown, { key, end }: PublishOptions): Parcel {
+export function publishRequestOf(
+  channel: string,
+  data: unknown,
+  { key, end }: PublishOptions,
+): PublishRequest {
   if (typeof channel !== 'string') throw new TypeError("'channel' must be a string")
   // More could not stand in a header.
   if (key !== undefined && (typeof key !== 'string' || !/^(?! )[ -~]{1,128}(?<! )$/.test(key)))

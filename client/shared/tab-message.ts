@@ -15,7 +15,7 @@ export interface State {
 }
 
 /** What tabs tell each other. Frames are those of a WebSocket of the server. */
-export type Note =
+export type TabMessage =
   /** A tab has come, or asks whether the leader lives. */
   | { readonly type: 'hello' }
   /** The leader's answer. @param elected whether it has just become the leader */

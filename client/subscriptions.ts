@@ -1,13 +1,13 @@
+import { isChannel, isStart, order } from './cursor.ts'
 import type { FrameSocket } from './frame-socket.ts'
 import type { Host } from './host.ts'
-import type { Links } from './links.ts'
-import { isChannel, isStart, order } from './place.ts'
+import type { LinkCoordinator } from './link-coordinator.ts'
 import { PollLink } from './poll.ts'
 import type { Settings } from './settings.ts'
 import type { SubscribeOptions } from './types.ts'
 
 /** A channel that is to be read, too. */
-interface Joining {
+interface PendingSubscription {
   readonly channel: string
   /** Up to where it was given. */
   cursor: string | undefined
@@ -18,19 +18,19 @@ interface Joining {
 }
 
 /** Adds channels and takes them away, one call after the other. */
-export class Joiner {
+export class Subscriptions {
   /** Those whose messages are not wanted any more. */
   readonly left = new Set<string>()
   readonly #settings: Settings
-  readonly #links: Links
+  readonly #links: LinkCoordinator
   readonly #host: Host
   readonly #socket: () => FrameSocket | undefined
-  #joining: Joining | undefined
+  #joining: PendingSubscription | undefined
   #replay: PollLink | undefined
   #line: Promise<unknown> = Promise.resolve()
 
   /** @param socket the one that is open, if any */
-  constructor(settings: Settings, links: Links, host: Host, socket: () => FrameSocket | undefined) {
+  constructor(settings: Settings, links: LinkCoordinator, host: Host, socket: () => FrameSocket | undefined) {
     this.#settings = settings
     this.#links = links
     this.#host = host
@@ -106,7 +106,7 @@ export class Joiner {
   }
 
   /** What the channel has had up to the feed's place, read apart. */
-  #poll(joining: Joining, cursor: string): void {
+  #poll(joining: PendingSubscription, cursor: string): void {
     const host = this.#host
     const { channel } = joining
     const done = (error?: unknown) => {
@@ -117,10 +117,10 @@ export class Joiner {
     }
     this.left.delete(channel)
     this.#replay = new PollLink(this.#settings, 'poll', [channel], cursor, {
-      patience: 1,
+      slack: 1,
       ready() {},
       ended: (_link, end) => host.ended(end),
-      settled: () => done(),
+      caughtUp: () => done(),
       message(link, message) {
         link.at = message.cursor
         // From here on it comes with the others.
@@ -135,7 +135,7 @@ export class Joiner {
         return order(cursor, host.place) > 0 ? 0 : host.gap(reason, cursor, channel)
       },
       skipped: (_link, error) => host.fault(error),
-      down: (_link, { message, ...failure }) => done(Object.assign(new Error(message), failure)),
+      failed: (_link, { message, ...failure }) => done(Object.assign(new Error(message), failure)),
     })
     void this.#replay.start()
   }

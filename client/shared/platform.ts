@@ -1,4 +1,4 @@
-import type { Note } from './notes.ts'
+import type { TabMessage } from './tab-message.ts'
 
 /** As much of Web Locks as is used. @see https://w3c.github.io/web-locks/ */
 export interface LocksLike {
@@ -11,13 +11,13 @@ export interface LocksLike {
 
 /** As much of a BroadcastChannel as is used. */
 export interface ChannelLike {
-  onmessage: ((event: { data: Note }) => void) | null
-  postMessage(note: Note): void
+  onmessage: ((event: { data: TabMessage }) => void) | null
+  postMessage(note: TabMessage): void
   close(): void
 }
 
 /** What browsers have, in a secure context, and Node has in part. */
-export const here = globalThis as unknown as {
+export const platform = globalThis as unknown as {
   readonly BroadcastChannel?: new (name: string) => ChannelLike
   readonly navigator?: { readonly locks?: LocksLike }
   readonly crypto: { readonly subtle?: object }
@@ -25,5 +25,5 @@ export const here = globalThis as unknown as {
 
 /** Whether tabs can find each other here. */
 export function canShare(): boolean {
-  return !!here.BroadcastChannel && !!here.navigator?.locks && !!here.crypto.subtle
+  return !!platform.BroadcastChannel && !!platform.navigator?.locks && !!platform.crypto.subtle
 }
