@@ -1,9 +1,9 @@
-const LOAD = 'load the present state, then go on from the cursor.'
+const LOAD = 'load the current state, then resume from the cursor.'
 /** What can be done about a hole. */
 export const ADVICE = {
   trimmed: `Messages were dropped before they were read: ${LOAD}`,
-  epoch: `The log has started over: drop what was built from it, ${LOAD}`,
-  ahead: `The log has lost messages that were read: ${LOAD}`,
+  epoch: `The log has started over: discard its state, ${LOAD}`,
+  ahead: `The log has lost messages: ${LOAD}`,
 }
 
 /** What a page has and Node has not. */

@@ -1,14 +1,14 @@
 import { waitOf } from './time.ts'
 import type { ConnectOptions, Credentials, Fault } from './types.ts'
 
-/** What opens the door now. @throws what getToken throws */
+/** Returns the current credentials. @throws the error of getToken */
 export async function credentials({ getToken }: Pick<ConnectOptions, 'getToken'>): Promise<Credentials> {
   const token = await getToken?.()
   if (typeof token !== 'string') return token ?? {}
   return { headers: { authorization: `Bearer ${token}` }, query: { access_token: token } }
 }
 
-/** The options of a fetch: what the user gives, then the credentials. */
+/** Options of a fetch: the user's, then the credentials. */
 export function initOf(
   { request }: Required<Pick<ConnectOptions, 'request'>>,
   { headers: shown }: Credentials,
@@ -20,15 +20,15 @@ export function initOf(
   return { ...request, cache: 'no-store', headers, signal } as RequestInit
 }
 
-/** A fault, and what else decides how to go on. */
+/** A fault with the details that decide how to continue. */
 export interface Failure extends Fault {
-  /** The answer is the server's own, no proxy's. */
+  /** The answer comes from the server, not from a proxy. */
   readonly own?: boolean
-  /** It is not let in. */
+  /** The server refused the connection. */
   readonly refused?: boolean
-  /** Nothing came for too long. */
+  /** A timeout without data. */
   readonly silent?: boolean
-  /** This transport is no good here. */
+  /** The transport is unsuitable here. */
   readonly weak?: boolean
 }
 
@@ -51,7 +51,7 @@ export async function faultOf(response: Response): Promise<Failure> {
   }
 }
 
-/** Whether new credentials may help. */
+/** Whether new credentials may succeed. */
 export function isDenied({ status, code }: Fault): boolean {
   return status === 401 || code === 'TIDINGS_ERR_FORBIDDEN' || code === 1008
 }

@@ -4,9 +4,9 @@ const EVENTS = ['open', 'message', 'gap', 'end', 'status', 'error', 'close']
 
 /** An EventTarget with `on…` properties whose listeners can't hurt it: what one throws is told as an `error`. */
 export abstract class Emitter extends EventTarget {
-  /** What stands in for each listener. */
+  /** The wrapper of each listener. */
   readonly #guards = new WeakMap<Listener, (event: Event) => void>()
-  /** Whether anybody has taken the last event. */
+  /** Whether a listener has handled the last event. */
   #taken = false
 
   constructor() {
@@ -27,10 +27,10 @@ export abstract class Emitter extends EventTarget {
     }
   }
 
-  /** Somebody listens from now on. */
+  /** Called after a listener was added. */
   protected abstract listens(type: string): void
 
-  /** A listener has thrown. */
+  /** Called with the exception of a listener. */
   protected abstract threw(error: unknown): void
 
   override addEventListener(
@@ -49,7 +49,7 @@ export abstract class Emitter extends EventTarget {
           if (event.type === 'error') report(error)
           else this.threw(error)
         }
-        // Only now: it may have made other events.
+        // Set last: the listener may have fired other events.
         this.#taken = true
       }
       this.#guards.set(listener, guard)
@@ -67,7 +67,7 @@ export abstract class Emitter extends EventTarget {
     if (guard) super.removeEventListener(type, guard, options)
   }
 
-  /** @returns whether anybody has taken it */
+  /** @returns whether a listener has handled the event */
   protected fire(type: string, members: object): boolean {
     this.#taken = false
     this.dispatchEvent(Object.assign(new Event(type), members))
@@ -75,7 +75,7 @@ export abstract class Emitter extends EventTarget {
   }
 }
 
-/** As the platform reports what nobody catches. */
+/** Reports an exception as the platform reports an uncaught one. */
 export function report(error: unknown): void {
   queueMicrotask(() => {
     throw error

@@ -9,7 +9,7 @@ import { jitter } from './time.ts'
 import type { End, Gap, GapReason, Message, MessageEvent, Transport } from './types.ts'
 import { onWake } from './wake-events.ts'
 
-/** One reader, whatever carries it. It owns the place; links come and go. It reads alone: what more a feed can do adds to it. */
+/** Reads one log over changing links and owns the position in it. FullFeed adds publishing and subscribing. */
 export class CursorFeed extends Emitter {
   readonly url: string
   protected readonly host: Host
@@ -18,20 +18,20 @@ export class CursorFeed extends Emitter {
   readonly #queues: MessageQueues
   readonly #pacing: GapPacing
   #readyState = 0
-  /** Why there is no link: a slow iteration has to take what waits, or a channel to be replayed; or nothing more comes. */
+  /** Why the feed has no link: a full buffer, a replay of one channel, or the end of all channels. */
   #held: 'full' | 'joining' | 'ended' | undefined
-  /** Whether an `open` is due, and whether there was one. */
+  /** Whether an `open` event is due, and whether one was fired before. */
   #openDue = true
   #resumed = false
-  /** GapPacing in a row, and places that onGap has given. */
+  /** Consecutive gaps, and consecutive restarts at a cursor from onGap. */
   #gapsInRow = 0
   #restarts = 0
-  /** The hole that onGap is asked about, and what has come deferred it, which is handed out once it has answered. */
+  /** The gap that onGap handles. Later events wait in `#deferred`. */
   #pendingGap: Gap | undefined
   readonly #deferred: (() => void)[] = []
-  /** The place before the first message that nobody has taken. */
+  /** The position before the first message of the backlog. */
   #backlogStart = ''
-  /** With `ack: 'manual'`: the last message that was given and not acknowledged, and the place that was. */
+  /** With `ack: 'manual'`: the last message without an `ack`, and the acknowledged cursor. */
   #unacked: string | undefined
   #acked = ''
   /** Channels that have ended. */
@@ -100,25 +100,25 @@ export class CursorFeed extends Emitter {
     return isCursor(place) ? place : undefined
   }
 
-  // What a feed that can do more adds
+  // Hooks for FullFeed
 
-  /** It reads. */
+  /** A link is in use. */
   protected connected(): void {}
 
-  /** Whether the messages of a channel are given. */
-  protected delivers(_channel: string): boolean {
+  /** Whether messages of this channel are delivered. */
+  protected wants(_channel: string): boolean {
     return true
   }
 
-  /** The replay of one channel has come so far. */
+  /** Records the position of the replay of one channel. */
   protected replayed(_cursor: string): void {}
 
-  /** What to do about a hole. */
+  /** Returns the `advice` of a gap. */
   protected advise(reason: GapReason): string {
     return reason
   }
 
-  /** It closes. */
+  /** The feed closes. */
   protected closing(): void {}
 
   // LinkCoordinator
@@ -166,11 +166,11 @@ export class CursorFeed extends Emitter {
     if (joining) this.replayed(cursor)
     else this.host.place = cursor
     this.#gapsInRow = this.#restarts = 0
-    if (this.delivers(channel)) this.#inOrder(() => this.#take(message, before))
+    if (this.wants(channel)) this.#inOrder(() => this.#take(message, before))
     if (this.#full && this.#readyState < 2 && !this.#held) this.#hold('full')
   }
 
-  /** Nothing overtakes a hole. */
+  /** Defers events while onGap handles a gap. */
   #inOrder(then: () => void): void {
     if (this.#pendingGap) this.#deferred.push(then)
     else then()
@@ -180,7 +180,7 @@ export class CursorFeed extends Emitter {
     const { backlog, present } = this.#queues
     this.#endedChannels.delete(message.channel)
     if (!backlog[0]) this.#backlogStart = before
-    // What waits for the first that listens goes before.
+    // The backlog goes first.
     if (!present || backlog[0]) backlog.push({ message })
     else this.#give({ message }, before)
   }
@@ -204,13 +204,13 @@ export class CursorFeed extends Emitter {
     item.dispatched = this.fire('gap', item.gap)
   }
 
-  /** Somebody is there to take what has come so far. */
+  /** Delivers the backlog to the first listener. */
   protected override listens(type: string): void {
     if (type === 'message') this.#queues.listened = true
     if (type === 'message' || type === 'gap') this.#flush()
   }
 
-  /** Not at once: others may come in the same turn. */
+  /** Waits for the end of the turn, so that the caller can add all its listeners. */
   #flush(): void {
     if (!this.#queues.backlog[0]) return
     queueMicrotask(() => {
@@ -219,7 +219,7 @@ export class CursorFeed extends Emitter {
       if (!queues.present) {
         for (const item of backlog) if ('gap' in item && !item.dispatched) this.#dispatchGap(item)
       }
-      // One that has thrown a gap is not there any more.
+      // An iteration that throws a gap ends.
       while (queues.present && backlog[0] && this.#readyState < 2)
         this.#give(backlog.shift()!, this.#backlogStart)
       this.#finish()
@@ -236,8 +236,8 @@ export class CursorFeed extends Emitter {
     else {
       this.host.place = cursor
       const [ms, alternating] = this.#pacing.pause(reason)
-      if (alternating) this.#fault(new Error('The log changes again and again: are there several?'))
-      // Retention that passes faster than it is read makes one hole after the other.
+      if (alternating) this.#fault(new Error('The epoch keeps changing: several logs share this URL'))
+      // Retention that drops messages faster than the feed reads them causes a gap after each read.
       pause = Math.max(ms, this.#gapsInRow > 1 ? jitter(this.#settings, this.#gapsInRow - 2) : 0)
       this.#gapsInRow++
     }
@@ -267,13 +267,13 @@ export class CursorFeed extends Emitter {
       this.#pendingGap = undefined
       const deferred = this.#deferred.splice(0)
       if (place === undefined || place === gap.cursor) {
-        // What comes next may be a hole, too.
+        // The next event may be another gap.
         for (const then of deferred) if (this.#readyState < 2) this.#inOrder(then)
         if (this.#held === 'full' && !this.#full) this.#resume(0)
       } else {
         this.links.stop()
         this.host.place = place
-        // That place may be gone as well, again and again.
+        // Retention may have dropped this position as well.
         this.#resume(pause + jitter(this.#settings, this.#restarts++))
       }
     } catch (error) {
@@ -288,7 +288,7 @@ export class CursorFeed extends Emitter {
     this.#finish()
   }
 
-  /** Closes where nothing more comes, and nothing waits for somebody who takes it. */
+  /** Closes the feed when all channels have ended and the backlog is empty. */
   #finish(): void {
     if (!this.channels.every((each) => this.#endedChannels.has(each))) return
     if (!this.#queues.backlog[0]) this.#end(1000, 'All channels have ended')
@@ -319,7 +319,7 @@ export class CursorFeed extends Emitter {
     if (this.#unacked === cursor) this.#unacked = undefined
   }
 
-  // Ends
+  // Close
 
   close(code = 1000, reason = ''): void {
     this.#end(code, reason)

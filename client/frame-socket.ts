@@ -5,12 +5,12 @@ interface Waiting {
   reject(error: Error): void
 }
 
-/** A socket that sends frames, too, and hears their answers. */
+/** A WebSocket link that also sends frames and receives their answers. */
 export class FrameSocket extends SocketLink {
   #ref = 0
   /** Frames that have no answer yet. */
   readonly #waiting = new Map<number, Waiting>()
-  /** Channels whose replay goes on: their messages move no place. */
+  /** Channels with a replay in progress: their messages do not move the position. */
   readonly #joining = new Set<string>()
 
   protected override answers(frame: Frame): boolean {
@@ -25,7 +25,7 @@ export class FrameSocket extends SocketLink {
     }
     this.#waiting.delete(ref!)
     if (type === 'error') {
-      // What is full for now, or away, has room later.
+      // These conditions are temporary.
       const final = !/_(KEYS_FULL|UNAVAILABLE|CLOSED|READERS|FRAMES|PUBLISHES|INTERNAL)$/.test(`${code}`)
       waiting.reject(Object.assign(new Error(message), { code, final }))
     } else waiting.resolve(frame)
@@ -37,7 +37,7 @@ export class FrameSocket extends SocketLink {
     return true
   }
 
-  /** @param members of a frame, as JSON @returns its answer */
+  /** @param members JSON members of a frame @returns its answer */
   request(members: string): Promise<Frame> {
     const ref = ++this.#ref
     return new Promise((resolve, reject) => {
@@ -46,7 +46,7 @@ export class FrameSocket extends SocketLink {
     })
   }
 
-  /** Reads a channel, too. Resolves when its replay has been told. */
+  /** Adds a channel. Resolves when its replay is complete. */
   async join(channel: string, cursor: string | undefined): Promise<void> {
     this.#joining.add(channel)
     try {
@@ -58,12 +58,12 @@ export class FrameSocket extends SocketLink {
 
   protected override drop(): void {
     for (const { reject } of this.#waiting.values())
-      reject(new Error('no answer came: it may be published, or not'))
+      reject(new Error('no answer came: the publish may have succeeded'))
     this.#waiting.clear()
     super.drop()
   }
 
-  /** Answers to what was published are waited for. */
+  /** Waits for the answers to sent publishes. */
   override close(failed?: boolean): void {
     if (failed || !this.#waiting.size) super.close(failed)
     else {

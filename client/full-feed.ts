@@ -27,7 +27,7 @@ export class FullFeed extends CursorFeed {
     this.#subscriptions.go()
   }
 
-  protected override delivers(channel: string): boolean {
+  protected override wants(channel: string): boolean {
     return !this.#subscriptions.left.has(channel)
   }
 

@@ -2,10 +2,10 @@ import type { Settings } from './settings.ts'
 import { jitter } from './time.ts'
 import type { GapReason } from './types.ts'
 
-/** How fast holes may follow each other. */
+/** Delays between consecutive gaps. */
 export class GapPacing {
   readonly #settings: Settings
-  /** Logs that were other ones, in a row, and when the last was. */
+  /** Consecutive epoch changes, and the time of the last one. */
   #changes = 0
   #lastChange = 0
 
@@ -14,8 +14,8 @@ export class GapPacing {
   }
 
   /**
-   * Another log is no progress: several behind one address would take changes for ever.
-   * @returns milliseconds to wait before the next question, and whether that is to be told
+   * A new epoch is no progress: several logs behind one address would alternate forever.
+   * @returns milliseconds to wait before the next request, and whether to report an error
    */
   pause(reason: GapReason): [ms: number, alternating: boolean] {
     if (reason === 'trimmed') return [0, false]

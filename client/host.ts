@@ -1,23 +1,23 @@
 import type { Failure } from './answer.ts'
 import type { End, GapReason, Message, Transport } from './types.ts'
 
-/** The feed, as those that work for it see it. */
+/** The interface of the feed for its links. */
 export interface Host {
-  /** The last place that was applied; where to start before there is one. */
+  /** Cursor of the last event applied; the start position before the first. */
   place: string
-  /** What is read. */
+  /** Channels that the feed reads. */
   channels: readonly string[]
   readonly readyState: number
-  /** @param joining it belongs to a replay, and moves no place */
+  /** @param joining the message belongs to the replay of one channel and does not move the position */
   message(message: Message, joining?: boolean): void
-  /** @param channel the one whose replay has the hole @returns milliseconds to wait before the next question */
+  /** @param channel the channel of a replay @returns milliseconds to wait before the next request */
   gap(reason: GapReason, cursor: string, channel?: string): number
   ended(end: End): void
-  /** It reads. */
+  /** A link is in use. */
   opened(): void
-  /** It does not read, and tries. @param lost what carried, or was to, has failed */
+  /** The feed is connecting. @param lost whether a connection or an attempt has failed */
   tries(wait?: number, lost?: boolean): void
-  /** No link until `resume`. */
+  /** Closes the links until `resume`. */
   hold(why: 'full' | 'joining'): void
   resume(ms: number): void
   fault(error: unknown, transport?: Transport): void

@@ -2,7 +2,7 @@ import type { Link, LinkListener } from './link.ts'
 import type { Settings } from './settings.ts'
 import type { Transport } from './types.ts'
 
-/** What reads over one transport. */
+/** The class of the links of one transport. */
 export type LinkClass = new (
   settings: Settings,
   transport: Transport,
@@ -11,8 +11,8 @@ export type LinkClass = new (
   listener: LinkListener,
 ) => Link
 
-/** What reads over each transport, in the order in which they are liked unless an option says otherwise. */
+/** The class for each transport, in the default order of preference. */
 export type LinkClasses = Partial<Record<Transport, LinkClass>>
 
-/** Settings of a feed, and what reads for it. */
+/** The settings of a feed with its link classes. */
 export type FeedSettings = Settings & { readonly kinds: LinkClasses }

@@ -3,25 +3,25 @@ import type { Link } from './link.ts'
 import { TransportSelector } from './transport-selector.ts'
 import type { End, GapReason, Message } from './types.ts'
 
-/** Milliseconds after its `ready` when a stream has told a hole if there is one; and a socket, without an answer to its ping. */
+/** Milliseconds after `ready` in which a stream reports a gap, and in which a socket answers the first ping. */
 const SETTLE_MS = 50
 const PONG_MS = 1000
 
 /**
- * What links tell. That of a link on probation counts once it is clear that nothing is missing between the feed's
- * place and its own.
+ * Applies the events of all links to the feed. A probing link takes over once no message is missing between the feed's
+ * position and its own.
  */
 export class LinkCoordinator extends TransportSelector {
-  /** The place of the last message or hole: what links have to have told to be where the feed is. */
+  /** Cursor of the last message or gap. A link that has reached it has caught up with the feed. */
   #lastCursor = ''
 
-  /** @returns whether what it tells next is what comes next for the feed */
+  /** @returns whether the link's next event follows the feed's position without a gap */
   #covers({ at }: Link): boolean {
     const { place } = this.host
     return at === place || !isCursor(place) || order(at, place) <= 0
   }
 
-  /** It goes on at a place. @returns whether that is news for the feed */
+  /** Advances a link. @returns whether the event is new to the feed */
   #advances(link: Link, cursor: string): boolean {
     const { place } = this.host
     const was = link.at
@@ -32,7 +32,7 @@ export class LinkCoordinator extends TransportSelector {
         this.#adoptIfCaughtUp(link)
         return false
       }
-      // In another epoch, only what was told from this very place on is sure to be news.
+      // Cursors of different epochs have no order: only a link that started at the feed's position is known to follow it.
       if (Number.isNaN(ahead) ? was !== place && isCursor(place) : !this.#covers(link)) {
         this.restart(link)
         return false
@@ -47,7 +47,7 @@ export class LinkCoordinator extends TransportSelector {
   }
 
   ready(link: Link, cursor?: string): void {
-    // A hole is told before it is open; what shows only that it listens may be deaf.
+    // A gap precedes `settled`. A socket that is open may still not deliver.
     link.grace(link.transport === 'ws' ? PONG_MS : SETTLE_MS, () => this.caughtUp(link))
     if (!cursor || cursor === link.at) return
     if (isCursor(link.at)) {
@@ -64,10 +64,10 @@ export class LinkCoordinator extends TransportSelector {
     const first = link.goal === undefined
     link.goal ??= this.#lastCursor
     if (this.#adoptIfCaughtUp(link) || !first) return
-    link.grace(link.settings.probe, () => this.reject(link, 'it is slower than what carries'))
+    link.grace(link.settings.probe, () => this.reject(link, 'it is slower than the transport in use'))
   }
 
-  /** Adopts what has come to where the feed was when it settled. One far behind would hold the feed up until then. */
+  /** Adopts a link that has reached its goal. Earlier, it would delay messages that the link in use has delivered. */
   #adoptIfCaughtUp(link: Link): boolean {
     const { goal } = link
     const met = goal !== undefined && this.#covers(link) && !(this.main && order(link.at, goal) < 0)
@@ -99,7 +99,7 @@ export class LinkCoordinator extends TransportSelector {
     const host = this.host
     if (channel) return host.gap(reason, cursor, channel)
     if (reason === 'trimmed' && order(cursor, host.place) <= 0) {
-      // It is not the feed's: it began elsewhere.
+      // The link started at another position, so the gap is not the feed's.
       link.at = link === this.main ? host.place : cursor
     } else if (link !== this.main && (this.main || !this.#covers(link))) {
       this.restart(link)

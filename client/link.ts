@@ -4,55 +4,55 @@ import { routeOf, type Settings } from './settings.ts'
 import { later, type Timer } from './time.ts'
 import type { Credentials, End, GapReason, Message, Transport } from './types.ts'
 
-/** What a link tells; nothing once it is closed. */
+/** Receives the events of a link. A closed link emits none. */
 export interface LinkListener {
-  /** How much longer than usual silence is borne. */
+  /** Factor by which timeouts are longer than configured, 1 to 16. */
   readonly slack: number
-  /** The server has answered. @param cursor the place that it reads from, where it says so */
+  /** The server has answered. @param cursor the position it reads from, if the answer has one */
   ready(link: Link, cursor?: string): void
-  /** All that stood behind its place for now has been told. */
+  /** The link has delivered everything up to the head of the log. */
   caughtUp(link: Link): void
-  /** @param joining it belongs to a replay, and moves no place */
+  /** @param joining the message belongs to the replay of one channel and does not move the position */
   message(link: Link, message: Message, joining?: boolean): void
-  /** All up to this place has been told. */
+  /** Everything up to this cursor has been delivered. */
   place(link: Link, cursor: string): void
-  /** @returns milliseconds to wait before the next question */
+  /** @returns milliseconds to wait before the next request */
   gap(link: Link, reason: GapReason, cursor: string, channel?: string): number
-  /** @param joining it belongs to a replay, and moves no place */
+  /** @param joining the end belongs to the replay of one channel and does not move the position */
   ended(link: Link, end: End, joining?: boolean): void
-  /** Something could not be read, and is stepped over. */
+  /** An unreadable message was skipped. */
   skipped(link: Link, error: Error): void
-  /** It has failed, and is closed. Said once. */
+  /** The link failed and is closed. Called once. */
   failed(link: Link, failure: Failure): void
 }
 
-/** A message as the server writes it. */
+/** The wire format of a message. */
 export interface Envelope extends Message {
   readonly encoding?: string
-  /** On a page: the channel has ended with it. */
+  /** Only in a page: the channel ended with this message. */
   readonly end?: boolean
 }
 
 export const FOREIGN_ANSWER: Failure = {
-  message: 'the answer is none of fastify-tidings',
+  message: 'not an answer of fastify-tidings',
   code: 'ERR_FOREIGN',
 }
 
-/** One connection over one transport. The five wear this face; what they have in common is here. */
+/** Base class of the five links. A link is one connection over one transport. */
 export abstract class Link {
   readonly settings: Settings
   readonly transport: Transport
   readonly channels: readonly string[]
-  /** The last place that it has told. */
+  /** Cursor of the last event delivered. */
   at: string
-  /** Once it has settled: the place that it has to reach before it may carry. */
+  /** Cursor that a probing link must reach to take over; undefined until it has caught up. */
   goal: string | undefined
-  /** When the server has answered; 0 before. */
+  /** Time of the server's first answer, in milliseconds since 1970; 0 before. */
   since = 0
   closed = false
   readonly listener: LinkListener
   protected auth: Credentials = {}
-  /** One a fetch: a signal that many share keeps what each has hung on it. */
+  /** One for each fetch: a shared signal would keep the listeners of every fetch. */
   #abort: AbortController | undefined
   #timer: Timer
   #grace: Timer
@@ -73,7 +73,7 @@ export abstract class Link {
 
   abstract run(): Promise<void> | void
 
-  /** It can't fail before this has returned. */
+  /** Does not fail before it has returned. */
   async start(): Promise<void> {
     try {
       await null
@@ -86,7 +86,7 @@ export abstract class Link {
     }
   }
 
-  /** There is reason to doubt that it is alive. @returns whether it can find out by itself */
+  /** Checks whether the connection is alive. @returns false if the transport has no check */
   check(): boolean {
     return false
   }
@@ -95,7 +95,7 @@ export abstract class Link {
     return 0
   }
 
-  /** @param _failed whether nobody is there any more to say goodbye to */
+  /** @param _failed whether the connection is lost, so that a closing handshake is pointless */
   close(_failed?: boolean): void {
     clearTimeout(this.#timer)
     this.grace()
@@ -103,7 +103,7 @@ export abstract class Link {
     this.#abort?.abort()
   }
 
-  /** Calls after a while, unless it is closed before. There is one such call; without arguments there is none. */
+  /** Schedules the one grace call; replaces an earlier one. Without arguments, cancels it. */
   grace(ms?: number, then?: () => void): void {
     clearTimeout(this.#grace)
     if (then) this.#grace = later(then, ms!)
@@ -114,7 +114,7 @@ export abstract class Link {
     if (!this.closed) this.#timer = later(then, ms)
   }
 
-  /** It is taken for dead unless this is called again, or another wait begun. */
+  /** Fails the link after `ms` milliseconds, unless `within` or `after` is called again. */
   protected within(ms: number): void {
     this.after(ms, () => this.silent(ms))
   }
@@ -123,7 +123,7 @@ export abstract class Link {
     this.fail({ message: `nothing came within ${ms} ms`, silent: true, weak: !!this.since })
   }
 
-  /** Bytes have come. */
+  /** Restarts the silence timer. */
   protected alive(): void {
     const { slack } = this.listener
     this.within(this.since ? this.settings.silence * slack : this.settings.probe * Math.min(slack, 4))
@@ -141,7 +141,7 @@ export abstract class Link {
     this.listener.ready(this, cursor)
   }
 
-  /** What a stream or a socket says. @param type none for a message */
+  /** Handles one frame or event. @param type undefined for a message */
   protected take(type: string | undefined, frame: Envelope & { reason: GapReason }): void {
     const { cursor, reason } = Object(frame) as typeof frame
     if (this.closed) return
@@ -158,13 +158,13 @@ export abstract class Link {
     if (message) this.listener.message(this, message, joining)
   }
 
-  /** An end carries data, or none. */
+  /** The data of an end is optional. */
   protected end(envelope: Omit<Envelope, 'time'>, joining?: boolean): void {
     const end = this.#open(envelope)
     if (end) this.listener.ended(this, end, joining)
   }
 
-  /** What can't be read is told, and stepped over. */
+  /** Reports and skips an unreadable message. */
   #open(envelope: object, filled?: boolean): Message | undefined {
     const { encoding, cursor, channel, time, data } = Object(envelope) as Envelope
     try {
@@ -178,7 +178,7 @@ export abstract class Link {
 
   protected skip(error: unknown, cursor?: unknown): void {
     if (this.closed) return
-    this.listener.skipped(this, new Error(`A message can't be read and is left out: ${error}`))
+    this.listener.skipped(this, new Error(`unreadable message: ${error}`))
     if (isCursor(cursor) && !this.closed) this.listener.place(this, cursor)
   }
 
@@ -192,12 +192,12 @@ export abstract class Link {
 
   protected get(route: string, ...more: [string, unknown][]): Promise<Response> {
     this.#abort = new AbortController()
-    // Some caches give one answer to all that ask the same, whatever it says of itself.
+    // Some caches ignore Cache-Control and share one answer between all requests for a URL.
     const url = this.url(route, ...more, ['_', Math.random()])
     return this.settings.fetch(url, initOf(this.settings, this.auth, this.#abort.signal))
   }
 
-  /** Reads a body as it comes: each part of it is a sign of life. */
+  /** Reads a body chunk by chunk. Each chunk restarts the silence timer. */
   protected async read({ body }: Response, take: (text: string) => void): Promise<void> {
     const decoder = new TextDecoder()
     const reader = body!.getReader()

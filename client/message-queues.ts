@@ -1,35 +1,35 @@
 import type { Gap, Message } from './types.ts'
 
-/** What waits to be taken: a message, or a hole that an iteration throws. */
+/** A queued message, or a gap for an iteration to throw. */
 export type Item = { readonly message: Message } | { readonly gap: Gap; dispatched: boolean }
 
 interface PendingRead {
-  /** Keeps it from being collected. */
+  /** Keeps the iterator from being collected. */
   readonly of: MessageIterator
   resolve(result: IteratorResult<Message, void> | Promise<never>): void
 }
 
-/** What one iteration has not taken yet. It does not hold the iteration, which may be dropped. */
+/** The queue of one iteration. It does not reference its iterator, so that an abandoned one can be collected. */
 class Queue {
   readonly items: Item[] = []
   readonly reads: PendingRead[] = []
   done = false
 }
 
-/** Who takes messages: the listeners, and iterations, each with a queue of its own. */
+/** Delivers messages to listeners and iterations. Each iteration has a queue. */
 export class MessageQueues {
-  /** What came while nobody was there; it goes to the first. */
+  /** Messages that arrived before any consumer. The first consumer receives them. */
   readonly backlog: Item[] = []
-  /** Whether there are listeners, or were. */
+  /** Whether a message listener was ever added. */
   listened = false
   readonly #queues = new Set<Queue>()
   readonly #collected = new FinalizationRegistry<Queue>((queue) => this.leave(queue))
   readonly #limit: number
   readonly #onSpace: () => void
-  /** How the feed has ended. */
+  /** Set once the feed has closed. */
   end: { readonly error: unknown } | undefined
 
-  /** @param onSpace called when something has been taken, or somebody has left */
+  /** @param onSpace called after a message was taken or a consumer has left */
   constructor(limit: number, onSpace: () => void) {
     this.#limit = limit
     this.#onSpace = onSpace
@@ -39,7 +39,7 @@ export class MessageQueues {
     return this.listened || this.#queues.size > 0
   }
 
-  /** Whether no more can be kept. @param share of what may wait */
+  /** Whether a queue has reached its limit. @param share of the limit, 0 to 1 */
   full(share = 1): boolean {
     const most = this.#limit * share
     return this.backlog.length >= most || [...this.#queues].some(({ items }) => items.length >= most)
@@ -60,7 +60,7 @@ export class MessageQueues {
     return iteration
   }
 
-  /** What it has not taken is for the next, where nobody else is there. */
+  /** Returns unread messages to the backlog if no other consumer is left. */
   leave(queue: Queue): void {
     if (!this.#queues.delete(queue)) return
     const rest = queue.items.splice(0)
@@ -101,7 +101,7 @@ function gapError(gap: Gap): Error {
   return Object.assign(new Error(gap.advice), { code: 'TIDINGS_ERR_GAP', ...gap })
 }
 
-/** Not an async generator: its `return` would wait for a `next` that may never settle. */
+/** Not an async generator: its `return` waits for a pending `next`, which may never settle. */
 export class MessageIterator implements AsyncIterableIterator<Message, void, undefined> {
   readonly #owner: MessageQueues
   readonly #queue: Queue

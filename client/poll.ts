@@ -3,7 +3,7 @@ import { isCursor, order } from './cursor.ts'
 import { type Envelope, FOREIGN_ANSWER, Link } from './link.ts'
 import type { GapReason } from './types.ts'
 
-/** The body of a 200, or some of that of a 410. */
+/** The body of a 200, or part of the body of a 410. */
 interface Page {
   readonly cursor: string
   readonly messages: readonly Envelope[]
@@ -12,10 +12,10 @@ interface Page {
   readonly reason: GapReason
 }
 
-/** Answers in a row that come at once and bring nothing, after which it has failed. */
+/** Consecutive immediate empty answers after which the link fails. */
 const MAX_IDLE = 3
 
-/** Asks again and again. */
+/** Polls in a loop. */
 export class PollLink extends Link {
   async run(): Promise<void> {
     const { probe, pollInterval } = this.settings
@@ -23,7 +23,7 @@ export class PollLink extends Link {
     let idle = 0
     let bare = 0
     while (!this.closed) {
-      // The first answer is not waited for: it shows that this way is open.
+      // The first long poll returns at once, to show that the transport works.
       const wait = long && this.since ? this.settings.wait : 0
       const began = Date.now()
       const asked = this.at
@@ -41,7 +41,7 @@ export class PollLink extends Link {
       const lasted = wait > 0 && Date.now() - began >= wait * 500
       let pause = pollInterval * (0.5 + Math.random() / 2)
       if (!isCursor(cursor) && status === 204 && !lasted && !bare++) {
-        // Once: some proxies take headers away.
+        // Retried once: some proxies remove headers.
         await this.#rest(pause)
         continue
       }
@@ -49,7 +49,7 @@ export class PollLink extends Link {
         this.fail(FOREIGN_ANSWER)
         return
       }
-      // Nothing but a place ahead is progress.
+      // Only a later cursor is progress.
       const moved = isCursor(cursor) && (!isCursor(asked) || order(cursor, asked) > 0)
       this.ready()
       if (status === 410) {

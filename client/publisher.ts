@@ -9,14 +9,14 @@ import type { PublishOptions } from './types.ts'
 
 type Answer = { cursor: string }
 
-/** Statuses by which even a proxy says that this very request is no good. */
+/** Statuses of a proxy after which a retry cannot succeed. */
 const FINAL_STATUSES = [411, 413, 414, 431]
-/** Statuses of the server's own that say: later. */
+/** Statuses of the server after which a retry may succeed. */
 const RETRY_STATUSES = [408, 425, 429, 502, 503, 504]
 
 /**
- * Publishes in the order of the calls, whatever carries it. What has no key is sent on a socket one behind the other;
- * all else is alone on its way, since it may have to be sent again.
+ * Publishes in the order of the calls. Frames without a key are pipelined on the socket. Any other publish is sent
+ * alone, since it may have to be retried.
  */
 export class Publisher {
   readonly #settings: Settings
@@ -26,7 +26,7 @@ export class Publisher {
   #inFlight = 0
   #exclusive = false
 
-  /** @param socket the one that is open, if any */
+  /** @param socket returns the open socket, if any */
   constructor(settings: Settings, socket: () => FrameSocket | undefined, ended: AbortSignal) {
     this.#settings = settings
     this.#socket = socket
@@ -78,7 +78,7 @@ export class Publisher {
     }
   }
 
-  /** @throws an Error that is a Fault, too */
+  /** @throws an Error that is also a Fault */
   async #send(request: PublishRequest, signal: AbortSignal | undefined): Promise<Answer> {
     const { silence, probe } = this.#settings
     let deniedBefore = !this.#settings.getToken
@@ -87,7 +87,7 @@ export class Publisher {
         const socket = request.frame ? this.#socket() : undefined
         if (socket)
           return { cursor: (await this.#withTimeout(socket.request(request.frame!), silence)).cursor }
-        // 10 seconds, and more for what takes longer on a line of 5 kB a second.
+        // 10 seconds, or longer for a large body at 5 kB per second.
         const abort = new AbortController()
         const gone = () => abort.abort(signal!.reason)
         signal?.addEventListener('abort', gone)
@@ -114,11 +114,11 @@ export class Publisher {
     }
   }
 
-  /** @throws where it has not settled in that many milliseconds */
+  /** @throws if the work has not settled after `ms` milliseconds */
   #withTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
     return new Promise((resolve, reject) => {
       const timer = later(
-        () => reject(new Error(`no answer came within ${ms} ms: it may be published, or not`)),
+        () => reject(new Error(`no answer within ${ms} ms: the publish may have succeeded`)),
         ms,
       )
       work.then(resolve, reject).finally(() => clearTimeout(timer))

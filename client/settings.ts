@@ -1,6 +1,6 @@
 import type { ConnectOptions, SocketLike, Transport } from './types.ts'
 
-/** The options with every default in its place. */
+/** The options with all defaults applied. */
 export type Settings = Required<Pick<ConnectOptions, 'cursor' | 'request' | 'fetch' | keyof typeof NUMBERS>> &
   Pick<ConnectOptions, 'ack' | 'signal' | 'onGap' | 'getToken' | 'EventSource' | 'WebSocket' | 'storage'> & {
     readonly channels: readonly string[]
@@ -20,14 +20,14 @@ export const NUMBERS = {
   buffer: 1000,
 }
 
-/** What a browser has and Node 20 has not. */
+/** Globals of browsers that Node 20 lacks. */
 const here = globalThis as {
   WebSocket?: new (url: string, protocols: string[]) => SocketLike
   location?: { href: string }
   sessionStorage?: ConnectOptions['storage']
 }
 
-/** Those that are given, in whole numbers that a timer can hold. */
+/** Drops missing options, and rounds numbers to 31-bit integers, the range of timers. */
 function bounded(options: object): object {
   return Object.fromEntries(
     Object.entries(options)
@@ -39,7 +39,7 @@ function bounded(options: object): object {
   )
 }
 
-/** @throws TypeError that names the option, also where no transport is left to be used here */
+/** @throws TypeError that names the option, or if no transport is available */
 export function settle<K extends Partial<Record<Transport, unknown>>>(
   url: string | URL,
   options: ConnectOptions,
@@ -52,7 +52,7 @@ export function settle<K extends Partial<Record<Transport, unknown>>>(
   if (!usable[0])
     throw new TypeError("Option 'transports': none can be used; Node 20 needs option 'WebSocket'")
   const address = new URL(url, here.location?.href)
-  if (!/^http/.test(address.protocol)) throw new TypeError("The address must begin with 'http:' or 'https:'")
+  if (!/^http/.test(address.protocol)) throw new TypeError("The URL must begin with 'http'")
   address.hash = ''
   return {
     ...NUMBERS,
@@ -71,7 +71,7 @@ export function settle<K extends Partial<Record<Transport, unknown>>>(
   }
 }
 
-/** A page that may not store anything gets an exception for asking. */
+/** Access to a forbidden storage throws. */
 function storageHere(): ConnectOptions['storage'] {
   try {
     return here.sessionStorage
@@ -80,7 +80,7 @@ function storageHere(): ConnectOptions['storage'] {
   }
 }
 
-/** A route of the plugin, with the query that the user's URL has, too. */
+/** URL of a route. The query of the user's URL is kept. */
 export function routeOf({ url }: Settings, route: string, query: Iterable<[string, unknown]>): string {
   const target = new URL(url)
   target.pathname = `${target.pathname.replace(/\/$/, '')}/${route}`

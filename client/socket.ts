@@ -14,7 +14,7 @@ export interface Frame extends Envelope {
 
 export class SocketLink extends Link {
   #ws: SocketLike | undefined
-  /** The last refusal that was no answer to a frame of ours. */
+  /** The last error frame that answers no frame of this client. */
   #refusal: Frame | undefined
 
   run(): void {
@@ -30,7 +30,7 @@ export class SocketLink extends Link {
         if (this.since) this.skip(error)
         else this.fail({ ...FOREIGN_ANSWER, message: String(error) })
       }
-      // Whatever has come: it lives.
+      // Any frame proves that the connection is alive.
       if (this.since) this.after(this.#half(), () => this.#ping(this.#half()))
       if (frame) this.#receive(frame)
     }
@@ -66,20 +66,20 @@ export class SocketLink extends Link {
       if (!this.closed) this.listener.caughtUp(this)
     } else {
       this.take(type, frame)
-      // What does not answer now is deaf, though it has said that it is ready.
-      // The answer may stand behind a large message, though: after a silence it is waited for longer.
+      // A socket that is ready may still not deliver, so it must answer a ping.
+      // The pong may follow a large message: after a timeout, wait longer.
       if (type === 'ready' && !this.closed)
         this.#ping(this.listener.slack > 1 ? this.#half() : this.settings.probe)
     }
   }
 
-  /** Browsers can't send a protocol ping. */
+  /** Browsers cannot send a ping frame of RFC 6455 section 5.5.2. */
   #ping(within: number): void {
     const ws = this.#ws!
     const { bufferedAmount } = ws
     this.send('{"type":"ping"}')
     this.after(within, () => {
-      // A slow line still takes what was written before.
+      // A slow connection is alive while its send buffer shrinks.
       if (ws.bufferedAmount < bufferedAmount) this.#ping(within)
       else this.silent(within)
     })
@@ -98,7 +98,7 @@ export class SocketLink extends Link {
     this.#ws!.send(text)
   }
 
-  /** Whether a frame is an answer to one that was sent, or belongs to it. */
+  /** Whether a frame answers, or belongs to, a frame of this client. */
   protected answers(_frame: Frame): boolean {
     return false
   }
@@ -107,7 +107,7 @@ export class SocketLink extends Link {
     this.#ws?.close()
   }
 
-  /** Hears no more; what it has sent may still be answered. */
+  /** Stops receiving. Sent frames may still be answered. */
   protected leave(): void {
     super.close()
   }

@@ -6,20 +6,20 @@ import { PollLink } from './poll.ts'
 import type { Settings } from './settings.ts'
 import type { SubscribeOptions } from './types.ts'
 
-/** A channel that is to be read, too. */
+/** A channel being added. */
 interface PendingSubscription {
   readonly channel: string
-  /** Up to where it was given. */
+  /** Position of its replay. */
   cursor: string | undefined
-  /** What replays it. */
+  /** The link that replays it. */
   on: object | undefined
   resolve(): void
   reject(error: unknown): void
 }
 
-/** Adds channels and takes them away, one call after the other. */
+/** Adds and removes channels, one call at a time. */
 export class Subscriptions {
-  /** Those whose messages are not wanted any more. */
+  /** Removed channels: their messages are dropped. */
   readonly left = new Set<string>()
   readonly #settings: Settings
   readonly #links: LinkCoordinator
@@ -29,7 +29,7 @@ export class Subscriptions {
   #replay: PollLink | undefined
   #line: Promise<unknown> = Promise.resolve()
 
-  /** @param socket the one that is open, if any */
+  /** @param socket returns the open socket, if any */
   constructor(settings: Settings, links: LinkCoordinator, host: Host, socket: () => FrameSocket | undefined) {
     this.#settings = settings
     this.#links = links
@@ -41,7 +41,7 @@ export class Subscriptions {
     return this.#next(channel, false, () => {
       if (cursor !== undefined && !isStart(cursor))
         throw new TypeError("'cursor' must be a cursor, 'earliest' or 'now'")
-      if (this.#host.channels.length > 31) throw new Error('32 channels at most can be read at once')
+      if (this.#host.channels.length > 31) throw new Error('The limit is 32 channels')
       return new Promise((resolve, reject) => {
         this.#joining = { channel, cursor, on: undefined, resolve, reject }
         this.go()
@@ -56,13 +56,13 @@ export class Subscriptions {
       host.channels = host.channels.filter((other) => other !== channel)
       this.left.add(channel)
       const socket = this.#socket()
-      // Where the socket goes away meanwhile, the next one begins without it.
+      // If the socket closes first, the next one starts without the channel.
       if (socket) await socket.request(`"type":"unsubscribe","channel":"${channel}"`).catch(() => {})
       else if (this.#links.main) this.#anew()
     })
   }
 
-  /** @param reads whether the channel must be one that is read */
+  /** @param reads whether the channel must be among those that the feed reads */
   #next(channel: string, reads: boolean, then: () => Promise<void>): Promise<void> {
     const host = this.#host
     const call = this.#line.then(() => {
@@ -81,7 +81,7 @@ export class Subscriptions {
     this.#links.begin(this.#links.transport)
   }
 
-  /** The feed reads: what waits for that is done. */
+  /** Starts the pending subscription once a link is in use. */
   go(): void {
     const joining = this.#joining
     const { main } = this.#links
@@ -93,7 +93,7 @@ export class Subscriptions {
       this.left.delete(channel)
       socket.join(channel, cursor).then(
         () => this.#joined(),
-        // Where the socket has gone away, the next one takes it up.
+        // If the socket closes, the next one subscribes.
         (error) => error.code && this.fail(error),
       )
     } else if (!cursor || cursor === 'now') {
@@ -105,7 +105,7 @@ export class Subscriptions {
     }
   }
 
-  /** What the channel has had up to the feed's place, read apart. */
+  /** Replays the channel up to the feed's position over a link of its own. */
   #poll(joining: PendingSubscription, cursor: string): void {
     const host = this.#host
     const { channel } = joining
@@ -123,7 +123,7 @@ export class Subscriptions {
       caughtUp: () => done(),
       message(link, message) {
         link.at = message.cursor
-        // From here on it comes with the others.
+        // The feed's own link delivers the rest.
         if (order(message.cursor, host.place) > 0) done()
         else host.message(message, true)
       },
@@ -140,7 +140,7 @@ export class Subscriptions {
     void this.#replay.start()
   }
 
-  /** A replay has come so far. */
+  /** Records the position of the replay. */
   at(cursor: string): void {
     if (this.#joining) this.#joining.cursor = cursor
   }

@@ -1,22 +1,22 @@
 import type { Settings } from './settings.ts'
 import type { Transport } from './types.ts'
 
-/** Short lives of a transport in a row, after which others come first. */
+/** Consecutive failures after which other transports go first. */
 const MAX_FAILURES = 3
 
-/** What lastUsed, by address and list, for where nothing is stored; of so many addresses. */
+/** The last transport in use by address and list, where no storage is available. Bounded by MAX_LAST_USED. */
 const lastUsed = new Map<string, string>()
 const MAX_LAST_USED = 100
 
-/** What is known of the transports: how they are liked, and how they have done. */
+/** The order of preference, and the record of each transport. */
 export class TransportRanking {
-  /** As they are liked: what the user has switched to comes first. */
+  /** Order of preference. A transport selected by `switchTo` goes first. */
   order: Transport[]
-  /** Where a round of tries begins: at what lastUsed. */
+  /** Where a round starts: the transport last in use. */
   first: Transport
-  /** Those that this round has tried. */
+  /** Transports tried in this round. */
   readonly tried = new Set<Transport>()
-  /** Those that were refused, in a row. */
+  /** Transports refused since the last connection. */
   readonly refused = new Set<Transport>()
   readonly #failures: Partial<Record<Transport, number>> = {}
   readonly #storage: Settings['storage']
@@ -32,7 +32,7 @@ export class TransportRanking {
     try {
       known = storage?.getItem(this.#key)
     } catch {
-      // A storage may be forbidden, and say so only when it is asked.
+      // A forbidden storage throws.
     }
     this.first = transports.find((each) => each === (known ?? lastUsed.get(this.#key))) ?? transports[0]!
   }
@@ -41,12 +41,12 @@ export class TransportRanking {
     this.order = [transport, ...this.order.filter((other) => other !== transport)]
   }
 
-  /** @param carries what is to be bettered; undefined where nothing carries */
+  /** @param carries the transport in use, if any */
   better(transport: Transport, carries: Transport | undefined): boolean {
     return !carries || this.order.indexOf(transport) < this.order.indexOf(carries)
   }
 
-  /** The best that this round has not tried, of those that are better than what carries. */
+  /** The best untried transport that is better than the one in use. */
   next(carries: Transport | undefined): Transport | undefined {
     const from = carries ? 0 : this.order.indexOf(this.first)
     const rest = [...this.order.slice(from), ...this.order.slice(0, from)].filter(
@@ -59,17 +59,17 @@ export class TransportRanking {
     return this.#failures[transport]! >= MAX_FAILURES
   }
 
-  /** It has ended. @param weak it is no good here */
+  /** Records the end of a connection. @param weak the transport is unsuitable here */
   record(transport: Transport, good: boolean, weak: boolean | undefined): void {
     this.#failures[transport] = good ? 0 : (this.#failures[transport] ?? 0) + (weak ? MAX_FAILURES : 1)
   }
 
-  /** Whether each of them was refused. */
+  /** Whether the server refused every transport. */
   get refusedAll(): boolean {
     return this.order.every((transport) => this.refused.has(transport))
   }
 
-  /** It carries. */
+  /** Stores the transport in use. */
   remember(transport: Transport): void {
     this.refused.clear()
     lastUsed.delete(this.#key)
@@ -78,7 +78,7 @@ export class TransportRanking {
     try {
       this.#storage?.setItem(this.#key, transport)
     } catch {
-      // A storage may be full; what lastUsed is not worth more.
+      // The storage may be full.
     }
   }
 }

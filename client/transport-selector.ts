@@ -6,37 +6,37 @@ import { jitter, later, type Timer } from './time.ts'
 import { TransportRanking } from './transport-ranking.ts'
 import type { End, GapReason, Message, Transport } from './types.ts'
 
-/** LinkCoordinator that may begin anew in a row, because the feed has left the place where they began. */
+/** Consecutive restarts of links that started at an outdated position. */
 const MAX_RESTARTS = 3
 
-/** Milliseconds until the plainest transport is asked beside the first: what carries by then spares the server a request. */
+/** Milliseconds before `/poll` is probed beside the first transport. A transport that connects sooner saves the request. */
 const POLL_DELAY = 400
 
-/** Finds the transport that carries, and goes back to better ones. One link carries; others may be on probation. */
+/** Selects the transport, falls back, and upgrades. One link is in use; others are probes. */
 export abstract class TransportSelector implements LinkListener {
-  /** The one that carries. */
+  /** The link in use. */
   main: Link | undefined
   transport: Transport
-  /** Doubled by each silence, until there is progress. */
+  /** Doubled by each timeout up to 16; 1 after progress. */
   slack = 1
   readonly #settings: FeedSettings
   protected readonly host: Host
   readonly #ranking: TransportRanking
   readonly #probes = new Set<Link>()
-  /** What comes next in this round, and its timer. */
+  /** The next scheduled attempt, and its timer. */
   #waiting: (() => void) | undefined
   #timer: Timer
   #pollTimer: Timer
   #upgradeTimer: Timer
-  /** The server has asked not to be bothered before, whatever the network does. */
+  /** Earliest retry (Retry-After), in milliseconds since 1970. */
   #notBefore = 0
   protected attempt = 0
   #denials = 0
-  /** Changes when what is tried does. */
+  /** Changes with each new round of attempts. */
   #generation = 0
-  /** LinkCoordinator that had to begin anew, in a row. */
+  /** Consecutive restarts of probes. */
   restarts = 0
-  /** Climbs in a row that came to nothing. */
+  /** Consecutive failed upgrade attempts. */
   #failedUpgrades = 0
   #switched: ((carries: boolean) => void) | undefined
 
@@ -55,21 +55,21 @@ export abstract class TransportSelector implements LinkListener {
   abstract ended(link: Link, end: End, joining?: boolean): void
   abstract skipped(link: Link, error: Error): void
 
-  // TransportSelector
+  // Attempts
 
-  /** Begins, where nothing has. */
+  /** Starts the first round, unless one has started. */
   start(): void {
     if (!this.main && !this.#probes.size && !this.#waiting) this.begin()
   }
 
-  /** Tries all of them, beginning with one; each a while after the one before, where that does not carry yet. */
+  /** Tries all transports in order, each after a delay, until one connects. */
   begin(first = this.#ranking.first): void {
     this.#pause()
     this.#ranking.first = first
     this.#ranking.tried.clear()
     this.#try(first)
     if (!this.#ranking.order.includes('poll')) return
-    // The plainest one is asked beside them, since it passes everywhere.
+    // Polls pass every proxy.
     this.#pollTimer = later(() => {
       if (!this.#ranking.tried.has('poll') && Date.now() >= this.#notBefore) this.#probe('poll')
     }, POLL_DELAY)
@@ -102,7 +102,7 @@ export abstract class TransportSelector implements LinkListener {
     this.#timer = later(this.#waiting, ms)
   }
 
-  /** The next of this round. */
+  /** Tries the next transport of this round. */
   #tryNext(): void {
     const next = this.#ranking.next(this.main?.transport)
     if (next) this.#try(next)
@@ -113,7 +113,7 @@ export abstract class TransportSelector implements LinkListener {
     } else this.again(jitter(this.#settings, this.attempt++))
   }
 
-  /** A new round, later. */
+  /** Schedules a new round. */
   again(ms: number, first = this.#ranking.first): void {
     this.#schedule(() => this.begin(first), ms)
     this.host.tries(ms)
@@ -130,11 +130,11 @@ export abstract class TransportSelector implements LinkListener {
     }, ms)
   }
 
-  /** There is reason to think that the network is back, or gone: what waits is tried, what stands is tested. */
+  /** The network may have changed. Retries at once, or checks the link in use. */
   wake(): void {
     const { main } = this
     if (main) {
-      // What can't be asked is made anew beside the old one, which goes on until the new one carries.
+      // A transport without a check is replaced by a new link; the old one stays in use until that takes over.
       const old = Date.now() - main.since > this.#settings.probe
       if (!main.check() && old && !this.#probes.size) this.#probe(main.transport)
     } else if (this.#waiting) {
@@ -163,17 +163,17 @@ export abstract class TransportSelector implements LinkListener {
     link.close()
   }
 
-  // Ends and beginnings
+  // Transitions
 
-  /** It has begun at a place that the feed has left. */
+  /** Replaces a probe that started at a position that the feed has left. */
   protected restart(link: Link): void {
     if (this.restarts++ < MAX_RESTARTS) {
       this.#drop(link)
       this.#probe(link.transport)
-    } else this.reject(link, 'it tells another story than what carries')
+    } else this.reject(link, 'its position is outdated')
   }
 
-  /** It can't take over. */
+  /** Drops a probe that cannot take over. */
   protected reject(link: Link, message: string): void {
     this.#drop(link)
     this.failed(link, { message })
@@ -191,7 +191,7 @@ export abstract class TransportSelector implements LinkListener {
     this.#denials = this.restarts = 0
     this.#ranking.remember(transport)
     if (transport === this.#ranking.order[0]) this.settleSwitch(true)
-    // The one that was asked beside the others does not end their round.
+    // The poll beside the other probes does not end their round.
     if (transport !== 'poll' || !this.#waiting) {
       this.#ranking.first = transport
       this.#pause()
@@ -228,28 +228,28 @@ export abstract class TransportSelector implements LinkListener {
       if (!this.main) this.host.tries(undefined, true)
       this.host.fault(error, transport)
     }
-    // A handler may have closed the feed, or switched.
+    // A handler may have closed the feed or switched the transport.
     if (this.#generation !== generation) return
     if (denied && !this.main) this.again(0)
     else if (final) this.host.finish(failure, error)
     else if (after !== undefined) this.#retryAfter(after, wasMain ? transport : undefined)
     else if (!wasMain) this.#tryNext()
-    // One on probation stands in.
+    // A probe takes over.
     else if (!this.#probes.size) {
       const next = ranking.order.find((each) => !ranking.flaky(each))
       if (ranking.flaky(transport) && next) this.begin(next)
       else {
         const wait = jitter(this.#settings, this.attempt++)
-        // What lives for a short time only, and brings nothing, is not away for longer than it lives.
+        // A short-lived connection without progress is not down for longer than it lived.
         this.again(Math.min(wait, Math.max(base, lifetime)), transport)
       }
     }
   }
 
-  /** Nothing is tried before the server's wait is over. @param wasMain what wasMain until now */
+  /** Waits for Retry-After. @param wasMain the transport that was in use */
   #retryAfter(after: number, wasMain: Transport | undefined): void {
     const wait = after + jitter(this.#settings, this.attempt++)
-    // A long wait was meant for the network of that time.
+    // A long Retry-After may not apply to a new network.
     this.#notBefore = Date.now() + Math.min(wait, this.#settings.probe)
     if (!this.main && !this.#probes.size && (wasMain || !this.#ranking.next(undefined)))
       this.again(wait, wasMain)
@@ -259,7 +259,7 @@ export abstract class TransportSelector implements LinkListener {
     }
   }
 
-  /** Likes a transport best from now on, and goes over to it. @param now not while the feed is held */
+  /** Prefers a transport and switches to it. @param now false while the feed is held */
   switchTo(transport: Transport, now: boolean): Promise<boolean> {
     this.settleSwitch(false)
     this.#ranking.prefer(transport)

@@ -1,76 +1,76 @@
-/** A way to read the log. */
+/** A transport that reads the log. */
 export type Transport = 'ws' | 'sse' | 'longpoll' | 'poll'
 
 export interface Message<T = unknown> {
-  /** The message's place in the log: the feed can go on from here, on any transport. */
+  /** Position of the message in the log. A feed can resume from it over any transport. */
   readonly cursor: string
   readonly channel: string
-  /** When the server accepted it: milliseconds since 1970. */
+  /** Time of acceptance by the server, in milliseconds since 1970. */
   readonly time: number
-  /** JSON and text as they were published; bytes as a Uint8Array. */
+  /** The published value. Bytes are a Uint8Array. */
   readonly data: T
 }
 
 /**
- * `trimmed`: retention took messages that were not read yet. `epoch`: the log has started over. `ahead`: the cursor
- * is past the log's end.
+ * `trimmed`: retention removed unread messages. `epoch`: the log has started over. `ahead`: the cursor is past the end
+ * of the log.
  */
 export type GapReason = 'trimmed' | 'epoch' | 'ahead'
 
-/** A hole: what came between two places can't be had any more. */
+/** A range of the log that is no longer available. */
 export interface Gap {
   readonly reason: GapReason
-  /** After this place, all is there. */
+  /** Reading resumes after this cursor. */
   readonly cursor: string
-  /** The last place up to which all had come. */
+  /** Cursor of the last event before the gap; undefined if there was none. */
   readonly from: string | undefined
-  /** The channel whose replay has the hole, where `subscribe` began in the past; else undefined: all are concerned. */
+  /** The channel, for a gap in a replay that `subscribe` requested; undefined if the gap concerns all channels. */
   readonly channel: string | undefined
-  /** What can be done about it. */
+  /** How to recover, in one sentence. */
   readonly advice: string
 }
 
-/** Why a transport failed, or a publish did. */
+/** Reason for a failed connection or publish. */
 export interface Fault {
   readonly message: string
-  /** The server's code (`TIDINGS_ERR_…`) where it gave one, else the close code of a socket or the status of an answer. */
+  /** The server's error code (`TIDINGS_ERR_…`), else the WebSocket close code or the HTTP status. */
   readonly code?: number | string
-  /** The status of an answer. */
+  /** The HTTP status. */
   readonly status?: number
-  /** Whether to try again is of no use. */
+  /** Whether a retry cannot succeed. */
   readonly final?: boolean
-  /** Milliseconds to wait before another try, as the server asked for (`Retry-After`, `retry:`). */
+  /** Earliest retry (`Retry-After`, `retry:`), in milliseconds from now. */
   readonly after?: number
 }
 
 export interface PublishOptions {
   /**
-   * An idempotency key, up to 128 characters: with it a publish that got no answer is tried again until it has one,
-   * and counts once. Without it such a publish rejects, and nobody knows.
+   * An idempotency key of 1 to 128 printable ASCII characters. A publish with a key is retried until the server answers,
+   * and is accepted once. A publish without a key rejects if its answer is lost.
    */
   key?: string
-  /** Gives up, also between two tries. */
+  /** Aborts the publish, also between retries. */
   signal?: AbortSignal
-  /** Does not wait for the publishes before it, nor do those behind wait for it. @default false */
+  /** Sends at once, outside the order of the other publishes. @default false */
   unordered?: boolean
-  /** Ends the channel; the data is its last, and may be undefined. @default false */
+  /** Ends the channel. `data` may be undefined. @default false */
   end?: boolean
 }
 
 export interface SubscribeOptions {
-  /** Where the channel begins: a cursor, `earliest`, `last:N`, `since:MS`, or `now`. @default the feed's place */
+  /** Start of the channel: a cursor, `earliest`, `last:N`, `since:MS` or `now`. @default the feed's position */
   cursor?: string
 }
 
-/** What a connection shows to be let in. */
+/** Credentials of a connection. */
 export interface Credentials {
-  /** Go with each fetch. */
+  /** Headers of each fetch. */
   headers?: Record<string, string>
-  /** Go with the address of a WebSocket and of an EventSource, which take no headers. */
+  /** Query parameters for a WebSocket or an EventSource, which cannot send headers. */
   query?: Record<string, string>
 }
 
-/** As much of a WebSocket as the client uses; that of browsers, of undici and of ws have it. */
+/** The part of WebSocket that the client uses. Browsers, undici and ws implement it. */
 export interface SocketLike {
   readonly readyState: number
   readonly bufferedAmount: number
@@ -81,7 +81,7 @@ export interface SocketLike {
   close(code?: number): void
 }
 
-/** As much of an EventSource as the client uses. */
+/** The part of EventSource that the client uses. */
 export interface SourceLike {
   readonly readyState: number
   onerror: ((event: never) => void) | null
@@ -92,96 +92,95 @@ export interface SourceLike {
   close(): void
 }
 
-/** As much of a Storage as the client uses. */
+/** The part of Storage that the client uses. */
 export interface StorageLike {
   getItem(key: string): string | null
   setItem(key: string, value: string): void
 }
 
 export interface ConnectOptions {
-  /** What to read, 32 at most. @default the channel `default` */
+  /** Channels to read, at most 32. @default the channel `default` */
   channels?: readonly string[]
-  /** Where to start: a cursor, `earliest`, `last:N`, `since:MS`, or `now`. @default 'now' */
+  /** Start position: a cursor, `earliest`, `last:N`, `since:MS` or `now`. @default 'now' */
   cursor?: string
   /**
-   * When the cursor moves. `auto`: as a message is given to the handlers (at most once: a handler that throws does not
-   * get it again). `manual`: when the program calls `ack` (at least once: a feed that starts at the cursor gives again
-   * what was not acknowledged). @default 'auto'
+   * When the cursor moves. `auto`: on delivery to the handlers (at most once). `manual`: when the program calls `ack` (at
+   * least once: a feed that starts at the cursor receives unacknowledged messages again). @default 'auto'
    */
   ack?: 'auto' | 'manual'
   /**
-   * Asked before each connection, and again after a 401 or when a permission has run out. A string goes as
-   * `Authorization: Bearer …` with each fetch, and as the query parameter `access_token` with a WebSocket or an
-   * EventSource. Credentials go as they are.
+   * Returns the credentials. Called before each connection, after a 401 and when a permission has expired. A string is
+   * sent as `Authorization: Bearer …` (RFC 6750) with a fetch, and as the query parameter `access_token` with a
+   * WebSocket or an EventSource.
    */
   getToken?: () => string | Credentials | Promise<string | Credentials>
-  /** In the order in which they are liked. @default ['ws', 'sse', 'longpoll', 'poll'] */
+  /** Transports in order of preference. @default ['ws', 'sse', 'longpoll', 'poll'] */
   transports?: readonly Transport[]
-  /** Milliseconds in which a transport must carry something, or the next is tried. @default 5000 */
+  /** Time limit for the first answer of a transport, in milliseconds. @default 5000 */
   probe?: number
-  /** Milliseconds after which a better transport is tried again, about. @default 60000 */
+  /** Approximate time until an upgrade attempt, in milliseconds. @default 60000 */
   upgradeAfter?: number
-  /** Milliseconds without a sign of life after which a socket or a stream is taken for dead. @default 40000 */
+  /** Time without data after which a connection counts as dead, in milliseconds. @default 40000 */
   silence?: number
-  /** Milliseconds between two polls. @default 2000 */
+  /** Interval between polls, in milliseconds. @default 2000 */
   pollInterval?: number
-  /** Seconds that a long poll may be held. @default 25 */
+  /** Longest wait of a long poll, in seconds. @default 25 */
   wait?: number
-  /** The wait before a reconnect is taken at random from 0 to `base` ms, doubled with each try up to `cap`. */
+  /** Delay before a reconnect: random from 0 to `base` milliseconds, doubled with each attempt up to `cap`. */
   backoff?: {
     /** @default 1000 */
     base?: number
     /** @default 30000 */
     cap?: number
   }
-  /** Messages that may wait for a slow `for await`; past it the feed stops, and reads on when they are taken. @default 1000 */
+  /** Limit of buffered messages. The feed pauses at the limit and resumes as they are read. @default 1000 */
   buffer?: number
   /** Closes the feed. */
   signal?: AbortSignal
   /**
-   * Where to go on after a hole: a cursor, `earliest` or `now`; nothing: from the gap's own cursor. The feed waits for
-   * it, so this is the place to load what the messages have built up so far. A throw ends the feed with that error.
+   * Handles a gap, for example by loading the current state. The feed delivers nothing until it settles. Return a start
+   * position, or undefined to resume from the cursor of the gap. An exception closes the feed with that error.
    */
   onGap?: (gap: Gap) => string | undefined | Promise<string | undefined>
-  /** Given to each fetch beside what the client sets: `headers`, `credentials`. */
+  /** Options for each fetch, such as `headers` and `credentials`. */
   request?: RequestInit
-  /** @default the global one */
+  /** The fetch implementation. @default the global `fetch` */
   fetch?: typeof fetch
-  /** Node 20 has none of its own: without one, `ws` is left out. @default the global one */
+  /** The WebSocket implementation. Without one, as in Node 20, `ws` is not used. @default the global `WebSocket` */
   WebSocket?: new (
     url: string,
     protocols: string[],
   ) => SocketLike
   /**
-   * For `sse` instead of a reader on fetch. An EventSource shows neither heartbeats nor answers: a dead link shows
-   * later, and a refusal is no more than a failure. @default none
+   * Reads `sse` with this EventSource instead of fetch. An EventSource exposes neither heartbeats nor HTTP statuses, so
+   * the client detects a dead connection later. @default none
    */
   EventSource?: new (
     url: string,
     init: { withCredentials: boolean },
   ) => SourceLike
-  /** Where it is remembered which transport worked. @default sessionStorage where there is one, and this program */
+  /** Stores the last transport in use. @default `sessionStorage` if available, else memory */
   storage?: StorageLike
 }
 
 export interface OpenEvent extends Event {
-  /** Whether the feed was open before, and goes on at its place. A gap comes before. */
+  /** Whether the feed was open before and resumes at its position. */
   readonly resumed: boolean
 }
 
-/** Nothing more comes in a channel. Once all have ended the feed closes. */
+/** The end of a channel. The feed closes once all channels have ended. */
 export interface End<T = unknown> {
   readonly channel: string
-  /** Where to go on in the others. */
+  /** Position of the end in the log. */
   readonly cursor: string
-  /** What came with the end; undefined where nothing did. */
+  /** The data of the end, if any. */
   readonly data: T | undefined
 }
 
 export interface EndEvent<T = unknown> extends Event, End<T> {}
 
 export interface MessageEvent<T> extends Event, Message<T> {
-  /** The cursor, by the name that EventSource gives it. */
+  /** The cursor, under the name that EventSource uses. */
   readonly lastEventId: string
 }
 
@@ -190,13 +189,13 @@ export interface GapEvent extends Event, Gap {}
 export interface StatusEvent extends Event {
   readonly readyState: number
   readonly transport: Transport
-  /** Milliseconds until the next try, where one is waited for. */
+  /** Time until the next attempt, in milliseconds, if one is scheduled. */
   readonly wait: number | undefined
 }
 
 export interface FaultEvent extends Event {
   readonly transport: Transport
-  /** What failed; where a handler threw, what it threw. */
+  /** The failure, or the exception of a handler. */
   readonly error: Error & Fault
 }
 
@@ -218,18 +217,18 @@ export interface FeedEvents<T> {
 
 type Listener<E> = ((event: E) => void) | { handleEvent(event: E): void }
 
-/** One log, read over whatever carries it: an EventTarget with the names of WebSocket and EventSource. */
+/** Reads a log over the transport in use. An EventTarget with the members of WebSocket and EventSource. */
 export interface Feed<T = unknown> extends EventTarget, AsyncIterable<Message<T>> {
   readonly url: string
   /** 0 connecting, 1 open, 2 closing, 3 closed. */
   readonly readyState: number
-  /** Bytes that wait in the socket; 0 where there is none. 0 is no proof that anything has arrived. */
+  /** Bytes queued in the WebSocket; 0 without one. 0 does not mean that the server has received them. */
   readonly bufferedAmount: number
-  /** The place up to which all has been given, or with `ack: 'manual'` acknowledged; undefined until there is one. */
+  /** Position of the last message delivered, or acknowledged with `ack: 'manual'`. Undefined before the first. */
   readonly cursor: string | undefined
-  /** What is read. */
+  /** Channels that the feed reads. */
   readonly channels: readonly string[]
-  /** The transport in use, or the one that is being tried. */
+  /** The transport in use, or the one being probed. */
   readonly transport: Transport
   onopen: ((event: OpenEvent) => void) | null
   onmessage: ((event: MessageEvent<T>) => void) | null
@@ -248,25 +247,25 @@ export interface Feed<T = unknown> extends EventTarget, AsyncIterable<Message<T>
     listener: Listener<FeedEvents<T>[K]> | null,
     options?: { capture?: boolean } | boolean,
   ): void
-  /** Calls the handler with each message of one channel. @returns what ends that */
+  /** Calls the handler for each message of one channel. @returns a function that removes the handler */
   on(channel: string, handler: (message: MessageEvent<T>) => void): () => void
   /**
-   * Reads this channel, too.
-   * @returns when what it gives from `cursor` up to the feed's place has been given
+   * Adds a channel.
+   * @returns a promise that resolves once the channel has caught up with the feed
    */
   subscribe(channel: string, options?: SubscribeOptions): Promise<void>
-  /** Reads this channel no more: nothing of it is given from now on. */
+  /** Removes a channel. The feed delivers none of its messages from now on. */
   unsubscribe(channel: string): Promise<void>
-  /** With `ack: 'manual'`: all up to this message has been handled. */
+  /** Acknowledges all messages up to this one, with `ack: 'manual'`. */
   ack(message: { readonly cursor: string }): void
   /**
-   * Goes over to this transport, which from then on is liked best, without a hole.
-   * @returns whether it carries
+   * Switches to this transport without losing messages, and prefers it from now on.
+   * @returns whether the switch succeeded
    */
   switchTo(transport: Transport): Promise<boolean>
   /**
-   * Over the socket where it is open, else by POST. A string goes as text, bytes as bytes, all else as JSON.
-   * @returns the message's cursor
+   * Publishes over the WebSocket if one is open, else by POST: a string as text, bytes as bytes, anything else as JSON.
+   * @returns the cursor of the message
    */
   publish(channel: string, data: unknown, options?: PublishOptions): Promise<{ cursor: string }>
   close(code?: number, reason?: string): void

@@ -8,21 +8,21 @@ export type { FoldOptions } from './message-reducer.ts'
 export type { Connect, FeedOptions, FeedView } from './store.ts'
 
 /**
- * Reads a log for as long as the component is mounted. Options may be written in place: they are compared by their
- * values, functions are taken as they were rendered last. Another `channels` (or any other value) connects anew and
- * goes on at the cursor; another address or another `cursor` starts there.
- * @param url where the plugin stands; on the server nothing is connected
+ * Reads a log while the component is mounted. Options may be written inline: they are compared by
+ * value, and functions are taken from the last render. A changed option reconnects and
+ * resumes at the cursor. A changed address or `cursor` starts at the new position.
+ * @param url URL of the plugin's prefix; nothing connects on the server
  */
 export function useFeed<T = unknown>(url: string | URL, options: FeedOptions = {}): FeedView<T> {
   const [store] = useState(() => new FeedStore<T>(url, options))
-  // Before the store is watched: what watches it connects.
+  // Before the store is watched: the first watcher connects.
   useEffect(() => store.update(url, options))
   return useSyncExternalStore(store.watch, store.view, store.view)
 }
 
 /**
- * Folds the messages of a feed into a state, from the component's mount on. Each message goes through `reduce` once.
- * @param reduce gives the next state; as it was rendered last
+ * Reduces the messages of a feed to a state. `reduce` receives each message once.
+ * @param reduce returns the next state; taken from the last render
  * @param initial the state before the first message, and on the server
  */
 export function useMessages<T, S>(

@@ -8,13 +8,13 @@ export interface FoldOptions<S> {
   onGap?: (state: S, gap: Gap) => S
 }
 
-/** What the messages of a feed have built up. */
+/** The state built from the messages of a feed. */
 export class MessageReducer<T, S> {
   reduce: (state: S, message: Message<T>) => S
   options: FoldOptions<S>
   #state: S
   #store: FeedStore<T>
-  /** How far it has come; undefined while it has not begun. */
+  /** Position when last hidden; undefined before the first mount. */
   #place: string | undefined
 
   constructor(
@@ -31,7 +31,7 @@ export class MessageReducer<T, S> {
 
   readonly state = (): S => this.#state
 
-  /** @returns what ends it */
+  /** @returns a function that ends the watch */
   readonly watch = (changed: () => void): (() => void) => {
     const store = this.#store
     const set = (state: S) => {
@@ -43,7 +43,7 @@ export class MessageReducer<T, S> {
       const { onGap } = this.options
       if (onGap) set(onGap(this.#state, gap))
     }
-    // It was hidden for a while, and its feed went on.
+    // The feed continued while the component was hidden.
     const { place: cursor } = store
     if (this.#place !== undefined && cursor !== undefined && cursor !== this.#place) {
       gap({
@@ -51,7 +51,7 @@ export class MessageReducer<T, S> {
         cursor,
         from: this.#place,
         channel: undefined,
-        advice: 'The component was hidden: load the present state, then go on from the cursor.',
+        advice: 'The component was hidden: load the current state, then resume from the cursor.',
       })
     }
     const end = store.listen({

@@ -4,11 +4,11 @@ import type { ConnectOptions, Feed, Gap, Message, PublishOptions, Transport } fr
 export type Connect = <T>(url: string | URL, options?: ConnectOptions) => Feed<T>
 
 export interface FeedOptions extends ConnectOptions {
-  /** Makes the connection: `connectShared`, too, for one connection in all tabs. @default connect */
+  /** Opens the connection, for example `connectShared`. @default connect */
   connect?: Connect
 }
 
-/** How a feed is, as a component sees it. It is another object whenever something in it is another. */
+/** State of a feed. A change creates a new object. */
 export interface FeedView<T = unknown> {
   /** `connecting` also on the server and before the first effect. */
   readonly status: 'connecting' | 'open' | 'closed'
@@ -18,24 +18,24 @@ export interface FeedView<T = unknown> {
   readonly error: Error | undefined
   /** The last gap. */
   readonly gap: Gap | undefined
-  /** The feed itself; undefined on the server and before the first effect. It changes with the options. */
+  /** The feed; undefined on the server and before the first effect. Changes with the options. */
   readonly feed: Feed<T> | undefined
-  /** Publishes over the feed. It is the same function for the life of the component. */
+  /** Publishes over the feed. Keeps its identity for the lifetime of the component. */
   publish(channel: string, data: unknown, options?: PublishOptions): Promise<{ cursor: string }>
   /** @internal */
   readonly store: FeedStore<T>
 }
 
-/** What a component that folds is told. */
+/** Receives the messages and gaps of a feed. */
 export interface Listener<T> {
   message(message: Message<T>): void
   gap(gap: Gap): void
 }
 
 /**
- * The feed of one component, over all the connections that it has had. It connects when somebody looks at it, not when
- * it is made: a render that React throws away opens nothing. Where nobody looks any more it closes a turn later, so
- * that a mount that is undone and done again (StrictMode) keeps its connection.
+ * Owns the feed of one component over all its connections. The first watcher opens the connection, so a discarded render
+ * opens none. The connection closes one turn after the last watcher has left,
+ * so that a remount (StrictMode) keeps its connection.
  */
 export class FeedStore<T> {
   readonly #watchers = new Set<() => void>()
@@ -44,7 +44,7 @@ export class FeedStore<T> {
   #options: FeedOptions
   #key: string
   #feed: Feed<T> | undefined
-  /** The last place that was given to the listeners. */
+  /** Cursor of the last event delivered to the listeners. */
   #place: string | undefined
   #closing: ReturnType<typeof setTimeout> | undefined
   #view: FeedView<T>
@@ -68,7 +68,7 @@ export class FeedStore<T> {
 
   readonly view = (): FeedView<T> => this.#view
 
-  /** All up to here has been given. */
+  /** Everything up to this cursor has been delivered. */
   get place(): string | undefined {
     return this.#place
   }
@@ -83,7 +83,7 @@ export class FeedStore<T> {
     this.#url = address
     this.#key = key
     this.#keepPlace()
-    // Another log, or another start: the place means nothing there.
+    // Another log or start position makes the position invalid.
     if (moved) this.#place = undefined
     if (this.#feed) {
       this.#close()
@@ -91,7 +91,7 @@ export class FeedStore<T> {
     }
   }
 
-  /** @returns what ends it */
+  /** @returns a function that ends the watch */
   readonly watch = (changed: () => void): (() => void) => {
     this.#watchers.add(changed)
     clearTimeout(this.#closing)
@@ -105,7 +105,7 @@ export class FeedStore<T> {
     }
   }
 
-  /** @returns what ends it */
+  /** @returns a function that removes the listener */
   listen(listener: Listener<T>): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -117,7 +117,7 @@ export class FeedStore<T> {
     const feed = open<T>(this.#url, {
       ...options,
       ...(cursor !== undefined && { cursor }),
-      // The latest ones, whatever was rendered when it connected.
+      // Use the functions of the last render.
       ...(options.onGap && { onGap: (gap) => this.#options.onGap?.(gap) }),
       ...(options.getToken && { getToken: () => this.#options.getToken?.() ?? '' }),
     })
@@ -125,7 +125,7 @@ export class FeedStore<T> {
     const mine = () => feed === this.#feed
     feed.addEventListener('message', (message) => {
       if (!mine()) return
-      // Nobody looks, for this turn: whoever comes back gets it then.
+      // Without a watcher, leave the message for the next connection.
       if (this.#closing !== undefined) {
         this.#close()
         return
@@ -151,7 +151,7 @@ export class FeedStore<T> {
     this.#show({ feed, status: 'connecting' })
   }
 
-  /** All up to the feed's own cursor has been given. */
+  /** Keeps the position of the feed. */
   #keepPlace(): void {
     this.#place = this.#feed?.cursor ?? this.#place
   }

@@ -2,24 +2,24 @@ import { connect } from '../index.ts'
 import type { ConnectOptions, Feed, SocketLike, Transport } from '../types.ts'
 import { encoded, frameOf, placeOf, reaches, type State, type TabMessage } from './tab-message.ts'
 
-/** Transports that give what is missed at once come first. */
+/** Order for catching up: transports that answer at once go first. */
 const CATCH_UP_ORDER: readonly Transport[] = ['poll', 'longpoll', 'sse', 'ws']
-/** Milliseconds between two looks at how far a read of what was missed has come. */
+/** Milliseconds between two checks of the catch-up feed. */
 const POLL_MS = 20
 
-/** The tab that a connection belongs to. */
+/** The tab of a connection. */
 export interface Tab {
   readonly id: string
   readonly url: string
   readonly options: ConnectOptions
-  /** What the leader has told last. */
+  /** The last state of the leader. */
   readonly state: State | undefined
   readonly sockets: Set<ChannelSocket>
-  /** Asks for the leader's state. */
+  /** Requests the leader's state. */
   hello(): void
-  /** Tells the other tabs, and this one. */
+  /** Sends a message to all tabs, including this one. */
   post(note: TabMessage): void
-  /** A connection of the tab has ended. */
+  /** A socket of the tab has closed. */
   left(): void
 }
 
@@ -38,9 +38,9 @@ export class ChannelSocket implements SocketLike {
   onclose: ((event: { code: number; reason: string; final: boolean }) => void) | null = null
   onerror: (() => void) | null = null
   readonly #tab: Tab
-  /** Where the tab is: a cursor, or where it wants to start. */
+  /** Position of the tab: a cursor or a start position. */
   #at: string
-  /** Reads what was missed. */
+  /** Reads the messages between this tab and the leader. */
   #catchUpFeed: Feed | undefined
   #timer: ReturnType<typeof setInterval> | undefined
   #pinged = false
@@ -51,7 +51,7 @@ export class ChannelSocket implements SocketLike {
     this.#at = new URL(url).searchParams.get('cursor') ?? 'now'
     this.id = `${tab.id} ${++count}`
     tab.sockets.add(this)
-    // Its listeners come first.
+    // The feed adds its listeners first.
     queueMicrotask(() => {
       if (tab.state) this.update(tab.state)
       else tab.hello()
@@ -78,7 +78,7 @@ export class ChannelSocket implements SocketLike {
   item({ after, cursor, frame }: Extract<TabMessage, { type: 'item' }>): void {
     if (this.readyState !== 1) return
     if (this.#catchUpFeed) this.#finishCatchUp()
-    // An epoch that this tab has come to by itself, too.
+    // The catch-up feed may have reached a new epoch first.
     else if (reaches(this.#at, cursor)) return
     else if (reaches(this.#at, after)) this.#deliver(cursor, frame)
     else this.#catchUp()
@@ -102,7 +102,7 @@ export class ChannelSocket implements SocketLike {
     } else if (this.readyState === 1) this.onmessage?.({ data })
   }
 
-  /** Reads what lies between this tab and the leader. */
+  /** Reads the messages between this tab and the leader from the server. */
   #catchUp(): void {
     const { url, options } = this.#tab
     const { transports = CATCH_UP_ORDER } = options
@@ -134,7 +134,7 @@ export class ChannelSocket implements SocketLike {
     feed.onclose = ({ reason }) => {
       if (this.#catchUpFeed === feed) this.fail(1008, reason, true)
     }
-    // It moves on over what was not asked for, too, and says nothing.
+    // The cursor also moves past other channels, without an event.
     this.#timer = setInterval(() => {
       if (!feed.cursor || feed.readyState !== 1) return
       started(feed.cursor)
@@ -143,9 +143,9 @@ export class ChannelSocket implements SocketLike {
     }, POLL_MS)
   }
 
-  /** Whether it has read up to where the leader's items go on. */
+  /** Ends the catch-up once it reaches the leader's next item. */
   #finishCatchUp(): void {
-    // Before it is open it stands where it was put, which may be nowhere.
+    // Before it is open, its position is the start position.
     if (this.#catchUpFeed?.readyState === 1 && reaches(this.#at, this.#tab.state?.after)) this.#stop()
   }
 
@@ -165,7 +165,7 @@ export class ChannelSocket implements SocketLike {
     } else if (leader) this.#tab.post({ type: 'publish', leader, socket: this.id, frame })
   }
 
-  /** Asks the leader to go over to a transport. */
+  /** Asks the leader to switch the transport. */
   switchTo(transport: Transport): Promise<boolean> {
     this.#switched?.(false)
     return new Promise((resolve) => {
@@ -176,7 +176,7 @@ export class ChannelSocket implements SocketLike {
     })
   }
 
-  /** @param final there is no sense in another try */
+  /** @param final whether a retry cannot succeed */
   fail(code: number, reason: string, final = false): void {
     if (this.readyState === 3) return
     this.readyState = 3

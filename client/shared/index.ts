@@ -8,29 +8,27 @@ export type * from '../types.ts'
 
 export interface SharedOptions extends ConnectOptions {
   /**
-   * Whose credentials these are: tabs share a connection where this is equal, beside the address, the channels and
-   * `request`. It must be given with `getToken`, whose answers can't be compared. No secret.
+   * Identifies the user. Tabs share a connection if `identity`, the address, the channels and `request` are equal.
+   * Required with `getToken`. Must not be a secret.
    */
   identity?: string
 }
 
-/** A tab that finds no leader, or loses it, looks again soon: it costs nothing. Milliseconds. */
+/** Delays of a tab that looks for a leader, in milliseconds. Local messages cost no request. */
 const BACKOFF = { base: 100, cap: 1000 }
 
 /**
- * As `connect`, with one connection for all tabs of an origin that ask for the same. One tab leads and owns it; the
- * others hear of its messages, and publish through it. A leader that closes, crashes or freezes is replaced. Each tab
- * keeps its own cursor. Where there are no Web Locks or no BroadcastChannel, it is `connect`.
- * @throws TypeError for options that can't be used
+ * Like `connect`, with one connection for all tabs of an origin that use the same address and channels. One tab leads and
+ * owns the connection. Another tab replaces a leader that closes, crashes or freezes. Each tab
+ * keeps its own cursor. Without Web Locks or BroadcastChannel, behaves like `connect`.
+ * @throws TypeError for invalid options
  */
 export function connectShared<T = unknown>(
   url: string | URL,
   { identity, ...options }: SharedOptions = {},
 ): Feed<T> {
   if (options.getToken && identity === undefined) {
-    throw new TypeError(
-      "Option 'identity' must say whose token 'getToken' gives: tabs of others must not share it",
-    )
+    throw new TypeError("Option 'identity' must say whose token 'getToken' returns")
   }
   if (!canShare()) {
     return connect<T>(url, options)
@@ -50,7 +48,7 @@ export function connectShared<T = unknown>(
   feed.addEventListener('close', () => member.close(), { once: true })
   void nameOf(settings, identity).then((name) => member.join(name))
 
-  // What carries the feed is the leader's affair.
+  // The leader selects the transport.
   const transport = (): Transport => member.state?.transport ?? settings.transports[0]!
   const refuse = () =>
     Promise.reject(new TypeError('The channels of a shared feed are fixed: connect another one'))
@@ -75,7 +73,7 @@ export function connectShared<T = unknown>(
   })
 }
 
-/** Equal for tabs that may share; it tells nothing of what it was made from. */
+/** Name of the lock and the channel: a SHA-256 digest, since the parts may be private. */
 async function nameOf(
   { url, channels, request }: { url: string; channels: readonly string[]; request: RequestInit },
   identity: string | undefined,

@@ -2,23 +2,23 @@ import { connect } from '../index.ts'
 import type { ConnectOptions, Fault, Feed, Gap } from '../types.ts'
 import { encoded, frameOf, type State, type TabMessage } from './tab-message.ts'
 
-/** Milliseconds for which a tab that closes goes on to lead for the sake of publishes that have no answer yet. */
+/** Milliseconds for which a closing tab waits for the answers to publishes. */
 const CLOSE_GRACE = 1000
 
-/** The leader's part: it owns the one connection, passes on what comes, and publishes for all tabs. */
+/** Owns the connection of all tabs, passes on its events, and publishes. */
 export class Leader {
   readonly #leader: string
   readonly #feed: Feed
   readonly #post: (note: TabMessage) => void
   #after: string | undefined
   #refused: string | undefined
-  /** Publishes that have no answer yet. */
+  /** Publishes without an answer. */
   readonly #waiting = new Set<Promise<void>>()
   #closed = false
 
   /**
-   * @param options those of the tab; `cursor` is where its own feed stands
-   * @param post tells all tabs, this one too
+   * @param options options of the tab; `cursor` is the position of its feed
+   * @param post sends a message to all tabs, including this one
    */
   constructor(leader: string, url: string, options: ConnectOptions, post: (note: TabMessage) => void) {
     this.#leader = leader
@@ -32,7 +32,7 @@ export class Leader {
       this.#pass(cursor, JSON.stringify({ type: 'gap', reason, cursor }))
     feed.onend = ({ channel, cursor, data }) =>
       this.#pass(cursor, JSON.stringify({ type: 'end', channel, cursor, ...encoded(data) }))
-    // What is open has a place once this turn is over.
+    // The cursor is set after this turn.
     feed.onopen = feed.onstatus = () => queueMicrotask(() => this.announce())
     feed.onerror = ({ error }) => {
       if (feed.readyState !== 1) this.#post({ type: 'down', leader, reason: error.message })
@@ -67,7 +67,7 @@ export class Leader {
     this.#after = cursor
   }
 
-  /** Does what a tab asks for. */
+  /** Handles a request of a tab. */
   handle(note: Extract<TabMessage, { type: 'publish' | 'switch' }>): void {
     const done = this.#answer(note).finally(() => this.#waiting.delete(done))
     this.#waiting.add(done)
@@ -92,7 +92,7 @@ export class Leader {
     }
   }
 
-  /** Closes once the tabs' publishes are answered, or that has taken too long. */
+  /** Closes once the publishes are answered, at the latest after CLOSE_GRACE. */
   async retire(): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined
     const enough = new Promise((resolve) => {

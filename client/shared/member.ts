@@ -4,22 +4,22 @@ import { Leader } from './leader.ts'
 import { type ChannelLike, platform } from './platform.ts'
 import type { State, TabMessage } from './tab-message.ts'
 
-/** Milliseconds in which a leader that lives is heard of, if need be by an answer. */
+/** Milliseconds within which a live leader sends a message. */
 const TICK_MS = 1000
-/** Ticks without a word after which the leader is taken for frozen. */
+/** Silent ticks after which the leader counts as frozen. */
 const MAX_MISSED = 4
-/** Milliseconds in which what a leader has told last must have come. */
+/** Milliseconds to wait for the last messages of the previous leader. */
 const HANDOVER_MS = 100
 
-/** A tab among those that share one connection. One of them holds the lock, and leads. */
+/** A tab that shares a connection. The tab with the lock leads. */
 export class Member implements Tab {
   readonly id = crypto.randomUUID()
   readonly url: string
   readonly options: ConnectOptions
-  /** What the leader has told last. */
+  /** The last state of the leader. */
   state: State | undefined
   readonly sockets = new Set<ChannelSocket>()
-  /** Where this tab's own feed stands: a new connection begins there. */
+  /** Position of this tab's feed: a new connection starts there. */
   cursor: () => string | undefined = () => undefined
   #name = ''
   #channel: ChannelLike | undefined
@@ -27,15 +27,15 @@ export class Member implements Tab {
   #timer: ReturnType<typeof setInterval> | undefined
   #heardLeader = false
   #missed = 0
-  /** Ends the wait for the lock. */
+  /** Aborts the request for the lock. */
   #waiting = new AbortController()
-  /** Gives the lock back. */
+  /** Releases the lock. */
   #release = () => {}
   #leaderGone = () => {}
   #closing = false
   #closed = false
 
-  /** @param options what the connection needs, whoever leads */
+  /** @param options options of the connection, the same for every leader */
   constructor(url: string, options: ConnectOptions) {
     this.url = url
     this.options = options
@@ -57,19 +57,19 @@ export class Member implements Tab {
     else this.post({ type: 'hello' })
   }
 
-  /** Tells the other tabs, and this one. */
+  /** Sends a message to all tabs, including this one. */
   readonly post = (note: TabMessage): void => {
     if (this.#closed) return
     this.#channel?.postMessage(note)
     if (note.type !== 'hello') this.#receive(note)
   }
 
-  /** Waits for its turn to lead, and leads until it closes or another tab takes the lead from it. */
+  /** Waits for the lock, and leads until the tab closes or loses the lock. */
   async #queue(options: { steal?: boolean; signal?: AbortSignal }): Promise<void> {
     try {
       await platform.navigator!.locks!.request(this.#name, options, () => this.#lead())
     } catch {
-      // Another tab has taken this one for frozen; or this one waits no more.
+      // Another tab stole the lock, or the request was aborted.
     }
     if (this.#leading) {
       this.#demote()
@@ -78,7 +78,7 @@ export class Member implements Tab {
   }
 
   async #lead(): Promise<void> {
-    // The lock may be quicker than the last words of the one before, which are answers.
+    // The lock may arrive before the last answers of the previous leader.
     if (this.state) {
       await new Promise<void>((resolve) => {
         this.#leaderGone = resolve
@@ -131,7 +131,7 @@ export class Member implements Tab {
     }
   }
 
-  /** Another leads, or nobody. */
+  /** The leader has changed. @param state undefined without a leader */
   #follow(state: State | undefined): void {
     const { leader } = this.state ?? {}
     this.#heardLeader = true
@@ -148,7 +148,7 @@ export class Member implements Tab {
     for (const socket of this.sockets) socket.update(state)
   }
 
-  /** The tab's feed is closed: it goes once what it has published is answered. */
+  /** Closes once the tab's publishes are answered. */
   close(): void {
     this.#closing = true
     this.left()

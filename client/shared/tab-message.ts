@@ -1,26 +1,26 @@
 import type { Message, Transport } from '../types.ts'
 
-/** Where the leader's one connection is. */
+/** State of the leader's connection. */
 export interface State {
-  /** The leading tab. */
+  /** Id of the leading tab. */
   readonly leader: string
   /** The last item that it has passed on, or where it began. A tab that has come so far misses nothing of what follows. */
   readonly after: string | undefined
-  /** All up to here has been passed on. */
+  /** Everything up to this cursor has been passed on. */
   readonly place: string | undefined
   readonly open: boolean
-  /** Why the log refuses us for good. */
+  /** Reason for a final refusal. */
   readonly refused: string | undefined
   readonly transport: Transport
 }
 
-/** What tabs tell each other. Frames are those of a WebSocket of the server. */
+/** Messages between tabs. Frames have the format of /ws. */
 export type TabMessage =
-  /** A tab has come, or asks whether the leader lives. */
+  /** A tab has joined, or checks that the leader is alive. */
   | { readonly type: 'hello' }
-  /** The leader's answer. @param elected whether it has just become the leader */
+  /** The leader's state. @param elected whether the tab has just become the leader */
   | ({ readonly type: 'state'; readonly elected: boolean } & State)
-  /** A message, a gap or an end. Between `after` and it nothing stands. */
+  /** A message, a gap or an end that directly follows `after`. */
   | {
       readonly type: 'item'
       readonly leader: string
@@ -30,7 +30,7 @@ export type TabMessage =
     }
   /** The connection has failed. */
   | { readonly type: 'down'; readonly leader: string; readonly reason: string }
-  /** The leader leads no more. */
+  /** The tab no longer leads. */
   | { readonly type: 'gone'; readonly leader: string }
   | {
       readonly type: 'publish'
@@ -56,24 +56,24 @@ export interface PublishFrame {
   readonly ref?: number
 }
 
-/** A place of the log, to be compared within its epoch. */
+/** Parses a cursor. */
 export function placeOf(cursor: string | undefined): { epoch: string; seq: number } | undefined {
   const [epoch, seq] = cursor?.split('.') ?? []
   return seq === undefined ? undefined : { epoch: epoch!, seq: Number(seq) }
 }
 
-/** Whether one place is another, or comes after it, in one epoch. */
+/** Whether a cursor equals or follows another one of the same epoch. */
 export function reaches(cursor: string | undefined, other: string | undefined): boolean {
   const [a, b] = [placeOf(cursor), placeOf(other)]
   return !!a && a.epoch === b?.epoch && a.seq >= b.seq
 }
 
-/** A message as the server writes it. */
+/** The wire format of a message. */
 export function frameOf({ cursor, channel, time, data }: Message): string {
   return JSON.stringify({ cursor, channel, time, ...encoded(data) })
 }
 
-/** Data as an envelope carries it. */
+/** The wire format of data. */
 export function encoded(data: unknown): object {
   if (!(data instanceof Uint8Array)) return { data }
   return { data: btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join('')), encoding: 'base64' }
