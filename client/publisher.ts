@@ -118,7 +118,7 @@ export class Publisher {
   #withTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
     return new Promise((resolve, reject) => {
       const timer = later(
-        () => reject(new Error(`no answer within ${ms} ms: the publish may have succeeded`)),
+        () => reject(new Error(`no answer came within ${ms} ms: the publish may have succeeded`)),
         ms,
       )
       work.then(resolve, reject).finally(() => clearTimeout(timer))
