@@ -19,6 +19,7 @@ export {
   type Engine,
   type History,
   type Message,
+  type Read,
   Refused,
   type State,
   type Stored,

@@ -78,6 +78,28 @@ export interface Lost {
   readonly forgotten: number
 }
 
+/** A history as others tell of it. */
+export interface Adopted {
+  readonly epoch: string
+  /** Up to where this log has all in common with it; undefined where that is nothing. */
+  readonly common: number | undefined
+  /** The epochs before, the oldest first. */
+  readonly ancestors: Iterable<Cursor>
+  /** Whether `placed` begins with the first message that is kept: then it takes the place of what the log has. */
+  readonly whole: boolean
+  /** What stands behind the log's head, or all, in order. */
+  readonly placed: Iterable<Placed>
+  readonly lost: Lost | undefined
+}
+
+/** A message that is not kept any more, or never was: one that has only marked its channel. */
+export interface Gone {
+  readonly channel: string
+  readonly seq: number
+  /** Bytes that it took, about. */
+  readonly weight: number
+}
+
 /** The messages of one channel, and the highest seq that it has lost. */
 interface Channel extends InLine<Channel> {
   readonly name: string
@@ -90,6 +112,9 @@ interface Channel extends InLine<Channel> {
  * Bytes of heap per channel beside its name and messages, extra bytes of an empty one, and bytes per slot of its ring.
  */
 const CHANNEL = { base: 234, empty: 8, place: 8 }
+
+/** What a place weighs whose message only marks its channel. */
+const MARK = 64
 
 /** Share of `bytes` that empty channels may take. */
 const EMPTY_PART = 1 / 4
@@ -124,12 +149,14 @@ export class Log {
   /** Schedules readers that read old messages. */
   readonly turns = new Turns()
   readonly #memo = new Memo()
-  readonly #onTrim: ((channel: string, floor: number) => void) | undefined
+  readonly #onGone: ((gone: Gone) => void) | undefined
+  /** The last place at which something went that cutting back does not bring again: an end, or what was deleted. */
+  #undone = 0
 
-  /** @param onTrim called with channel and seq of each message that retention removes */
-  constructor(retention: RetentionSettings, onTrim?: (channel: string, floor: number) => void) {
+  /** @param onGone called with each place whose message is not kept, or not any more */
+  constructor(retention: RetentionSettings, onGone?: (gone: Gone) => void) {
     this.#retention = retention
-    this.#onTrim = onTrim
+    this.#onGone = onGone
     const shelf = (keep: Keep) =>
       new Shelf(
         keep,
@@ -152,6 +179,11 @@ export class Log {
   /** The oldest message in the log. */
   get oldest(): Entry | undefined {
     return this.#shelves.first
+  }
+
+  /** All that is kept, in no order. */
+  entries(): IterableIterator<Entry> {
+    return this.#shelves.entries()
   }
 
   /** The seq of the last message, kept or not; 0 before the first. */
@@ -194,11 +226,17 @@ export class Log {
   /** Appends an entry that has its place. Entries skipped before it are lost: see `lose`. */
   take({ epoch, seq, channel, time, at, payload }: Placed): void {
     if (seq <= this.floor([channel])) {
-      this.#head = seq
+      this.pass({ channel, seq, weight: weightOf(channel, payload) })
       return
     }
     this.#shelves.of(channel).note(seq, at)
     this.#put(epoch, seq, channel, time, payload)
+  }
+
+  /** Goes past the next place: what stands there is not kept any more. */
+  pass(gone: Gone): void {
+    this.#head = gone.seq
+    this.#onGone?.(gone)
   }
 
   #put(epoch: string, seq: number, name: string, time: number, payload: Omit<Payload, 'size'>): Entry {
@@ -209,6 +247,7 @@ export class Log {
       // It has a place so that all instances apply it at the same one. It is not kept.
       if (mark === 'delete') this.#trimAll(name)
       this.#memo.clear()
+      this.#onGone?.({ channel: name, seq, weight: MARK })
       return new Entry(epoch, seq, name, time, payload)
     }
     const channel = this.#channelFor(name)
@@ -306,8 +345,12 @@ export class Log {
     const end = this.#ends.get(name)
     if (end === undefined) return
     this.#ends.delete(name)
+    this.#undone = this.#head
     end.reopened = true
-    if (end.bare) this.#remove(end, 'pop')
+    if (end.bare) {
+      this.#remove(end, 'pop')
+      this.#onGone?.(end)
+    }
     this.#memo.clear()
   }
 
@@ -316,6 +359,7 @@ export class Log {
     for (;;) {
       const entries = this.#channels.get(name)?.entries
       if (entries === undefined || entries.length === 0) return
+      this.#undone = this.#head
       this.#trim(entries.at(0))
     }
   }
@@ -415,8 +459,36 @@ export class Log {
     })
   }
 
+  /** Whether a turn at this end leaves ends and channels as they were there: what was reopened or deleted is gone. */
+  canTurn(end: number): boolean {
+    return this.#undone <= end
+  }
+
+  /** Goes over to a history, in one step for all readers. */
+  adopt({ epoch, common, ancestors, whole, placed, lost }: Adopted): void {
+    this.groups.wake(() => {
+      this.#memo.clear()
+      if (epoch !== this.epoch) {
+        if (common === undefined) this.#clear(epoch)
+        else {
+          this.#cut(common)
+          this.#epochs.turn(epoch, common)
+        }
+        for (const past of ancestors)
+          if (this.commonEnd(past.epoch) === undefined) this.remember(past.epoch, past.seq)
+      }
+      if (whole) this.#reset()
+      for (const each of placed) if (each.seq > this.#head) this.take(each)
+      if (lost !== undefined) this.#lose(lost)
+    })
+  }
+
   #clear(epoch: string): void {
     this.#epochs.startOver(epoch)
+    this.#reset()
+  }
+
+  #reset(): void {
     this.#channels = new Map()
     this.#empty = new Line()
     this.#ends.clear()
@@ -424,6 +496,7 @@ export class Log {
     this.#emptyBytes = 0
     this.#forgotten = 0
     this.#head = 0
+    this.#undone = 0
     this.#shelves.clear()
   }
 
@@ -439,6 +512,7 @@ export class Log {
     for (const channel of this.#channels.values()) channel.floor = Math.min(channel.floor, end)
     this.#forgotten = Math.min(this.#forgotten, end)
     this.#head = end
+    this.#undone = Math.min(this.#undone, end)
     this.#shelves.cut(end)
   }
 
@@ -528,7 +602,7 @@ export class Log {
     this.#channels.get(entry.channel)!.floor = entry.seq
     if (entry.end) this.#ends.delete(entry.channel)
     this.#remove(entry, 'shift')
-    this.#onTrim?.(entry.channel, entry.seq)
+    this.#onGone?.(entry)
   }
 
   /** Removes an entry that is the oldest or the youngest of its channel. */

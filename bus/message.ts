@@ -25,7 +25,7 @@ const FRAME = 100
  * Upper bound of the memory that a message will take.
  * @returns bytes
  */
-export function weightOf(channel: string, payload: Payload): number {
+export function weightOf(channel: string, payload: Omit<Payload, 'size'>): number {
   const { json, mark } = payload
   const wide = heapBytes(json) - 16 > json.length + 8
   return (

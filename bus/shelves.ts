@@ -39,6 +39,13 @@ export class Shelves {
     return size
   }
 
+  /** All messages, in no order. */
+  *entries(): IterableIterator<Entry> {
+    for (const shelf of this.#all) {
+      for (let entry = shelf.first; entry !== undefined; entry = entry.behind) yield entry
+    }
+  }
+
   /** The oldest message of all shelves. */
   get first(): Entry | undefined {
     let first: Entry | undefined

@@ -8,6 +8,7 @@ import {
   type Engine,
   type History,
   type Message,
+  type Read,
   Refused,
   type State,
   type Stored,
@@ -20,8 +21,14 @@ import { type Connect, Link } from './link.ts'
 import { APPEND, DENIED, HISTORY, type Script, STATE, TRIM } from './scripts.ts'
 import { checkServer } from './server.ts'
 
-/** Milliseconds that a read waits for something to come, and how much it takes at most. */
-const READ = { wait: 2_000, count: 500 }
+/** Milliseconds that a read waits for something to come. */
+const WAIT = 2_000
+
+/** Batches in an answer, and characters of them above which the next is to have fewer, and below which more. */
+const COUNT = { least: 4, first: 16, most: 256, high: 1024 * 1024, low: 256 * 1024 }
+
+/** Messages in one answer of those that have left the tail. */
+const KEPT = 500
 
 /** Milliseconds that Redis remembers a writer's last batch. */
 const WRITER_AGE = 600_000
@@ -51,11 +58,15 @@ export class RedisEngine implements Engine {
   readonly #load: Connect['load']
   readonly #keys: string[]
   readonly #log: string
+  readonly #kept: string
+  readonly #ended: string
   readonly #tag: string
   readonly #limits: KeyLimits
   readonly #generations = new Generations()
   /** The last entry that was read. */
   #last = { epoch: '', seq: 0, id: '0-0' }
+  /** Batches that the next answer may have. */
+  #count = COUNT.first
 
   constructor(name: string, connect: Connect, prefix: string, limits: KeyLimits) {
     this.name = name
@@ -64,7 +75,11 @@ export class RedisEngine implements Engine {
     this.#load = connect.load
     this.#tag = `{${prefix}}:`
     this.#log = `${this.#tag}log`
-    this.#keys = ['log', 'meta', 'epochs', 'floors', 'keys', 'order', 'ended'].map((each) => this.#tag + each)
+    this.#keys = ['log', 'meta', 'epochs', 'floors', 'keys', 'order', 'ended', 'kept'].map(
+      (each) => this.#tag + each,
+    )
+    this.#kept = `${this.#tag}kept`
+    this.#ended = `${this.#tag}ended`
     this.#limits = limits
   }
 
@@ -125,11 +140,13 @@ export class RedisEngine implements Engine {
     )
     // One argument: to write and to read many takes longer than all else.
     let lines = ''
+    let marked = false
     for (const { channel, payload, key } of messages) {
+      marked ||= payload.mark !== undefined
       lines += `${lettersOf(payload)} ${channel} ${oneLine(payload.json)}\n`
       if (keyed) lines += key === undefined ? '-\n-\n' : `${ascii(key.name)}\n${key.digest}\n`
     }
-    args.push(lines)
+    args.push(lines.slice(0, -1), `${messages.length}`, marked ? '1' : '0')
     const answer = await this.#run(APPEND, args, signal, `writer:${writer}`).catch((error: Error) => {
       throw REFUSED.test(error.message) ? new Refused(error.message) : error
     })
@@ -141,6 +158,7 @@ export class RedisEngine implements Engine {
     const [epoch = '', generation, first, time, letters = '', ...repeats] = answer.split(' ')
     this.#generations.name(Number(generation), epoch)
     let seq = Number(first)
+    this.#generations.begin(Number(generation), seq - 1)
     return Array.from({ length: count }, (_, index): Verdict => {
       switch (letters[index] ?? 'p') {
         case 'p':
@@ -159,31 +177,86 @@ export class RedisEngine implements Engine {
     })
   }
 
-  async read(after: Cursor, signal: AbortSignal): Promise<readonly (Stored | Turn)[]> {
+  async read(after: Cursor, signal: AbortSignal): Promise<Read> {
     const { epoch, seq } = this.#last
     const isLast = after.epoch === epoch && after.seq === seq
     const id = (isLast ? this.#last.id : this.#generations.idOf(after)) ?? '0-0'
-    const args = ['XREAD', 'COUNT', `${READ.count}`, 'BLOCK', `${READ.wait}`, 'STREAMS', this.#log, id]
-    const reply = await this.#feed.send(args, this.#log, signal)
-    const entries = entriesOf(reply)
-    const items = entries.map(([entry, fields]) => this.#itemOf(entry, fields))
+    const count = this.#count
+    const args = ['XREAD', 'COUNT', `${count}`, 'BLOCK', `${WAIT}`, 'STREAMS', this.#log, id]
+    const entries = entriesOf(await this.#feed.send(args, this.#log, signal))
+    const items: (Stored | Turn)[] = []
+    let size = 0
+    for (const [entry, fields] of entries) size += this.#take(entry, fields, items)
+    const more = entries.length === count
+    if (size > COUNT.high) this.#count = Math.max(COUNT.least, Math.floor(count / 2))
+    else if (more && size < COUNT.low) this.#count = Math.min(COUNT.most, count * 2)
     const last = items.at(-1)
     if (last !== undefined) this.#last = { epoch: last.epoch, seq: last.seq, id: entries.at(-1)![0] }
-    return items
+    return { items, more }
   }
 
-  #itemOf(entry: string, [field, value]: readonly string[]): Stored | Turn {
+  /** @returns characters */
+  #take(entry: string, [field, value = '']: readonly string[], items: (Stored | Turn)[]): number {
     const dash = entry.indexOf('-')
     const generation = Number(entry.slice(0, dash))
-    const seq = Number(entry.slice(dash + 1))
+    const last = Number(entry.slice(dash + 1))
     if (field === 't') {
-      const [epoch = '', parent] = value!.split(' ')
+      const [epoch = '', parent] = value.split(' ')
       this.#generations.name(generation, epoch)
-      this.#generations.begin(generation, seq)
-      return { turn: true, epoch, seq, parent: parent || undefined }
+      this.#generations.begin(generation, last)
+      items.push({ turn: true, epoch, seq: last, parent: parent || undefined })
+      return 0
     }
-    this.#generations.begin(generation, seq - 1)
-    return { ...parseBody(value!), epoch: this.#generations.nameOf(generation), seq }
+    const head = value.indexOf('\n')
+    const count = value.indexOf(' ') + 1
+    const time = Number(value.slice(0, count - 1))
+    let seq = last - Number(value.slice(count, head))
+    this.#generations.begin(generation, seq)
+    const epoch = this.#generations.nameOf(generation)
+    for (let from = head + 1; seq < last; ) {
+      const end = value.indexOf('\n', from)
+      const to = end === -1 ? value.length : end
+      items.push(parseLine(value, from, to, epoch, ++seq, time))
+      from = to + 1
+    }
+    return value.length
+  }
+
+  async kept(after: number, signal: AbortSignal): Promise<readonly Stored[]> {
+    for (let from = after; ; ) {
+      const args = ['ZRANGE', this.#kept, `(${from}`, '+inf', 'BYSCORE', 'LIMIT', '0', `${KEPT}`]
+      const lines = (await this.#command(args, signal)) as string[]
+      const all = lines.map((line) => this.#parseKept(line))
+      const holding = await this.#holding(all, signal)
+      if (holding.length > 0 || all.length === 0) return holding
+      from = all.at(-1)!.seq
+    }
+  }
+
+  /** `seq generation time letters channel json` */
+  #parseKept(line: string): Stored {
+    const generation = line.indexOf(' ') + 1
+    const time = line.indexOf(' ', generation) + 1
+    const from = line.indexOf(' ', time) + 1
+    const seq = Number(line.slice(0, generation - 1))
+    const number = Number(line.slice(generation, time - 1))
+    this.#generations.begin(number, seq - 1)
+    const epoch = this.#generations.nameOf(number)
+    return parseLine(line, from, line.length, epoch, seq, Number(line.slice(time, from - 1)))
+  }
+
+  /** An end stays as it was when its channel is reopened, and what reopened it may be gone: then it is a message, or nothing. */
+  async #holding(all: readonly Stored[], signal: AbortSignal): Promise<readonly Stored[]> {
+    const ends = all.filter(({ payload }) => payload.mark === 'end')
+    if (ends.length === 0) return all
+    const command = ['HMGET', this.#ended, ...ends.map(({ channel }) => channel)]
+    const places = (await this.#command(command, signal)) as (string | null)[]
+    const over = new Set(ends.filter(({ seq }, i) => Number(places[i]) !== seq))
+    return all.flatMap((each) => {
+      if (!over.has(each)) return [each]
+      const { kind, json } = each.payload
+      return json === '' ? [] : [{ ...each, payload: { kind, json } }]
+    })
   }
 
   async state(known: string | undefined, signal: AbortSignal): Promise<State> {
@@ -213,11 +286,12 @@ export class RedisEngine implements Engine {
     }
   }
 
-  async trim({ epoch, seq, floors, forgotten, mostFloors }: Trim, signal: AbortSignal): Promise<void> {
+  async trim(trim: Trim, signal: AbortSignal): Promise<number> {
+    const { epoch, seq, kept, gone, floors, forgotten, mostFloors } = trim
     const id = this.#generations.idAfter(seq)
-    const args = [epoch, id, `${forgotten}`, `${mostFloors}`]
+    const args = [epoch, `${seq}`, id, `${forgotten}`, `${mostFloors}`, kept.join(' '), gone.join(' ')]
     for (const [channel, floor] of floors) args.push(`${floor}`, channel)
-    await this.#run(TRIM, args, signal)
+    return Number(await this.#run(TRIM, args, signal))
   }
 
   async close(): Promise<void> {
@@ -240,17 +314,15 @@ function lettersOf({ kind, mark }: Message['payload']): string {
   return mark === undefined ? LETTERS[kind] : LETTERS[kind] + mark[0]
 }
 
-/** `time letters channel json` */
-function parseBody(body: string): Omit<Stored, 'epoch' | 'seq'> {
-  const letters = body.indexOf(' ') + 1
-  const channel = body.indexOf(' ', letters) + 1
-  const json = body.indexOf(' ', channel) + 1
-  const mark = channel - letters > 2 ? MARKS[body[letters + 1]!] : undefined
-  return {
-    time: Number(body.slice(0, letters - 1)),
-    channel: body.slice(channel, json - 1),
-    payload: { kind: KINDS[body[letters]!]!, json: body.slice(json), ...(mark && { mark }) },
-  }
+/** `letters channel json` */
+function parseLine(text: string, from: number, to: number, epoch: string, seq: number, time: number): Stored {
+  const channel = text.indexOf(' ', from) + 1
+  const json = text.indexOf(' ', channel) + 1
+  const kind = KINDS[text[from]!]!
+  const mark = channel - from > 2 ? MARKS[text[from + 1]!] : undefined
+  const data = text.slice(json, to)
+  const payload = mark === undefined ? { kind, json: data } : { kind, json: data, mark }
+  return { epoch, seq, time, channel: text.slice(channel, json - 1), payload }
 }
 
 /** The entries of the one stream that was read: in a list of pairs, in a map, or in RESP 3 by ioredis name and entries. */

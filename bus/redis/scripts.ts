@@ -12,12 +12,13 @@ function script(flags: string, ...parts: string[]): Script {
 }
 
 /** The names of all keys, for each script. Their hash tag is the prefix. */
-const KEYS = 'local LOG, META, EPOCHS, FLOORS, NAMES, ORDER, ENDED, WRITER = unpack(KEYS)'
+const KEYS = 'local LOG, META, EPOCHS, FLOORS, NAMES, ORDER, ENDED, KEPT, WRITER = unpack(KEYS)'
 
 /**
  * Finds the epoch, and begins a new one where the history may have forked: where this is another server than the one
  * that has written last, or its data were restored (each start and each promotion gives `master_replid` a new value),
- * or where an instance has followed an epoch that is not known here. An entry's id is `generation-seq`: those of a new
+ * or where an instance has followed an epoch that is not known here. An entry holds a batch of messages, and its id is
+ * `generation-seq`, that of the last of them, so that who asks for what is behind a place gets it; those of a new
  * epoch are greater than all before, so that whoever waits behind a lost one is woken by what comes in its place. The
  * first of them, `generation-head`, tells of the turn. Lua prints a number of 2^53 as 9.007e+15.
  */
@@ -42,7 +43,7 @@ local over = not epoch or redis.call('EXISTS', LOG) == 0
 if over or meta[4] ~= server or not isKnown(KNOWN) then
   local parent = epoch
   if over then
-    redis.call('DEL', LOG, META, EPOCHS, FLOORS, NAMES, ORDER, ENDED)
+    redis.call('DEL', LOG, META, EPOCHS, FLOORS, NAMES, ORDER, ENDED, KEPT)
     head, parent = 0, ''
   else
     redis.call('RPUSH', EPOCHS, epoch .. ' ' .. whole(generation) .. ' ' .. whole(head))
@@ -56,8 +57,9 @@ end`
 
 /**
  * Appends a batch: ARGV holds what EPOCH needs, then the batch's number, the milliseconds that a writer is remembered,
- * the milliseconds that a key is, how many keys and how many bytes of them, whether there are keys, and the messages,
- * a line each; where there are keys, a line for each one's name and one for its digest follow. The answer is
+ * the milliseconds that a key is, how many keys and how many bytes of them, whether there are keys, the messages, a line
+ * each, how many they are, and whether some have marks; where there are keys, a line for each one's name and one for its
+ * digest follow. An entry is a line with its time and the number of its messages, and then these. The answer is
  * `epoch generation first time verdicts` and, for each message whose key was known, `epoch:seq:time`.
  */
 export const APPEND = script(
@@ -75,10 +77,10 @@ if last[1] and NUMBER < tonumber(last[1]) then return '' end
 local first = head + 1
 local id = whole(generation) .. '-'
 local stamp = whole(now) .. ' '
-local function append(body)
-  head = head + 1
-  redis.call('XADD', LOG, id .. whole(head), 'm', stamp .. body)
+local function append(count, lines)
+  redis.call('XADD', LOG, id .. whole(head), 'm', stamp .. count .. '\\n' .. lines)
 end
+local placed = {}
 local repeats = ''
 local letters, odd = {}, false
 local function verdict(letter)
@@ -97,7 +99,8 @@ local function place(body)
       ended = ended + 1
     end
   end
-  append(body)
+  head = head + 1
+  placed[#placed + 1] = body
   return true
 end
 
@@ -144,9 +147,13 @@ if KEYED then
     verdict(letter)
   end
   redis.call('HSET', META, 'keys', whole(keys))
-else
+elseif ended > 0 or ARGV[12] == '1' then
   for body in string.gmatch(ARGV[10], '[^\\n]+') do verdict(place(body) and 'p' or 'e') end
+else
+  head = head + tonumber(ARGV[11])
+  append(ARGV[11], ARGV[10])
 end
+if #placed > 0 then append(#placed, table.concat(placed, '\\n')) end
 
 redis.call('HSET', META, 'head', whole(head))
 local answer = epoch .. ' ' .. whole(generation) .. ' ' .. whole(first) .. ' ' .. whole(now)
@@ -170,14 +177,8 @@ export const HISTORY = script(
   KEYS,
   EPOCH,
   `
-local oldest = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)[1]
-local start = head
-if oldest then
-  start = tonumber(string.match(oldest[1], '-(%d+)$'))
-  if oldest[2][1] == 'm' then start = start - 1 end
-end
 return {
-  epoch, whole(generation), whole(head), whole(now), whole(start),
+  epoch, whole(generation), whole(head), whole(now), redis.call('HGET', META, 'start') or '0',
   redis.call('HGET', META, 'forgotten') or '0',
   redis.call('LRANGE', EPOCHS, 0, -1),
   redis.call('ZRANGE', FLOORS, 0, -1, 'WITHSCORES'),
@@ -185,30 +186,74 @@ return {
 )
 
 /**
- * Takes out what all instances have let go of: ARGV holds the epoch, the least id that stays, the floor of channels
- * that are not known, how many floors are kept, and floors, each before its channel.
+ * Takes out what the instances have let go of. ARGV holds the epoch, the seq up to which the tail goes, the least id that
+ * stays, the floor of channels that are not known, how many floors are kept, seqs that stay in another place, those that
+ * do not stay there any more, and floors, each before its channel. What is moved is a line of its own: its seq, its
+ * generation, its time, and then as in the tail. It is the number of places in a call, not of messages, that bounds it.
  */
 export const TRIM = script(
   'allow-oom',
   KEYS,
   `
-if redis.call('HGET', META, 'epoch') ~= ARGV[1] then return 0 end
-local forgotten = math.max(tonumber(ARGV[3]), tonumber(redis.call('HGET', META, 'forgotten') or 0))
+if redis.call('HGET', META, 'epoch') ~= ARGV[1] then return '' end
+local function whole(number) return string.format('%.0f', number) end
+local forgotten = math.max(tonumber(ARGV[4]), tonumber(redis.call('HGET', META, 'forgotten') or 0))
 local ended = redis.call('HLEN', ENDED) > 0
-for i = 5, #ARGV, 2 do
+for i = 8, #ARGV, 2 do
   redis.call('ZADD', FLOORS, 'GT', ARGV[i], ARGV[i + 1])
   -- An end that is not kept any more holds no longer.
   local at = ended and redis.call('HGET', ENDED, ARGV[i + 1])
   if at and tonumber(at) <= tonumber(ARGV[i]) then redis.call('HDEL', ENDED, ARGV[i + 1]) end
 end
-local more = redis.call('ZCARD', FLOORS) - tonumber(ARGV[4])
+local more = redis.call('ZCARD', FLOORS) - tonumber(ARGV[5])
 if more > 0 then
   local lowest = redis.call('ZPOPMIN', FLOORS, more)
   forgotten = math.max(forgotten, tonumber(lowest[#lowest]))
 end
-redis.call('HSET', META, 'forgotten', string.format('%.0f', forgotten))
-if ARGV[2] ~= '' then redis.call('XTRIM', LOG, 'MINID', '~', ARGV[2]) end
-return 1`,
+redis.call('HSET', META, 'forgotten', whole(forgotten))
+for seq in string.gmatch(ARGV[7], '%d+') do redis.call('ZREMRANGEBYSCORE', KEPT, seq, seq) end
+
+local start = tonumber(redis.call('HGET', META, 'start') or 0)
+local cut = tonumber(ARGV[2])
+if cut <= start then return whole(start) end
+
+local function move(seq, generation, time, line)
+  local floor = redis.call('ZSCORE', FLOORS, string.match(line, '^%a+ (%S+)'))
+  -- Another instance has let go of it.
+  if floor and tonumber(floor) >= seq then return end
+  redis.call('ZADD', KEPT, whole(seq), whole(seq) .. ' ' .. generation .. ' ' .. time .. ' ' .. line)
+end
+
+local wanted, last_wanted = {}, 0
+for seq in string.gmatch(ARGV[6], '%d+') do
+  last_wanted = tonumber(seq)
+  wanted[last_wanted] = true
+end
+local from, last = '-', 0
+while last < last_wanted do
+  local entries = redis.call('XRANGE', LOG, from, '+', 'COUNT', 16)
+  if #entries == 0 then break end
+  for _, entry in ipairs(entries) do
+    local generation, seq = string.match(entry[1], '^(%d+)-(%d+)$')
+    last = tonumber(seq)
+    if entry[2][1] == 'm' and last > start then
+      local body = entry[2][2]
+      local time, count = string.match(body, '^(%d+) (%d+)')
+      local at, any = last - tonumber(count), false
+      for i = math.max(at, start) + 1, last do any = any or wanted[i] end
+      if any then
+        for line in string.gmatch(string.sub(body, #time + #count + 3), '[^\\n]+') do
+          at = at + 1
+          if at > start and wanted[at] then move(at, generation, time, line) end
+        end
+      end
+    end
+    from = '(' .. entry[1]
+  end
+end
+redis.call('HSET', META, 'start', whole(cut))
+if ARGV[3] ~= '' then redis.call('XTRIM', LOG, 'MINID', '~', ARGV[3]) end
+return whole(cut)`,
 )
 
 /** The commands of these scripts that a user may not call, or not on these keys. */
@@ -223,6 +268,7 @@ for _, command in ipairs({
   { 'ltrim', EPOCHS, '0', '1' }, { 'lrange', EPOCHS, '0', '1' }, { 'lindex', ORDER, '0' }, { 'lpop', ORDER }, { 'hexists', ENDED, 'f' },
   { 'xadd', LOG, '*', 'm', 'v' }, { 'xrange', LOG, '-', '+' }, { 'xtrim', LOG, 'MINID', '0' },
   { 'xread', 'STREAMS', LOG, '0' }, { 'zadd', FLOORS, '1', 'm' }, { 'zcard', FLOORS }, { 'zpopmin', FLOORS },
+  { 'zscore', FLOORS, 'm' }, { 'zremrangebyscore', KEPT, '1', '1' },
   { 'zrange', FLOORS, '0', '1' }, { 'pexpire', WRITER, '1' },
 }) do
   if not redis.acl_check_cmd(unpack(command)) then denied[#denied + 1] = command[1] end

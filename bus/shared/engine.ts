@@ -43,7 +43,7 @@ export interface State extends Cursor {
 
 /** All that an instance must know of a log beside its messages. */
 export interface History extends State {
-  /** The seq before the oldest message that is kept. */
+  /** The seq behind which the log's tail begins, which has no hole. What is kept of before stands elsewhere: `kept`. */
   readonly start: number
   /** The epochs before the present one, the oldest first, 64 at most, and the seq up to which each is still true. */
   readonly ancestors: readonly Cursor[]
@@ -52,13 +52,24 @@ export interface History extends State {
   readonly forgotten: number
 }
 
-/** What no instance needs any more. */
+/** What no instance needs any more: what stands up to a place leaves the log's tail, but for some. */
 export interface Trim extends Cursor {
+  /** The seqs of messages in the tail, up to that place, that some channels still keep, ascending. They stay elsewhere. */
+  readonly kept: readonly number[]
+  /** Those of messages that stay elsewhere, and are not kept any more. */
+  readonly gone: readonly number[]
   /** Channels that have lost messages since the last time. */
   readonly floors: ReadonlyMap<string, number>
   readonly forgotten: number
   /** Floors that need be kept apart; the lowest of more become those of all others. */
   readonly mostFloors: number
+}
+
+/** What was read. */
+export interface Read {
+  readonly items: readonly (Stored | Turn)[]
+  /** Whether more may be there already. */
+  readonly more: boolean
 }
 
 /**
@@ -83,16 +94,21 @@ export interface Engine {
   /** @throws Refused where it has appended nothing and will not for now; anything else where that is not known */
   append(batch: Batch, signal: AbortSignal): Promise<readonly Verdict[]>
   /**
-   * What stands after a place, in order, some hundreds at a time; waits up to two seconds for something to come. From a
-   * place that it does not know, it reads from the beginning.
+   * What stands after a place in the tail, in order, some hundreds at a time; waits up to two seconds for something to
+   * come. From a place that it does not know, it reads from the beginning.
    */
-  read(after: Cursor, signal: AbortSignal): Promise<readonly (Stored | Turn)[]>
+  read(after: Cursor, signal: AbortSignal): Promise<Read>
+  /** What is kept after a seq, of before the tail, in order, some hundreds at a time. */
+  kept(after: number, signal: AbortSignal): Promise<readonly Stored[]>
   /** @param known the epoch that the log is in: see `Batch` */
   state(known: string | undefined, signal: AbortSignal): Promise<State>
   /** @param known the epoch that the log is in: see `Batch` */
   history(known: string | undefined, signal: AbortSignal): Promise<History>
-  /** What stands up to this place may go; nothing where the engine's epoch is another. */
-  trim(trim: Trim, signal: AbortSignal): Promise<void>
+  /**
+   * Nothing where the engine's epoch is another.
+   * @returns the seq behind which the tail begins now
+   */
+  trim(trim: Trim, signal: AbortSignal): Promise<number>
   /** No call is under way any more. */
   close(): Promise<void>
 }

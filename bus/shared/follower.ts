@@ -1,15 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cursor } from '../cursor.ts'
-import type { Log } from '../log.ts'
+import type { Log, Placed } from '../log.ts'
 import { arrival } from './arrival.ts'
 import { Backoff, type Calls } from './calls.ts'
 import type { Engine, History, State, Stored, Turn } from './engine.ts'
 
 /** Wakes a second for what has come, and how many of them may come at once. */
-const WAKES = { rate: 500, most: 50 }
-
-/** Messages in one answer from which on the log is far behind: then nobody waits for more to come together. */
-const FAR_BEHIND = 100
+const WAKES = { rate: 450, most: 20 }
 
 /** Milliseconds in which what the engine has told of must come, or at least something. */
 const STUCK = 1_000
@@ -55,18 +52,16 @@ export class Follower {
   /** Takes over all that the engine keeps. */
   async load(): Promise<void> {
     const log = this.#log
-    const history = await this.#calls.make((signal) => this.#engine.history(undefined, signal))
-    this.#heardClock(history)
-    log.turn(undefined, history.epoch)
-    for (const { epoch, seq } of history.ancestors) log.remember(epoch, seq)
-    log.lose({ seq: history.start, floors: history.floors, forgotten: history.forgotten })
-    this.#place = { epoch: '', seq: history.start }
-    while (log.head < history.seq) {
+    const { seq } = await this.#find(true)
+    while (log.head < seq) {
       await this.#step()
       if (!this.#astray) continue
       await this.#backoff.wait()
       await this.#find()
     }
+    // What others had let go of behind the place where the tail began.
+    const { epoch, floors, forgotten } = await this.#ask()
+    if (epoch === log.epoch) log.lose({ seq: log.head, floors, forgotten })
     this.#connected = true
   }
 
@@ -75,14 +70,14 @@ export class Follower {
     while (!this.#calls.closed) {
       try {
         if (this.#astray) await this.#find()
-        const count = await this.#step()
+        const pace = await this.#step()
         if (!this.#connected) {
           this.#connected = true
           this.#reconnected()
         }
         if (this.#astray) await this.#backoff.wait()
         else this.#backoff.reset()
-        if (count > 0 && count < FAR_BEHIND) await this.#pace()
+        if (pace) await this.#pace()
       } catch {
         this.#connected = false
         if (!this.#calls.closed) await this.#backoff.wait()
@@ -99,14 +94,14 @@ export class Follower {
     if (this.#wakes < 0) await sleep(1000 / WAKES.rate)
   }
 
-  /** @returns how much has come */
-  async #step(): Promise<number> {
+  /** @returns whether something has come, and that was all */
+  async #step(): Promise<boolean> {
     const log = this.#log
     // What this process has published may be there already.
     if (this.#place.epoch === log.epoch) this.#place = { epoch: log.epoch, seq: log.head }
     const before = performance.now()
     this.#read = new AbortController()
-    const items = await this.#calls.make((signal) => this.#engine.read(this.#place, signal), {
+    const { items, more } = await this.#calls.make((signal) => this.#engine.read(this.#place, signal), {
       controller: this.#read,
     })
     for (const item of items) {
@@ -116,23 +111,27 @@ export class Follower {
       }
       this.#place = { epoch: item.epoch, seq: item.seq }
     }
-    if (items.length < FAR_BEHIND) this.#caughtUp = before
+    if (!more) this.#caughtUp = before
     if (items.length > 0) this.#moved()
-    return items.length
+    return items.length > 0 && !more
   }
 
   /** @returns whether it follows what the log has */
   #take(stored: Stored): boolean {
     const log = this.#log
-    const { epoch, seq, time } = stored
+    const { epoch, seq } = stored
     const end = log.commonEnd(epoch)
     if (end === undefined) return false
     if (seq <= log.head) return true
     if (seq !== log.head + 1 || (epoch !== log.epoch && seq > end)) return false
+    log.take(this.#placed(stored))
+    return true
+  }
+
+  #placed({ epoch, seq, channel, time, payload }: Stored): Placed {
     // What has come since the log had it all is no older than that, whatever a clock says that was set meanwhile.
     const at = Math.max(Math.min(time - this.#offset, performance.now()), this.#caughtUp)
-    log.take({ ...stored, at })
-    return true
+    return { epoch, seq, channel, time, at, payload }
   }
 
   #turn({ epoch, seq, parent }: Turn): boolean {
@@ -142,28 +141,78 @@ export class Follower {
       log.turn(undefined, epoch)
       return seq === 0
     }
-    if (parent !== log.epoch || seq > log.head) return false
+    if (parent !== log.epoch || seq > log.head || !log.canTurn(seq)) return false
     log.turn(seq, epoch)
     return true
   }
 
-  /** Finds out what the log and the engine have in common, and goes on from there. */
-  async #find(): Promise<void> {
-    const log = this.#log
-    const history = await this.#calls.make((signal) => this.#engine.history(log.epoch, signal))
+  async #ask(first = false): Promise<History> {
+    const known = first ? undefined : this.#log.epoch
+    const history = await this.#calls.make((signal) => this.#engine.history(known, signal))
     this.#heardClock(history)
-    const { epoch, start, ancestors, floors, forgotten } = history
-    if (epoch !== log.epoch) {
-      log.turn(commonWith(log, history), epoch)
-      for (const past of ancestors)
-        if (log.commonEnd(past.epoch) === undefined) log.remember(past.epoch, past.seq)
+    return history
+  }
+
+  /**
+   * Finds out what the log and the engine have in common, and goes on from there.
+   * @param first whether the log is still empty
+   */
+  async #find(first = false): Promise<History> {
+    const log = this.#log
+    let history = await this.#ask(first)
+    for (;;) {
+      const { epoch, start } = history
+      const common = first ? undefined : commonWith(log, history)
+      // What the log has let go of in what was lost is read again, as the engine has it.
+      const whole = common === undefined || !log.canTurn(common)
+      const after = whole ? 0 : Math.min(common, log.head)
+      const kept = after < start ? await this.#kept(after) : []
+      const tail = whole && common !== undefined ? await this.#tail(start, common) : []
+      const hasRead = after < start || tail.length > 0
+      // What has left the tail meanwhile was not seen; and what went meanwhile must have its floor.
+      const again = hasRead ? await this.#ask(first) : history
+      const isSame = again.epoch === epoch && again.start === start
+      history = again
+      if (!isSame) continue
+      const { ancestors, floors, forgotten } = history
+      const placed = [...kept, ...tail].map((each) => this.#placed(each))
+      const lost = hasRead ? { seq: start, floors, forgotten } : undefined
+      if (whole || hasRead || epoch !== log.epoch) {
+        log.adopt({ epoch, common, ancestors, whole, placed, lost })
+      }
+      break
     }
-    if (start > log.head) log.lose({ seq: start, floors, forgotten })
+    const { epoch, ancestors } = history
     const { head } = log
     this.#place = { epoch: ancestors.find((past) => past.seq >= head)?.epoch ?? epoch, seq: head }
     // Here the log's epoch is the engine's, and what is missing of it is still to be read.
     this.#astray = false
     this.#moved()
+    return history
+  }
+
+  /** All that is kept after a seq, of before the tail. */
+  async #kept(after: number): Promise<Stored[]> {
+    const all: Stored[] = []
+    for (let seq = after; ; ) {
+      const some = await this.#calls.make((signal) => this.#engine.kept(seq, signal))
+      if (some.length === 0) return all
+      for (const each of some) all.push(each)
+      seq = all.at(-1)!.seq
+    }
+  }
+
+  /** What stands in the tail up to a seq. */
+  async #tail(start: number, end: number): Promise<Stored[]> {
+    const all: Stored[] = []
+    for (let place: Cursor = { epoch: '', seq: start }; place.seq < end; ) {
+      const { items } = await this.#calls.make((signal) => this.#engine.read(place, signal))
+      if (items.length === 0) break
+      for (const item of items) if (!('turn' in item) && item.seq > start && item.seq <= end) all.push(item)
+      const { epoch, seq } = items.at(-1)!
+      place = { epoch, seq }
+    }
+    return all
   }
 
   #heardClock({ now }: State): void {

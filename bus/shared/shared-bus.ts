@@ -52,7 +52,7 @@ class SharedBus implements Bus {
   #closing: Promise<void> | undefined
 
   constructor(engine: Engine, retention: Required<SharedRetention>) {
-    const log = new Log(retention, (channel) => this.#trimmer.trimmed(channel))
+    const log = new Log(retention, (gone) => this.#trimmer.note(gone))
     const calls = this.#calls
     this.log = log
     this.#engine = engine

@@ -1,21 +1,29 @@
-import type { Log } from '../log.ts'
+import type { Gone, Log } from '../log.ts'
 import type { Calls } from './calls.ts'
-import type { Engine } from './engine.ts'
+import type { Engine, Trim } from './engine.ts'
+import { Waste } from './waste.ts'
 
 /** Milliseconds between two trims, at most; at least half of it, so that not all instances trim at once. */
 const PERIOD = 2_000
 
-/** Floors that go in one call. */
-const AT_ONCE = 1_000
+/** What goes in one call: floors or seqs, and places of the tail. */
+const AT_ONCE = { items: 1_000, places: 10_000 }
 
-/** Tells the engine what this log has let go of. What two instances tell of is the same, and harmless twice. */
+/**
+ * Tells the engine what this log has let go of. What two instances tell of is the same, and harmless twice: a floor
+ * goes first, and nothing that one instance has let go of is moved by another afterwards.
+ */
 export class Trimmer {
   readonly #engine: Engine
   readonly #log: Log
   readonly #calls: Calls
   readonly #mostEmpty: number
-  /** The channels that have lost messages since the engine was told. */
-  #channels = new Set<string>()
+  /** The channels that have lost messages since the engine was told, and the places of those. */
+  readonly #channels = new Set<string>()
+  #gone: Gone[] = []
+  readonly #waste = new Waste()
+  /** Where the engine's tail begins, as far as is known here. */
+  #start = 0
   #timer: NodeJS.Timeout | undefined
 
   /** @param mostEmpty channels without a message whose floors are remembered */
@@ -26,9 +34,10 @@ export class Trimmer {
     this.#mostEmpty = mostEmpty
   }
 
-  /** A message of this channel was taken out. */
-  trimmed(channel: string): void {
-    this.#channels.add(channel)
+  /** This place has no message that is kept. */
+  note(gone: Gone): void {
+    this.#channels.add(gone.channel)
+    this.#gone.push({ channel: gone.channel, seq: gone.seq, weight: gone.weight })
   }
 
   start(): void {
@@ -37,25 +46,82 @@ export class Trimmer {
 
   async #trim(): Promise<void> {
     try {
-      while (this.#channels.size > 0) await this.#tell([...this.#channels].slice(0, AT_ONCE))
+      if (this.#gone.length > 0 || this.#channels.size > 0) {
+        await this.#tellGone()
+        await this.#cut()
+      }
     } catch {
       // It is told the next time.
     }
     if (!this.#calls.closed) this.start()
   }
 
-  async #tell(channels: readonly string[]): Promise<void> {
+  /** So that the next call tells of all floors there are when it is made. */
+  async #tellFloors(): Promise<void> {
+    while (this.#channels.size > AT_ONCE.items) await this.#tell({})
+  }
+
+  async #tellGone(): Promise<void> {
+    await this.#tellFloors()
+    const gone = this.#gone
+    this.#gone = []
+    const elsewhere: Gone[] = []
+    try {
+      // From the answer it is known where the tail begins; what has its floor nobody moves any more.
+      await this.#tell({})
+      for (const each of gone) {
+        if (each.seq > this.#start) this.#waste.add(each)
+        else elsewhere.push(each)
+      }
+      gone.length = 0
+      while (elsewhere.length > 0) {
+        const some = elsewhere.slice(-AT_ONCE.items)
+        await this.#tell({ gone: some.map(({ seq }) => seq) })
+        elsewhere.length -= some.length
+      }
+    } catch (error) {
+      for (const each of gone) this.#gone.push(each)
+      for (const each of elsewhere) this.#gone.push(each)
+      throw error
+    }
+  }
+
+  /** Cuts the tail where it is worth it, in calls that are short for the engine. */
+  async #cut(): Promise<void> {
     const log = this.#log
-    const { epoch, forgotten, oldest } = log
+    await this.#tellFloors()
+    this.#waste.between(this.#start, log.head)
+    // What the log lets go of from here on is told, and moved, as if it were kept.
+    const oldest = (log.oldest?.seq ?? log.head + 1) - 1
+    if (oldest > this.#start) await this.#tell({ seq: oldest })
+    if (!this.#waste.isMuch(log.kept.bytes)) return
+    await this.#tellFloors()
+    const end = this.#waste.cut(log.entries(), this.#start, log.head)
+    const kept: number[] = []
+    for (const { seq } of log.entries()) if (seq > this.#start && seq <= end) kept.push(seq)
+    kept.sort((a, b) => a - b)
+    for (let from = 0; this.#start < end; ) {
+      const most = Math.min(end, this.#start + AT_ONCE.places, kept[from + AT_ONCE.items] ?? end)
+      let to = from
+      while (to < kept.length && kept[to]! <= most) to++
+      const before = this.#start
+      await this.#tell({ seq: most, kept: kept.slice(from, to) })
+      if (this.#start <= before) return
+      from = to
+    }
+  }
+
+  /** Floors go first: what is gone must have one. */
+  async #tell(part: Partial<Trim>): Promise<void> {
+    const log = this.#log
+    const { epoch, forgotten, kept } = log
+    const channels = first(this.#channels, AT_ONCE.items)
     for (const channel of channels) this.#channels.delete(channel)
     const floors = new Map(channels.map((channel) => [channel, log.floor([channel])]))
-    // Floors first: what is gone must have one.
-    const seq = this.#channels.size > 0 ? 0 : (oldest?.seq ?? log.head + 1) - 1
-    const mostFloors = this.#mostEmpty + log.kept.channels
+    const mostFloors = this.#mostEmpty + kept.channels
+    const trim = { epoch, seq: 0, kept: [], gone: [], floors, forgotten, mostFloors, ...part }
     try {
-      await this.#calls.make((signal) =>
-        this.#engine.trim({ epoch, seq, floors, forgotten, mostFloors }, signal),
-      )
+      this.#start = await this.#calls.make((signal) => this.#engine.trim(trim, signal))
     } catch (error) {
       for (const channel of channels) this.#channels.add(channel)
       throw error
@@ -65,4 +131,13 @@ export class Trimmer {
   close(): void {
     clearTimeout(this.#timer)
   }
+}
+
+function first<T>(all: Iterable<T>, count: number): T[] {
+  const some: T[] = []
+  for (const each of all) {
+    if (some.length === count) break
+    some.push(each)
+  }
+  return some
 }

@@ -10,6 +10,7 @@ import { Recorder, turn } from './fixture.ts'
 class Store {
   epoch = 'first'
   items: (Stored | Turn)[] = []
+  kept: Stored[] = []
   head = 0
   start = 0
   forgotten = 0
@@ -65,7 +66,8 @@ class StoreEngine implements Engine {
       item.seq > seq || (item.seq === seq && item.epoch !== epoch && 'turn' in item)
     for (let i = 0; i < 100 && !this.#store.items.some(isAfter) && !signal.aborted; i++) await turn()
     await this.gate
-    return this.#store.items.filter(isAfter).slice(0, 7)
+    const items = this.#store.items.filter(isAfter)
+    return { items: items.slice(0, 7), more: items.length > 7 }
   }
 
   async state() {
@@ -78,15 +80,22 @@ class StoreEngine implements Engine {
     return { ...(await this.state()), start, ancestors, floors: new Map(floors), forgotten }
   }
 
-  async trim({ epoch, seq, floors, forgotten }: Trim): Promise<void> {
+  async kept(after: number): Promise<readonly Stored[]> {
+    return this.#store.kept.filter(({ seq }) => seq > after).slice(0, 3)
+  }
+
+  async trim({ epoch, seq, kept, gone, floors, forgotten }: Trim): Promise<number> {
     const store = this.#store
-    if (epoch !== store.epoch) return
+    if (epoch !== store.epoch) return 0
     for (const [channel, floor] of floors) {
       store.floors.set(channel, Math.max(floor, store.floors.get(channel) ?? 0))
     }
     store.forgotten = Math.max(store.forgotten, forgotten)
+    const moved = store.items.filter((item) => !('turn' in item) && kept.includes(item.seq)) as Stored[]
+    store.kept = [...store.kept, ...moved].filter((item) => !gone.includes(item.seq))
     store.start = Math.max(store.start, seq)
     store.items = store.items.filter((item) => item.seq > store.start)
+    return store.start
   }
 
   async close(): Promise<void> {}

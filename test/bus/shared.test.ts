@@ -106,19 +106,6 @@ if (needsRedis(t)) {
     t.strictSame(state(later!), state(old!))
   })
 
-  t.test('Redis keeps about what the instances keep', async (t) => {
-    const server = await RedisServer.start(t, NO_FILE)
-    const options = { url: server.url, retention: { messages: 500 } }
-    const [bus] = await instances(t, 2, options)
-    for (let i = 0; i < 10; i++) {
-      await Promise.all(Array.from({ length: 500 }, (_, j) => bus!.publish('c', textPayload(`${i} ${j}`))))
-    }
-    await until(async () => Number(await server.call('XLEN', '{tidings}:log')) < 1000)
-    const [later] = await instances(t, 1, options)
-    t.strictSame(has(later!, ['c']), has(bus!, ['c']))
-    t.equal(later!.log.floor(['c']), 4500)
-  })
-
   t.test('all of it is gone: the log starts over, everywhere, and once', async (t) => {
     const server = await RedisServer.start(t, NO_FILE)
     const [a, b] = await instances(t, 2, { url: server.url })
