@@ -20,8 +20,7 @@ export class Link {
   readonly #connect: Connect
   #connection: Promise<Connection> | undefined
   /** What ends the commands that are under way. */
-  #fail: ((error: Error) => void) | undefined
-  #failed: Promise<never> | undefined
+  readonly #under = new Set<(error: Error) => void>()
   #closed = false
 
   constructor(connect: Connect) {
@@ -39,24 +38,26 @@ export class Link {
     const own = this.#connection
     const drop = () => this.#drop(own, signal.reason)
     signal.addEventListener('abort', drop)
+    let fail: ((error: Error) => void) | undefined
     try {
       signal.throwIfAborted()
-      return await Promise.race([own.then((connection) => connection.send(args, key)), this.#failed!])
+      // No race with a promise that lives as long as the connection: it would keep all that ever raced with it.
+      return await new Promise((resolve, reject) => {
+        fail = reject
+        this.#under.add(reject)
+        own.then((connection) => connection.send(args, key)).then(resolve, reject)
+      })
     } catch (error) {
       // An answer that refuses the command leaves the connection as it is, but not one that says that it leads astray.
       if (!isAnswer(error)) this.#drop(own, error as Error)
       throw error
     } finally {
+      this.#under.delete(fail!)
       signal.removeEventListener('abort', drop)
     }
   }
 
   #open(): Promise<Connection> {
-    const failed = new Promise<never>((_, reject) => {
-      this.#fail = reject
-    })
-    failed.catch(() => {})
-    this.#failed = failed
     const own = this.#connect((error) => this.#drop(own, error))
     own.catch((error) => this.#drop(own, error))
     return own
@@ -69,7 +70,9 @@ export class Link {
     )
     if (this.#connection !== own) return
     this.#connection = undefined
-    this.#fail!(error)
+    const under = [...this.#under]
+    this.#under.clear()
+    for (const fail of under) fail(error)
   }
 
   close(): void {
