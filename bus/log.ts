@@ -176,7 +176,15 @@ export class Log {
     return this.#forgotten
   }
 
-  /** The oldest message in the log. */
+  /** Whether the message at this place is kept. */
+  keeps(name: string, seq: number): boolean {
+    const ring = this.#channels.get(name)?.entries
+    if (ring === undefined) return false
+    const index = firstWhere(ring, (entry) => entry.seq >= seq)
+    return index < ring.length && ring.at(index).seq === seq
+  }
+
+  /** The oldest message that is kept. */
   get oldest(): Entry | undefined {
     return this.#shelves.first
   }

@@ -286,12 +286,13 @@ export class RedisEngine implements Engine {
     }
   }
 
-  async trim(trim: Trim, signal: AbortSignal): Promise<number> {
+  async trim(trim: Trim, signal: AbortSignal): Promise<number | undefined> {
     const { epoch, seq, kept, gone, floors, forgotten, mostFloors } = trim
     const id = this.#generations.idAfter(seq)
     const args = [epoch, `${seq}`, id, `${forgotten}`, `${mostFloors}`, kept.join(' '), gone.join(' ')]
     for (const [channel, floor] of floors) args.push(`${floor}`, channel)
-    return Number(await this.#run(TRIM, args, signal))
+    const start = await this.#run(TRIM, args, signal)
+    return start === '' ? undefined : Number(start)
   }
 
   async close(): Promise<void> {

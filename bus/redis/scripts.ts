@@ -195,7 +195,10 @@ export const TRIM = script(
   'allow-oom',
   KEYS,
   `
-if redis.call('HGET', META, 'epoch') ~= ARGV[1] then return '' end
+-- What was let go of may be a tail that a promotion has lost: nobody has told of that yet.
+local server = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+local known = redis.call('HMGET', META, 'epoch', 'server')
+if known[1] ~= ARGV[1] or known[2] ~= server then return '' end
 local function whole(number) return string.format('%.0f', number) end
 local forgotten = math.max(tonumber(ARGV[4]), tonumber(redis.call('HGET', META, 'forgotten') or 0))
 local ended = redis.call('HLEN', ENDED) > 0

@@ -105,10 +105,10 @@ export interface Engine {
   /** @param known the epoch that the log is in: see `Batch` */
   history(known: string | undefined, signal: AbortSignal): Promise<History>
   /**
-   * Nothing where the engine's epoch is another.
-   * @returns the seq behind which the tail begins now
+   * Trims nothing where the engine's epoch is another, or would be with the next batch.
+   * @returns the seq behind which the tail begins now; undefined where it has trimmed nothing
    */
-  trim(trim: Trim, signal: AbortSignal): Promise<number>
+  trim(trim: Trim, signal: AbortSignal): Promise<number | undefined>
   /** No call is under way any more. */
   close(): Promise<void>
 }

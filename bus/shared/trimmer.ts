@@ -76,7 +76,9 @@ export class Trimmer {
       gone.length = 0
       while (elsewhere.length > 0) {
         const some = elsewhere.slice(-AT_ONCE.items)
-        await this.#tell({ gone: some.map(({ seq }) => seq) })
+        // What was let go of in a tail that is lost may be kept again.
+        const over = some.filter(({ channel, seq }) => !this.#log.keeps(channel, seq))
+        await this.#tell({ gone: over.map(({ seq }) => seq) })
         elsewhere.length -= some.length
       }
     } catch (error) {
@@ -96,6 +98,8 @@ export class Trimmer {
     if (oldest > this.#start) await this.#tell({ seq: oldest })
     if (!this.#waste.isMuch(log.kept.bytes)) return
     await this.#tellFloors()
+    // What is kept is another where the log turns.
+    const { epoch } = log
     const end = this.#waste.cut(log.entries(), this.#start, log.head)
     const kept: number[] = []
     for (const { seq } of log.entries()) if (seq > this.#start && seq <= end) kept.push(seq)
@@ -105,7 +109,7 @@ export class Trimmer {
       let to = from
       while (to < kept.length && kept[to]! <= most) to++
       const before = this.#start
-      await this.#tell({ seq: most, kept: kept.slice(from, to) })
+      await this.#tell({ epoch, seq: most, kept: kept.slice(from, to) })
       if (this.#start <= before) return
       from = to
     }
@@ -115,13 +119,15 @@ export class Trimmer {
   async #tell(part: Partial<Trim>): Promise<void> {
     const log = this.#log
     const { epoch, forgotten, kept } = log
-    const channels = first(this.#channels, AT_ONCE.items)
+    const channels = firstOf(this.#channels, AT_ONCE.items)
     for (const channel of channels) this.#channels.delete(channel)
     const floors = new Map(channels.map((channel) => [channel, log.floor([channel])]))
     const mostFloors = this.#mostEmpty + kept.channels
     const trim = { epoch, seq: 0, kept: [], gone: [], floors, forgotten, mostFloors, ...part }
     try {
-      this.#start = await this.#calls.make((signal) => this.#engine.trim(trim, signal))
+      const start = await this.#calls.make((signal) => this.#engine.trim(trim, signal))
+      if (start === undefined) throw new Error('the log turns')
+      this.#start = start
     } catch (error) {
       for (const channel of channels) this.#channels.add(channel)
       throw error
@@ -133,7 +139,7 @@ export class Trimmer {
   }
 }
 
-function first<T>(all: Iterable<T>, count: number): T[] {
+function firstOf<T>(all: Iterable<T>, count: number): T[] {
   const some: T[] = []
   for (const each of all) {
     if (some.length === count) break

@@ -84,9 +84,9 @@ class StoreEngine implements Engine {
     return this.#store.kept.filter(({ seq }) => seq > after).slice(0, 3)
   }
 
-  async trim({ epoch, seq, kept, gone, floors, forgotten }: Trim): Promise<number> {
+  async trim({ epoch, seq, kept, gone, floors, forgotten }: Trim): Promise<number | undefined> {
     const store = this.#store
-    if (epoch !== store.epoch) return 0
+    if (epoch !== store.epoch) return undefined
     for (const [channel, floor] of floors) {
       store.floors.set(channel, Math.max(floor, store.floors.get(channel) ?? 0))
     }
