@@ -68,9 +68,9 @@ function writerOf(call: readonly string[]): number {
   return 2 + Number(call[2])
 }
 
-/** A line each, in the last argument. */
+/** How many there are is said behind them, before whether some have marks. */
 function messagesOf(call: readonly string[]): number {
-  return call.at(-1)!.split('\n').filter(Boolean).length
+  return Number(call.at(-2))
 }
 
 /** A call of the script that appends, as Redis has seen it: the one with the most messages. */
