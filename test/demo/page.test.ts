@@ -79,3 +79,33 @@ t.test('the build puts the same, compressed, beside its files', async (t) => {
     t.ok(gunzipSync(await readFile(join(folder, `${file}.gz`))).equals(bytes), file)
   }
 })
+
+t.test(
+  'can be linked to: a description, a picture of the size that it says, its source, and the specifications',
+  async (t) => {
+    const html = await readFile(join(PUBLIC, 'index.html'), 'utf8')
+    const meta = Object.fromEntries(
+      [...html.matchAll(/<meta (?:name|property)="([^"]+)" content="([^"]+)">/g)].map(([, name, content]) => [
+        name,
+        content,
+      ]),
+    )
+    const { repository } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
+    const source = repository.url.replace(/^git\+|\.git$/g, '')
+    t.match(html, `<a href="${source}"`)
+    for (const name of ['description', 'og:title', 'og:description', 'og:image:alt']) t.ok(meta[name], name)
+    // A relative address is none to those who read it.
+    const raw = `${source.replace('github.com', 'raw.githubusercontent.com')}/main/`
+    t.ok(meta['og:image']?.startsWith(raw))
+    const picture = await readFile(join(ROOT, meta['og:image']!.slice(raw.length)))
+    t.equal(picture.toString('latin1', 1, 4), 'PNG')
+    t.same(
+      [`${picture.readUInt32BE(16)}`, `${picture.readUInt32BE(20)}`],
+      [meta['og:image:width'], meta['og:image:height']],
+    )
+    t.ok(picture.length < 300_000, `${picture.length} bytes`)
+    for (const lane of ['poll', 'longpoll', 'sse', 'ws']) {
+      t.match(html, new RegExp(`<a href="https://[^"]+" data-i18n="lane\\.${lane}\\.spec"`))
+    }
+  },
+)

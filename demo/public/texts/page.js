@@ -1,6 +1,7 @@
 /** The page's frame: what is seen before anything is opened. */
 export default {
   en: {
+    'page.source': 'The source of this page and its server',
     'page.title': 'How does news reach a browser?',
     'page.sentence':
       'A browser can only ask, but a server has news at a time of its own. These are four ways to bring the two together, with real traffic. Compare how often each one asks, how often it asks in vain, and how late it hears.',
@@ -56,6 +57,7 @@ export default {
     'endpoints.stats': 'what each transport has cost',
   },
   zh: {
+    'page.source': '本页及其服务器的源代码',
     'page.title': '消息如何到达浏览器？',
     'page.sentence':
       '浏览器只能主动询问，而服务器随时可能有新消息。下面用真实流量展示四种解决办法：比较各自发出多少请求、多少次白问、多久才收到消息。',
