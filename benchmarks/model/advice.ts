@@ -3,34 +3,34 @@ import type { Coefficients, Cost } from './cpu.ts'
 import { type Binding, bindingOf, choicesOf, type Refusal } from './fit.ts'
 import type { Need, Prices, RequestHeaders, Way } from './need.ts'
 
-/** What each transport that fits costs, the cheapest first, and where that turns round. */
+/** Ranks the transports that meet the requirements by cost, and finds the rates at which the ranking changes. */
 
 export interface Candidate {
   readonly way: Way
-  /** With its interval, where it polls. */
+  /** The transport's name, with the interval for polling. */
   readonly name: string
   readonly p99: number
-  /** A message, TCP/IP headers included: both ways, and what leaves the server. */
+  /** Bytes per message including TCP/IP headers: in both directions, and from the server. */
   readonly bytes: number
   readonly down: number
   readonly cores: number | null
-  /** Of a month: what leaves the server, and its CPU. Null: no prices, or the CPU is not known. */
+  /** Price per month of egress and CPU. Null without prices or CPU figures. */
   readonly price: number | null
-  /** The share of the time that a phone's radio is on. */
+  /** The share of time in which a phone's radio is on. */
   readonly radio: number
   readonly binding: Binding
-  /** The rate at which it and the one above it, or below the first, change places. Null: none near. */
+  /** The nearest rate at which it swaps ranks with the row above (the first: with the row below). Null: none nearby. */
   readonly change: { readonly other: string; readonly rate: number } | null
-  /** With the one above it. */
+  /** Whether it ties with the row above. */
   readonly tie: boolean
 }
 
-/** Figures of the model that lie this near to each other are a tie. */
+/** Figures within this relative difference tie. */
 export const TIE = 0.05
 
 /**
- * The transports that fit, the cheapest first, and those that don't.
- * @param prices with them, and the CPU of all that fit, the cheapest is the lowest price; else the fewest bytes
+ * Ranks the transports that fit, cheapest first, and lists the others.
+ * @param prices rank by price if the CPU of all candidates is known. Otherwise rank by bytes
  */
 export function rank(
   need: Need,
@@ -69,13 +69,13 @@ export function rank(
   return { candidates, refused }
 }
 
-/** Whether the second can't be told from the first, which is no dearer: their intervals overlap, or they lie near. */
+/** Whether two costs tie: their intervals overlap, or they lie close to each other. The second is not lower. */
 function isTie(first: Cost, second: Cost): boolean {
   const overlap = first.high !== null && second.low !== null && second.low <= first.high
   return overlap || second.value <= first.value * (1 + TIE)
 }
 
-/** The cheapest that fits, as in `rank`. Undefined: none fits. */
+/** Returns the cheapest transport as in `rank`, or undefined if none fits. */
 export function cheapest(
   need: Need,
   headers: RequestHeaders,
@@ -90,10 +90,10 @@ export function cheapest(
   return fits[costs.indexOf(Math.min(...costs))]?.way
 }
 
-/** Rates that are looked at, in parts of the one that is asked for: to four powers of ten both ways, nearest first. */
+/** Factors of the current rate to search for a change, up to four powers of ten in both directions, nearest first. */
 const STEPS = Array.from({ length: 160 }, (_, i) => 10 ** ((i + 1) / 40))
 
-/** The rate nearest to this one at which two of them change places. */
+/** Returns the nearest rate at which two transports swap ranks. */
 function changeOf(
   choice: Choice,
   other: Choice,
@@ -106,15 +106,15 @@ function changeOf(
   return rate === undefined ? null : { other: nameOf(other), rate }
 }
 
-/** Where another transport comes first: a rate, and its name. */
+/** A rate at which another transport becomes cheapest. */
 export interface Turn {
   readonly name: string
   readonly rate: number
 }
 
 /**
- * The nearest rates, above and below, at which the advice is another one: what is first here is not there, and no tie
- * with what is. Null: none within four powers of ten.
+ * Returns the nearest rates above and below at which the first transport changes and does not tie. Null: none within
+ * four powers of ten.
  */
 export function turnsOf(need: Need, headers: RequestHeaders): { above: Turn | null; below: Turn | null } {
   const costsAt = (rate: number) => {

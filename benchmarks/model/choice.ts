@@ -6,21 +6,21 @@ import type { Need, Prices, RequestHeaders, Way } from './need.ts'
 import { pollEmptyShare, pollQuantile, pollRequests } from './poll.ts'
 import { radioBoth, radioPolled } from './radio.ts'
 
-/** A way of reading, and what each message costs that comes by it. */
+/** The costs of one transport for given requirements. */
 
-/** Seconds that a long poll is held. */
+/** Seconds that the server holds a long poll. */
 const WAIT = 25
 
-/** Characters of a channel's name. */
+/** Characters of the channel name. */
 const CHANNEL = 7
 
-/** Signs of life, in seconds. */
+/** Heartbeat intervals in seconds. */
 export const BEATS = { sse: SSE_BEAT.every, ws: WS_BEAT.every, longpoll: WAIT }
 
-/** Messages in one answer to a poll, at most. */
+/** Maximum messages per response. */
 const LIMIT = 100
 
-/** A way of reading; `interval` is of polls alone. */
+/** A transport. `interval` applies to polling only, in seconds. */
 export interface Choice {
   readonly way: Way
   readonly interval: number
@@ -30,7 +30,7 @@ export function pollName(interval: number): string {
   return interval < 1 ? `poll ${Math.round(interval * 1000)} ms` : `poll ${interval} s`
 }
 
-/** The interval of a poll of this name, in seconds; undefined: it is another's. */
+/** Returns the interval of a polling transport's name in seconds. Undefined for other names. */
 export function intervalOf(name: string): number | undefined {
   const [, count, unit] = /^poll ([\d.]+) (ms|s)$/.exec(name) ?? []
   return count === undefined ? undefined : Number(count) / (unit === 'ms' ? 1e3 : 1)
@@ -40,7 +40,7 @@ export function nameOf({ way, interval }: Choice): string {
   return way === 'poll' ? pollName(interval) : way
 }
 
-/** What a month has of seconds. */
+/** Seconds in a month of 30 days. */
 const MONTH = 30 * 24 * 3600
 
 export function p99Of({ way, interval }: Choice, { rate, rtt }: Need): number {
@@ -50,7 +50,7 @@ export function p99Of({ way, interval }: Choice, { rate, rtt }: Need): number {
   return oneWay
 }
 
-/** Bytes a message, TCP/IP included: both ways, and down. */
+/** Returns bytes per message including TCP/IP: in both directions, and from the server. */
 export function bytesOf(choice: Choice, need: Need, headers: RequestHeaders): { both: number; down: number } {
   const { way, interval } = choice
   const { rate, rtt, payload } = need
@@ -72,7 +72,7 @@ export function bytesOf(choice: Choice, need: Need, headers: RequestHeaders): { 
   return { both: requests * request + down + tcp, down: down + (tcp * 2) / 3 }
 }
 
-/** Microseconds of CPU of a subscriber and second. Undefined where no run tells. */
+/** Returns microseconds of CPU per subscriber and second. Undefined if not measured. */
 export function cpuFor(
   { way, interval }: Choice,
   { rate, subscribers, rtt }: Pick<Need, 'rate' | 'subscribers' | 'rtt'>,
@@ -82,7 +82,7 @@ export function cpuFor(
   return coefficients && cpuOf({ way, interval, rate, subscribers, rtt, beat, limit: LIMIT }, coefficients)
 }
 
-/** Of all subscribers. Null where no run tells. */
+/** Returns the cores for all subscribers. Null if not measured. */
 export function coresOf(choice: Choice, need: Need, coefficients: Coefficients | undefined): Cost | null {
   const { subscribers } = need
   const each = cpuFor(choice, need, coefficients)
@@ -93,7 +93,7 @@ function mapped({ value, low, high }: Cost, of: (one: number) => number): Cost {
   return { value: of(value), low: low === null ? null : of(low), high: high === null ? null : of(high) }
 }
 
-/** Of a month, for all subscribers. */
+/** Returns the price per month for all subscribers. Null without prices or CPU figures. */
 export function priceOf(
   choice: Choice,
   need: Need,

@@ -2,47 +2,47 @@ import { longPollRequests } from './longpoll.ts'
 import { pollRequests } from './poll.ts'
 
 /**
- * What subscribers cost a server in CPU, by what a delivery and a request cost it when it is hot and has others to
- * serve: a price is of a server that is busy. One that has little to do pays more for each, since it wakes for it.
+ * CPU cost of subscribers, from the measured cost of a delivery and a request on a hot, busy server. An idle server
+ * pays more for each, because it has to wake up.
  */
 
-/** Microseconds of CPU, and between what they lie in 95 of 100 runs, where that is known. */
+/** Microseconds of CPU with a 95 % interval, if known. */
 export interface Cost {
   readonly value: number
   readonly low: number | null
   readonly high: number | null
 }
 
-/** Readers that stay. */
+/** Transports that hold a connection. */
 export type Held = 'longpoll' | 'sse' | 'ws'
 
-/** What was measured on some machine. */
+/** Costs measured on one machine. */
 export interface Coefficients {
-  /** A delivery, by how many subscribers a message goes to, rising; of a long poll with the request that asked for it. */
+  /** Cost of a delivery by subscribers per message, ascending. For a long poll, this includes the request. */
   readonly held: ReadonlyMap<Held, readonly { readonly subscribers: number; readonly cpu: Cost }[]>
-  /** A poll, by how many messages it brings, rising. */
+  /** Cost of a poll by messages per response, ascending. */
   readonly polls: readonly { readonly messages: number; readonly cpu: Cost }[]
 }
 
 export interface Asked {
   readonly way: 'poll' | Held
-  /** Seconds; of polls alone. */
+  /** Seconds; for polling only. */
   readonly interval: number
-  /** Messages a second to each. */
+  /** Messages per second to each subscriber. */
   readonly rate: number
   readonly subscribers: number
-  /** Seconds of a round trip. */
+  /** Round trip in seconds. */
   readonly rtt: number
-  /** Seconds between two signs of life, and for which a long poll is held. */
+  /** Seconds between heartbeats, or the time that a long poll is held. */
   readonly beat: number
-  /** Messages in an answer, at most. */
+  /** Maximum messages per response. */
   readonly limit: number
 }
 
 /**
- * Microseconds a second of one subscriber. A sign of life costs what a delivery does; between the counts that were
- * measured costs are interpolated over the logarithm of the count, beyond them the nearest goes on.
- * @returns undefined where it was not measured
+ * Returns microseconds per second and subscriber. A heartbeat costs as much as a delivery. Costs are interpolated
+ * linearly over the logarithm of the subscribers, and constant outside the measured range.
+ * @returns undefined if not measured
  */
 export function cpuOf(asked: Asked, { held, polls }: Coefficients): Cost | undefined {
   const { way, interval, rate, subscribers, rtt, beat, limit } = asked
@@ -68,7 +68,7 @@ function times(count: number, { value, low, high }: Cost): Cost {
   return { value: count * value, low: low && count * low, high: high && count * high }
 }
 
-/** On the straight line between the points on both sides; before the first and behind the last as that one. */
+/** Interpolates linearly between the neighbouring points. Constant outside the range. */
 function at(x: number, points: readonly (readonly [x: number, cost: Cost])[]): Cost {
   const behind = points.findIndex((point) => point[0] >= x)
   if (behind === 0) return points[0]![1]

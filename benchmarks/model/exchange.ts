@@ -1,32 +1,32 @@
 /**
- * What the plugin's exchanges and pushes weigh over HTTP/1.1: the header lines are those that the plugin, Fastify and
- * Node write. Bytes.
+ * Sizes in bytes of the plugin's HTTP/1.1 exchanges and pushes, with the headers that the plugin, Fastify and Node
+ * write.
  */
 import { envelopeOverhead, eventOverhead, frameHeader, heartbeatBytes, SSE_BEAT, WS_BEAT } from './bytes.ts'
 import type { ExchangeBytes } from './poll.ts'
 
-/** What a message and the requests for it look like. */
+/** Sizes of a message and its requests. */
 export interface Shape {
-  /** Bytes of a payload, a string of as many plain characters. */
+  /** Bytes of a payload, a string that needs no escapes. */
   readonly payload: number
-  /** Characters of the channel's name. */
+  /** Characters of the channel name. */
   readonly channel: number
-  /** Seconds that a long poll asks to be held. */
+  /** Value of the `wait` parameter in seconds. */
   readonly wait: number
-  /** Bytes of a request's header lines, `Host` and their line ends included. */
+  /** Bytes of the request's header lines, including `Host` and line ends. */
   readonly headers: number
 }
 
-/** A cursor: an epoch of eight, a point, and the digits of a number in the log. */
+/** Characters of a cursor: an epoch of eight, a dot, and two digits. */
 const CURSOR = 11
-/** What makes each request of the client another one, as `Math.random()` has it: two characters and 16 digits. */
+/** Characters of the client's cache buster, from `Math.random()`: two characters and 16 digits. */
 export const UNIQUE = 18
 const DATE = 'Date: Sat, 21 Nov 2026 10:14:24 GMT\r\n'
-/** Node's keep-alive is Fastify's 72 s. */
+/** Fastify's keep-alive timeout is 72 s. */
 const CONNECTION = 'Connection: keep-alive\r\nKeep-Alive: timeout=72\r\n'
 const COMMON = `cache-control: no-store\r\n${DATE}${CONNECTION}\r\n`
 
-/** An exchange, up and down together; `request` is what goes up. */
+/** Returns bytes of an exchange in both directions; `request` is the request alone. */
 export function exchangeOf(
   kind: 'poll' | 'longpoll',
   shape: Shape,
@@ -42,7 +42,7 @@ export function exchangeOf(
       .length
   const page = '{"cursor":"","messages":[],"more":false}'.length + CURSOR
   const message = envelopeOf(shape)
-  // The first message of a page has no comma before it.
+  // The first message of a page has no comma.
   return { request, empty: request + empty, full: request + head + tag + page - 1, message: message + 1 }
 }
 
@@ -51,8 +51,8 @@ function envelopeOf({ payload, channel }: Shape): number {
 }
 
 /**
- * A message on a stream: envelope, what stands around it, and its part of the signs of life.
- * @param rate messages a second
+ * Returns bytes per message on a stream: envelope, framing and a share of the heartbeats.
+ * @param rate messages per second
  */
 export function pushOf(kind: 'sse' | 'ws', shape: Shape, rate: number): number {
   const envelope = envelopeOf(shape)

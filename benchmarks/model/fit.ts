@@ -1,9 +1,9 @@
 import { BEATS, type Choice, p99Of } from './choice.ts'
 import type { Need, Way } from './need.ts'
 
-/** What fits a need, what holds it back though it fits, and why the rest does not. */
+/** Decides which transports meet the requirements, and why the others do not. */
 
-/** What holds a transport back, though it fits. */
+/** The limiting factor of a transport that fits. */
 export type Binding =
   | { readonly what: 'interval'; readonly interval: number; readonly oneWay: number }
   | { readonly what: 'requests' }
@@ -12,9 +12,9 @@ export type Binding =
   | { readonly what: 'second connection' }
   | { readonly what: 'nothing' }
 
-/** Why a transport does not fit. */
+/** The reason why a transport does not fit. */
 export type Obstacle =
-  /** Even the shortest interval is too long. */
+  /** Even the shortest interval exceeds the budget. */
   | { readonly what: 'interval'; readonly least: number; readonly budget: number }
   | { readonly what: 'delay'; readonly p99: number; readonly budget: number }
   | { readonly what: 'proxy'; readonly idle: number; readonly beat: number }
@@ -26,19 +26,19 @@ export interface Refusal {
   readonly why: Obstacle
 }
 
-/** Connections to one origin that a browser opens over HTTP/1.1, and streams that a server takes over 2, usually. */
+/** Usual limits: connections per origin in browsers over HTTP/1.1, and streams per connection on HTTP/2 servers. */
 const CONNECTIONS = 6
 
 const STREAMS = 100
 
-/** Intervals of polls that are looked at, in seconds. */
+/** Candidate polling intervals in seconds. */
 export const INTERVALS = [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60]
 
-/** What fits, and what does not. */
+/** Splits the transports into those that fit and those that don't. */
 export function choicesOf(need: Need): { fits: Choice[]; refused: Refusal[] } {
   const refused: Refusal[] = []
   const fits: Choice[] = []
-  // The longest interval that keeps the budget is the cheapest one.
+  // The longest interval within the budget is the cheapest.
   const kept = INTERVALS.filter((interval) => p99Of({ way: 'poll', interval }, need) <= need.latency)
   if (kept.length > 0) fits.push({ way: 'poll', interval: kept.at(-1)! })
   else refused.push({ way: 'poll', why: { what: 'interval', least: INTERVALS[0]!, budget: need.latency } })

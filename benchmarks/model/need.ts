@@ -1,35 +1,35 @@
-/** What is asked for, and what is assumed where nothing else is said. */
+/** The requirements of a workload, and their defaults. */
 
 export type Way = 'poll' | 'longpoll' | 'sse' | 'ws'
 
-/** Times in seconds. */
+/** Times are in seconds. */
 export interface Need {
   readonly subscribers: number
-  /** Messages a second to each. */
+  /** Messages per second to each subscriber. */
   readonly rate: number
   readonly payload: number
-  /** The delay that 99 of 100 messages may have. */
+  /** Maximum p99 latency. */
   readonly latency: number
   readonly rtt: number
   readonly http: '1.1' | '2'
-  /** Pages of one browser at once. */
+  /** Pages open at once in one browser. */
   readonly tabs: number
-  /** After which a proxy on the way cuts an idle connection. */
+  /** Idle timeout of proxies between clients and server. */
   readonly proxyIdle: number
 }
 
-/** Of a month, in any currency. */
+/** Prices per month, in any currency. */
 export interface Prices {
-  /** A gigabyte that leaves the server. */
+  /** One gigabyte of egress. */
   readonly gigabyte: number
-  /** A core that is busy all the time. */
+  /** One core at full load. */
   readonly core: number
 }
 
-/** Bytes of the header lines that a client sends with a request of each kind. */
+/** Bytes of a client's request header lines, by transport. */
 export type RequestHeaders = Readonly<Record<'poll' | 'longpoll', number>>
 
-/** What is assumed where nothing else is said: of the command and of the page alike. */
+/** Defaults of the command and of the demo page. */
 export const USUAL: Need = {
   subscribers: 1000,
   rate: 0.1,
@@ -41,5 +41,5 @@ export const USUAL: Need = {
   proxyIdle: 60,
 }
 
-/** Bytes of the header lines that Chromium sends with a poll to a server with a name of usual length. */
+/** Bytes of the header lines that Chromium sends with a poll to a server with a name of average length. */
 export const BROWSER_HEADERS = 512

@@ -1,33 +1,33 @@
 /**
- * Polling: a reader asks every C seconds and is answered at once.
+ * Polling: a reader sends a request every C seconds, and the server answers at once.
  *
- * A message is published at a time that has nothing to do with the polls, so it falls into a cycle as a point thrown
- * at the time line does. In cycles of one length C it waits U(0, C) for the next request; the answer then takes d to
- * come back. In cycles that vary, long ones are hit more often, in proportion to their length: the wait is the
- * residual life of renewal theory, with density (1 − F(x)) / E[C] and mean E[C²] / (2 E[C]).
+ * Publish times are independent of the polls. With cycles of one length C, a message waits U(0, C) for the next
+ * request; the response then takes d. With varying cycles, a message falls into a cycle with a probability proportional
+ * to its length. The wait is the residual life of renewal theory, with density (1 − F(x)) / E[C] and mean E[C²] / (2
+ * E[C]).
  *
- * Messages arrive as a Poisson process with rate λ, so a cycle has none with probability E[e^(−λC)] and λ E[C] on
- * average: that many requests, bytes and empty answers come to one message.
+ * Messages arrive as a Poisson process with rate λ. A cycle has no message with probability E[e^(−λC)], and λ E[C]
+ * messages on average. These give requests, bytes and empty responses per message.
  *
- * Times are in seconds, rates a second.
+ * Times are in seconds, rates per second.
  */
 export interface Polling {
-  /** λ: messages a second to this reader. */
+  /** λ: messages per second to this reader. */
   readonly rate: number
-  /** d: one way. */
+  /** d: one-way delay. */
   readonly oneWay: number
-  /** Lengths of cycles, from one request to the next, as they came; one where they are all the same. */
+  /** Observed cycle lengths, from request to request. One value if all are equal. */
   readonly cycles: readonly number[]
 }
 
-/** Delay from acceptance to delivery, on average. */
+/** Returns the mean delay from acceptance to delivery. */
 export function pollDelay({ oneWay, cycles }: Polling): number {
   return oneWay + mean(cycles.map((cycle) => cycle * cycle)) / (2 * mean(cycles))
 }
 
 /**
- * A quantile of the delay. The residual life has the distribution E[min(C, x)] / E[C], which is straight between the
- * lengths that occur: it is followed from length to length until q is reached.
+ * Returns a quantile of the delay. The distribution E[min(C, x)] / E[C] of the residual life is linear between the
+ * cycle lengths. The loop follows it from length to length until it reaches q.
  * @param q from 0 to 1
  */
 export function pollQuantile({ oneWay, cycles }: Polling, q: number): number {
@@ -44,14 +44,14 @@ export function pollQuantile({ oneWay, cycles }: Polling, q: number): number {
   return oneWay + at
 }
 
-/** The share of the answers that carry nothing. */
+/** Returns the share of responses without messages. */
 export function pollEmptyShare({ rate, cycles }: Polling): number {
   return mean(cycles.map((cycle) => Math.exp(-rate * cycle)))
 }
 
 /**
- * Requests a message. An answer carries `limit` messages at most and says `more`; the rest is asked for at once. A
- * cycle with n messages takes max(1, ⌈n / limit⌉) requests, and the mean of that is 1 + Σ P(n > k · limit), k ≥ 1.
+ * Returns requests per message. A response carries at most `limit` messages and sets `more`; the reader requests the
+ * rest at once. A cycle with n messages takes max(1, ⌈n / limit⌉) requests. The mean is 1 + Σ P(n > k · limit), k ≥ 1.
  */
 export function pollRequests({ rate, cycles }: Polling, limit = Number.POSITIVE_INFINITY): number {
   const requests = mean(cycles.map((cycle) => 1 + furtherPages(rate * cycle, limit)))
@@ -60,9 +60,9 @@ export function pollRequests({ rate, cycles }: Polling, limit = Number.POSITIVE_
 
 function furtherPages(expected: number, limit: number): number {
   if (limit === Number.POSITIVE_INFINITY) return 0
-  // Spread that wide, n stands anywhere in its last page alike: that is exact to a part in 10^8.
+  // With a spread this wide, n is uniform within its last page, to one part in 10^8.
   if (expected > Math.max(50, limit * limit)) return expected / limit + (limit - 1) / (2 * limit) - 1
-  // Far above the mean there is nothing left to add.
+  // The terms far above the mean are negligible.
   const last = expected + 12 * Math.sqrt(expected) + 12
   let below = 0
   let pages = 0
@@ -75,17 +75,17 @@ function furtherPages(expected: number, limit: number): number {
   return pages
 }
 
-/** What one exchange weighs, up and down together or one of them, and what each message adds to an answer. */
+/** Sizes of an exchange, in one direction or both, and of a message within it. */
 export interface ExchangeBytes {
-  /** An exchange that brought nothing. */
+  /** An exchange without messages. */
   readonly empty: number
-  /** One that brought messages, without them. */
+  /** An exchange with messages, excluding them. */
   readonly full: number
-  /** Each message in it. */
+  /** One message in an exchange. */
   readonly message: number
 }
 
-/** Bytes a message: [e^(−λC) · B_empty + (1 − e^(−λC)) · B_full] / (λC), and the message itself. */
+/** Returns bytes per message: [e^(−λC) · B_empty + (1 − e^(−λC)) · B_full] / (λC), plus the message itself. */
 export function pollBytes(polling: Polling, bytes: ExchangeBytes): number {
   const empty = pollEmptyShare(polling)
   const exchange = empty * bytes.empty + (1 - empty) * bytes.full

@@ -1,48 +1,48 @@
 /**
- * Server-Sent Events and WebSocket: a message is written to N readers, one after the other, each write taking s.
+ * Server-Sent Events and WebSocket: the server writes a message to N readers one after the other. Each write takes s.
  *
- * **Message by message.** The server is an M/D/1 queue with service time Ns. A message waits ρNs / (2(1 − ρ)) on
- * average (Pollaczek and Khinchine, with no variance), ρ = λNs; a reader in the middle of the row is reached after
- * (N + 1)s / 2. The way to it takes d.
+ * **Message by message.** The server is an M/D/1 queue with service time Ns and ρ = λNs. A message waits ρNs / (2(1 −
+ * ρ)) on average (Pollaczek–Khinchine formula without variance). The server reaches the average reader after (N + 1)s /
+ * 2. The one-way delay is d.
  *
- * **Turn by turn.** What arrives while the server writes is joined: when the row is done, one more row takes it all,
- * however many messages it is. A row takes D = Ns. After a row there is none waiting with probability e^(−λD), and
- * then the server idles for 1/λ on average: it is busy for the share
+ * **Turn by turn.** The server joins all messages that arrive during a row of writes, and writes them in one more row.
+ * A row takes D = Ns. No message waits after a row with probability e^(−λD); the server then idles for 1/λ on average.
+ * So it is busy for the share of time
  *
- *     b = D / (D + e^(−λD) / λ)
+ * b = D / (D + e^(−λD) / λ),
  *
- * of the time, never more than all of it, and never behind by more than a row. A message that finds it busy waits
- * U(0, D) for the row's end (Poisson arrivals see time averages, and all rows take the same).
+ * which never exceeds 1, and the server never falls behind by more than one row. A message that finds the server busy
+ * waits U(0, D) for the end of the row (Poisson arrivals see time averages, and all rows have equal length).
  *
- * **One process that reads for all**, as a load generator does. From the row's first write it takes w to wake up, which
- * is a part of d: only the first reader waits for all of that. The others are read one in r, as they stand in the row,
- * and none before it has been written. So the k-th has the message, after the row began, at
+ * **One process that reads for all**, like a load generator. It takes w to wake up after the first write of a row,
+ * which is part of d. Only the first reader waits for all of that. The process reads the others in order, one every r,
+ * and none before its write. So reader k has the message, after the start of the row, at
  *
- *     d − w + max(max(w, r) + s + (k − 1)r, ks + r)
+ * d − w + max(max(w, r) + s + (k − 1)r, ks + r).
  *
- * Readers of their own wake each for itself: d + ks.
+ * Readers in separate processes each wake up: d + ks.
  *
- * Times are in seconds, rates a second.
+ * Times are in seconds, rates per second.
  */
 export interface Push {
-  /** λ: messages a second. */
+  /** λ: messages per second. */
   readonly rate: number
-  /** d: one way. */
+  /** d: one-way delay. */
   readonly oneWay: number
-  /** N */
+  /** N: readers. */
   readonly readers: number
-  /** s: the server's time for a write. */
+  /** s: server time per write. */
   readonly write: number
-  /** Where one process reads for all: w, and r. */
+  /** w and r, if one process reads for all. */
   readonly shared?: { readonly wake: number; readonly read: number }
 }
 
-/** ρ: the share of the time that the server would write, message by message. From 1 on it falls behind. */
+/** ρ: the server's utilisation if it writes message by message. From 1, it falls behind. */
 export function pushLoad({ rate, readers, write }: Push): number {
   return rate * readers * write
 }
 
-/** Delay from acceptance to delivery, on average, where each message is written by itself. */
+/** Returns the mean delay from acceptance to delivery if each message is written separately. */
 export function pushDelay(push: Push): number {
   const { oneWay, readers, write } = push
   const load = pushLoad(push)
@@ -50,19 +50,19 @@ export function pushDelay(push: Push): number {
   return oneWay + ((readers + 1) * write) / 2 + (load * readers * write) / (2 * (1 - load))
 }
 
-/** b: the share of the time that the server writes, where all of a turn is joined in one write. */
+/** b: the share of time in which the server writes, if it joins all messages of a turn. */
 export function joinedBusy({ rate, readers, write }: Push): number {
   const row = readers * write
   return row / (row + Math.exp(-rate * row) / rate)
 }
 
-/** Delay from acceptance to delivery, on average, where all of a turn is joined in one write. */
+/** Returns the mean delay from acceptance to delivery if the server joins all messages of a turn. */
 export function joinedDelay(push: Push): number {
   const { oneWay, readers, write } = push
   return oneWay + ((readers + 1) * write) / 2 + (joinedBusy(push) * readers * write) / 2
 }
 
-/** When each reader of a row has the message, from the row's beginning. */
+/** Returns the time at which each reader of a row has the message, from the start of the row. */
 function reached({ oneWay, readers, write, shared }: Push): number[] {
   return Array.from({ length: readers }, (_, before) => {
     const written = (before + 1) * write
@@ -73,16 +73,17 @@ function reached({ oneWay, readers, write, shared }: Push): number[] {
 }
 
 /**
- * Delay from the moment at which the server takes the message, which is later than its arrival where it finds the
- * server busy: a server of one thread takes nothing while it writes a row, so from then on nothing is waited for.
+ * Returns the mean delay from the moment the server accepts the message. A busy server accepts it only after the
+ * current row, so no queueing follows.
  */
 export function takenDelay(push: Push): number {
   return reached(push).reduce((sum, at) => sum + at, 0) / push.readers
 }
 
 /**
- * A quantile of the delay from arrival on: the place in the row is each as likely, and the wait is 0 or U(0, D). Their
- * sum has no closed inverse; its distribution grows, so it is halved down to a part in 10^12.
+ * Returns a quantile of the delay since arrival. The position in the row is uniform, and the wait is 0 or U(0, D). The
+ * distribution of their sum has no closed inverse, but it increases, so bisection finds the quantile to one part in
+ * 10^12.
  * @param q from 0 to 1
  */
 export function joinedQuantile(push: Push, q: number): number {
@@ -105,7 +106,7 @@ export function joinedQuantile(push: Push, q: number): number {
   return high
 }
 
-/** Requests a message: a connection's one request, spread over its life. @param session seconds */
+/** Returns requests per message: one request per connection, spread over its life. @param session seconds */
 export function pushRequests(rate: number, session: number): number {
   return 1 / (rate * session)
 }

@@ -1,22 +1,26 @@
 /**
- * The share of the time that a phone's radio is kept on. After each use the network holds it in its costly state for
- * a tail of T seconds. This is a model with one state and one tail: real networks have more, and tails of 2 to 15 s.
+ * The share of time in which a phone's radio is on. After each transfer, the network keeps the radio in its active
+ * state for a tail of T seconds. The model has one state and one tail. Real networks have more states, and tails of 2
+ * to 15 s.
  */
 
 /** Seconds. */
 export const TAIL = 10
 
-/** Woken by messages that come as a Poisson process: on unless the last T seconds had none, 1 − e^(−λT). */
+/** Returns the share for messages that arrive as a Poisson process: 1 − e^(−λT). */
 export function radioPushed(rate: number, tail = TAIL): number {
   return -Math.expm1(-rate * tail)
 }
 
-/** Woken each C seconds: on for the tail of each cycle. */
+/** Returns the share for a transfer every C seconds. */
 export function radioPolled(cycle: number, tail = TAIL): number {
   return Math.min(1, tail / cycle)
 }
 
-/** Both: messages, and a sign of life each C seconds. Of a cycle the tail is on, the rest only by messages. */
+/**
+ * Returns the share for messages plus a heartbeat every C seconds. The heartbeat's tail covers part of each cycle,
+ * messages the rest.
+ */
 export function radioBoth(rate: number, cycle: number, tail = TAIL): number {
   const polled = radioPolled(cycle, tail)
   return polled + (1 - polled) * radioPushed(rate, tail)

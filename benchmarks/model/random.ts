@@ -1,9 +1,9 @@
-/** Numbers in [0, 1). */
+/** Returns a number in [0, 1). */
 export type Random = () => number
 
 /**
- * One seed of two, so that near seeds give streams that have nothing in common: two rounds of the finaliser of
- * MurmurHash3 (Appleby, public domain).
+ * Combines two numbers into a seed, so that similar seeds give independent streams. Two rounds of the MurmurHash3
+ * finalizer (Appleby, public domain).
  */
 export function seedOf(seed: number, index: number): number {
   return mix(mix(seed >>> 0) ^ Math.imul(index + 1, 0x9e37_79b9))
@@ -18,8 +18,8 @@ function mix(x: number): number {
 }
 
 /**
- * A generator with 128 bits of state, sfc32 of the PractRand suite: quick, and the same on every machine. The first
- * twelve numbers are thrown away, as its author says, since the seed has not reached all of the state yet.
+ * Creates sfc32 of the PractRand suite: a fast, portable generator with 128 bits of state. It drops the first twelve
+ * numbers, as its author recommends, until the seed has reached all of the state.
  */
 export function randomOf(seed: number): Random {
   let a = seed >>> 0
@@ -34,16 +34,16 @@ export function randomOf(seed: number): Random {
     return sum >>> 0
   }
   for (let i = 0; i < 12; i++) next()
-  // 53 bits: all that a number has.
+  // 53 bits, the precision of a number.
   return () => ((next() >>> 5) * 0x400_0000 + (next() >>> 6)) / 2 ** 53
 }
 
-/** The time until the next event of a Poisson process, by inverting 1 − e^(−λt). */
+/** Returns the time until the next event of a Poisson process, by inversion of 1 − e^(−λt). */
 export function exponential(random: Random, rate: number): number {
   return -Math.log1p(-random()) / rate
 }
 
-/** The times of a Poisson process in [0, end), in order. */
+/** Returns the times of a Poisson process in [0, end), ascending. */
 export function poissonTimes(random: Random, rate: number, end: number): number[] {
   const times: number[] = []
   for (let at = exponential(random, rate); at < end; at += exponential(random, rate)) times.push(at)
@@ -51,14 +51,14 @@ export function poissonTimes(random: Random, rate: number, end: number): number[
 }
 
 /**
- * So many times in [0, end), in order: what a Poisson process is where its count is known, uniform order statistics. The
- * rate of such a load is the one that is stated, whatever the seed.
+ * Returns `count` times in [0, end), ascending. A Poisson process with a known count has uniform order statistics. The
+ * rate of the load is exact for every seed.
  */
 export function uniformTimes(random: Random, count: number, end: number): number[] {
   return Array.from({ length: count }, () => random() * end).sort((a, b) => a - b)
 }
 
-/** The same items in random order (Fisher and Yates). The list itself is left as it is. */
+/** Returns the items in random order (Fisher–Yates). Does not modify the list. */
 export function shuffled<T>(random: Random, items: readonly T[]): T[] {
   const list = [...items]
   for (let i = list.length - 1; i > 0; i--) {

@@ -1,36 +1,36 @@
 /**
- * Long polling where the readers are too many for the formula: every event of one server that takes its work in the
- * order in which it comes (one FIFO queue, one at a time).
+ * Simulates long polling for loads above the limit of the formulas. It follows every event of one server with a FIFO
+ * queue.
  *
- * Work is of two kinds. A *message* takes s for each reader that is held then: their answers leave one by one. A
- * *request* takes s_r; where something is new for its reader it takes s more, and its answer leaves; else it is held.
- * An answer reaches its reader after d; the reader's next request is back g − d after that. A hold that has lasted W
- * is answered with nothing, as a piece of work of s.
+ * There are two kinds of work. A *message* takes s for each reader that is held at that time; their responses leave one
+ * by one. A *request* takes s_r. If there is a new message for its reader, the response takes s more. Otherwise the
+ * server holds the request. A response reaches its reader after d; the next request arrives g − d later. After W, the
+ * server answers a held request with an empty response, which takes s.
  *
- * All times in seconds. The same random numbers give the same run.
+ * Times are in seconds. The same random numbers give the same result.
  */
 export interface Simulation {
   readonly rate: number
   readonly oneWay: number
-  /** g: from an answer's leaving until the next request is there. */
+  /** g: from a response until the next request arrives. */
   readonly gap: number
   readonly wait: number
   readonly readers: number
-  /** s_r */
+  /** s_r: server time per request. */
   readonly request: number
-  /** s */
+  /** s: server time per response. */
   readonly write: number
-  /** Messages to follow. */
+  /** Messages to simulate. */
   readonly messages: number
   readonly random: () => number
 }
 
 export interface Simulated {
-  /** Mean delay, from the server's taking the message to delivery. */
+  /** Mean delay from acceptance to delivery. */
   readonly delay: number
-  /** A quantile of the delays. */
+  /** Returns a quantile of the delay. */
   quantile(q: number): number
-  /** Requests for each message delivered. */
+  /** Requests per delivered message. */
   readonly requests: number
   readonly emptyShare: number
 }
@@ -45,7 +45,7 @@ export function simulateLongPoll(simulation: Simulation): Simulated {
   const events = new Heap()
   const published: number[] = []
   const seen = new Int32Array(readers)
-  /** 0: not held; else the number of the hold, so that the end of an earlier one is known as such. */
+  /** Per reader: 0 if not held, otherwise the number of the hold, which detects the timeout of an earlier hold. */
   const held = new Int32Array(readers)
   let waiting: number[] = []
   const delays = new Float64Array(readers * messages)
@@ -75,7 +75,7 @@ export function simulateLongPoll(simulation: Simulation): Simulated {
       const row = waiting
       waiting = []
       for (const reader of row) {
-        // Its hold has ended, or it stands here twice.
+        // The hold has timed out, or the reader is in the list twice.
         if (held[reader] === 0) continue
         held[reader] = 0
         answer(reader)
@@ -106,7 +106,7 @@ export function simulateLongPoll(simulation: Simulation): Simulated {
   }
 }
 
-/** The events to come, the next one first; of equal times the one that was put in first. */
+/** A priority queue of events. Events at the same time keep their insertion order. */
 class Heap {
   readonly #items: { event: Event; order: number }[] = []
   #order = 0

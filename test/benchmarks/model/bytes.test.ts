@@ -19,7 +19,7 @@ import { textPayload } from '../../../bus/payload.ts'
 import { eventsChunk } from '../../../routes/sse/encoder.ts'
 import { frames, textFrame } from '../../../routes/ws/encoder.ts'
 
-t.test('frame headers at the edges of their lengths', async (t) => {
+t.test('frame headers at the limits of their lengths', async (t) => {
   for (const [size, header] of [
     [0, 2],
     [125, 2],
@@ -29,11 +29,11 @@ t.test('frame headers at the edges of their lengths', async (t) => {
   ] as const) {
     t.equal(frameHeader(size), header)
     t.equal(frameHeader(size, true), header + 4)
-    t.equal(textFrame('x'.repeat(size)).length, size + header, 'as our own encoder writes it')
+    t.equal(textFrame('x'.repeat(size)).length, size + header, 'equals the output of the encoder')
   }
 })
 
-t.test('an envelope, its event and its frame weigh what the encoders make of them', async (t) => {
+t.test('sizes of envelope, event and frame equal the output of the encoders', async (t) => {
   const { log } = memoryBus()
   for (const size of [1, 30, 200, 5000]) {
     const entry = log.append('default', textPayload('x'.repeat(size)))
@@ -58,7 +58,7 @@ t.test('TCP/IP and TLS', async (t) => {
     [1, MSS, MSS + 1, 3 * MSS].map((size) => segments(size)),
     [1, 1, 2, 3],
   )
-  t.equal(pushHeaders(2), 104, 'a frame of two bytes goes with 104 of headers')
+  t.equal(pushHeaders(2), 104, 'a frame of two bytes has 104 bytes of TCP/IP headers')
   t.equal(pushHeaders(4 * MSS), 52 * 6)
   t.equal(exchangeHeaders(200, 300), 52 * 3)
   t.equal(exchangeHeaders(3 * MSS, 4 * MSS), 52 * (3 + 1 + 4 + 2))

@@ -24,7 +24,7 @@ const of = (asked: Partial<Asked>, known = coefficients) =>
 const near = (found: Cost | undefined, wanted: number) =>
   t.ok(Math.abs(found!.value / wanted - 1) < 1e-9, `${found!.value}, not ${wanted}`)
 
-t.test('a push: its deliveries and its signs of life, by how many a message goes to', async (t) => {
+t.test('a push: deliveries and heartbeats, by subscribers per message', async (t) => {
   near(of({}), 1.04 * 30)
   near(of({ subscribers: 1000 }), 1.04 * 10)
   near(of({ subscribers: 100 }), 1.04 * 20)
@@ -35,13 +35,13 @@ t.test('a push: its deliveries and its signs of life, by how many a message goes
   t.equal(of({ way: 'ws' }), undefined, 'not measured')
 })
 
-t.test('a long poll: a request a message, and no more where messages share an answer', async (t) => {
+t.test('long polling: at most one request per message, fewer if messages share a response', async (t) => {
   near(of({ way: 'longpoll', rate: 0 }), 40 / 25)
   near(of({ way: 'longpoll', rate: 4 }), 4 * 40)
   t.ok(of({ way: 'longpoll', rate: 100, rtt: 0.1 })!.value < 25 * 40)
 })
 
-t.test('a poll: its requests, by what each brings', async (t) => {
+t.test('polling: requests, by messages per response', async (t) => {
   near(of({ way: 'poll', interval: 2, rate: 0 }), 10)
   near(of({ way: 'poll', interval: 1, rate: 1 }), 24)
   near(of({ way: 'poll', interval: 0.1, rate: 5 }), 10 * 22)
@@ -51,5 +51,9 @@ t.test('a poll: its requests, by what each brings', async (t) => {
     ...coefficients,
     polls: [{ messages: 0, cpu: { value: 20, low: null, high: null } }, ...coefficients.polls.slice(1)],
   }
-  t.equal(of({ way: 'poll', interval: 0.1, rate: 5 }, known)!.low, null, 'no interval of what has none')
+  t.equal(
+    of({ way: 'poll', interval: 0.1, rate: 5 }, known)!.low,
+    null,
+    'no interval without measured intervals',
+  )
 })

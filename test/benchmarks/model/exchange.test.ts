@@ -6,9 +6,9 @@ import { openRawSocket } from '../../raw-socket.ts'
 const HEADERS = 'Host: 127.0.0.1\r\nAccept: */*\r\n'
 const SHAPE = { payload: 200, channel: 'default'.length, wait: 1, headers: HEADERS.length }
 
-t.test('what a server sends and gets weighs as much', async (t) => {
+t.test('sizes equal the traffic of a server', async (t) => {
   const { app, port } = await build(t)
-  // Numbers of two digits, as the model takes them to be.
+  // Two-digit message numbers, as the model assumes.
   let cursor = ''
   for (let i = 0; i < 12; i++) cursor = (await app.tidings.publish('default', i)).cursor
   const ask = async (path: string, end: string) => {
@@ -22,7 +22,7 @@ t.test('what a server sends and gets weighs as much', async (t) => {
     const path = (from: string) =>
       `/${kind}?channel=default&cursor=${from}${kind === 'longpoll' ? '&wait=1' : ''}&_=${'0'.repeat(UNIQUE)}`
     t.equal(request, `GET ${path(cursor)} HTTP/1.1\r\n${HEADERS}\r\n`.length)
-    // wait=0 is as long.
+    // wait=0 has the same length.
     t.equal(await ask(path(cursor).replace('wait=1', 'wait=0'), '\r\n\r\n'), empty, `${kind}, nothing`)
     const before = cursor
     cursor = (await app.tidings.publish('default', 'x'.repeat(200))).cursor
@@ -30,7 +30,7 @@ t.test('what a server sends and gets weighs as much', async (t) => {
   }
 })
 
-t.test('a push weighs as much, and its part of the signs of life', async (t) => {
+t.test('the size of a push, and its share of the heartbeats', async (t) => {
   const { app, url, port } = await build(t)
   for (let i = 0; i < 12; i++) await app.tidings.publish('default', i)
   const stream = await openStream(t, `${url}/sse?channel=default`)

@@ -13,7 +13,7 @@ import {
 import { poissonTimes, randomOf } from '../../../benchmarks/model/random.ts'
 import { simulateLongPoll } from '../../../benchmarks/model/simulation.ts'
 
-/** One reader, followed message by message on a given line of time. */
+/** Simulates one reader message by message. */
 function follow(rate: number, gap: number, wait: number, seed: number) {
   const times = poissonTimes(randomOf(seed), rate, 40_000 / rate)
   const waits: number[] = []
@@ -41,7 +41,7 @@ function follow(rate: number, gap: number, wait: number, seed: number) {
 const near = (t: Test, found: number, wanted: number, part: number, name: string) =>
   t.ok(Math.abs(found - wanted) <= part * Math.abs(wanted), `${name}: ${found}, not ${wanted}`)
 
-t.test('one reader: what is followed message by message', async (t) => {
+t.test('one reader: equals the simulation', async (t) => {
   for (const [rate, gap, wait] of [
     [5, 0.1, 25],
     [0.5, 0.3, 2],
@@ -53,15 +53,15 @@ t.test('one reader: what is followed message by message', async (t) => {
     for (const q of [0.9, 0.99]) near(t, found.quantile(q), longPollQuantile(polling, q), 0.04, `p${q}`)
     near(t, found.requests, longPollRequests(polling), 0.02, 'requests')
     if (wait === 2) near(t, found.emptyShare, longPollEmptyShare(polling), 0.03, 'empty share')
-    t.ok(found.quantile(0.999999) <= gap + 1e-9, 'no wait is above the gap')
+    t.ok(found.quantile(0.999999) <= gap + 1e-9, 'no wait exceeds the gap')
   }
 })
 
-t.test('at its ends', async (t) => {
+t.test('at the limits', async (t) => {
   const polling = { rate: 0.01, oneWay: 0.05, gap: 0.1, wait: 25 }
-  t.equal(longPollQuantile(polling, 0.5), 0.05, 'a rare message never meets the gap')
-  near(t, longPollDelay({ ...polling, rate: 1e6 }), 0.05 + 0.05, 0.001, 'always: half a gap')
-  near(t, longPollCycle({ ...polling, rate: 1e6 }), 0.1, 0.001, 'always: a cycle is the gap')
+  t.equal(longPollQuantile(polling, 0.5), 0.05, 'a rare message never falls into the gap')
+  near(t, longPollDelay({ ...polling, rate: 1e6 }), 0.05 + 0.05, 0.001, 'constant messages: half a gap')
+  near(t, longPollCycle({ ...polling, rate: 1e6 }), 0.1, 0.001, 'constant messages: a cycle is the gap')
   t.equal(longPollGap({ ...polling, readers: 10, request: 0.001, write: 0.002 }), 0.1 + 10 * 0.003)
   t.equal(
     longPollLoad({ rate: 2, oneWay: 0, gap: 0, wait: 1, readers: 10, request: 0.001, write: 0.002 }),
@@ -71,13 +71,13 @@ t.test('at its ends', async (t) => {
   t.equal(LONG_POLL_LOAD, 0.1)
 })
 
-t.test('bytes: a rare message costs its empty answers, too', async (t) => {
+t.test('bytes: a rare message includes the empty responses', async (t) => {
   const bytes = { empty: 300, full: 400, message: 150 }
   near(t, longPollBytes({ rate: 0.001, oneWay: 0, gap: 0, wait: 10 }, bytes), 300 * 100, 0.02, 'rare')
-  near(t, longPollBytes({ rate: 1, oneWay: 0, gap: 0, wait: 1e9 }, bytes), 550, 1e-6, 'each its own')
+  near(t, longPollBytes({ rate: 1, oneWay: 0, gap: 0, wait: 1e9 }, bytes), 550, 1e-6, 'one request each')
 })
 
-t.test('the simulation of one server: one reader, the formula', async (t) => {
+t.test('the server simulation equals the formula for one reader', async (t) => {
   const polling = { rate: 4, oneWay: 0.02, gap: 0.1, wait: 0.3 }
   const found = simulateLongPoll({
     ...polling,
@@ -93,7 +93,7 @@ t.test('the simulation of one server: one reader, the formula', async (t) => {
   near(t, found.emptyShare, longPollEmptyShare(polling), 0.04, 'empty share')
 })
 
-t.test('the simulation of one server: many readers with little load are near the formula', async (t) => {
+t.test('the server simulation is close to the formula for many readers at low load', async (t) => {
   const polling = {
     rate: 2,
     oneWay: 0.02,
@@ -106,13 +106,13 @@ t.test('the simulation of one server: many readers with little load are near the
   t.ok(longPollLoad(polling) <= LONG_POLL_LOAD)
   const found = simulateLongPoll({ ...polling, messages: 4000, random: randomOf(6) })
   near(t, found.delay, longPollDelay(polling), 0.06, 'delay')
-  near(t, found.quantile(0.5), longPollQuantile(polling, 0.5), 0.1, 'p50, a place in the row')
+  near(t, found.quantile(0.5), longPollQuantile(polling, 0.5), 0.1, 'p50, the position in the row')
   near(t, found.quantile(0.99), longPollQuantile(polling, 0.99), 0.1, 'p99')
   near(t, found.requests, longPollRequests(polling), 0.03, 'requests')
 })
 
-t.test('the simulation of one server: known cases', async (t) => {
-  // One message to three held readers: they leave after 1, 2 and 3 writes.
+t.test('the server simulation: known cases', async (t) => {
+  // One message to three held readers: their responses leave after 1, 2 and 3 writes.
   const one = simulateLongPoll({
     rate: 0.001,
     oneWay: 0.5,
@@ -130,10 +130,10 @@ t.test('the simulation of one server: known cases', async (t) => {
   t.equal(one.requests, 1)
   t.equal(one.emptyShare, 0)
 
-  // Overloaded: nearly all of the time the server works, and the formula would say far too little.
+  // Overload: the server is nearly always busy, and the formula would underestimate the delay.
   const full = { rate: 100, oneWay: 0, gap: 0.001, wait: 25, readers: 20, request: 0.001, write: 0.001 }
   const found = simulateLongPoll({ ...full, messages: 2000, random: randomOf(2) })
-  // A round of all readers takes 40 ms: a message waits for between half of it and all of it on average.
+  // A cycle of all readers takes 40 ms; a message waits between half of it and all of it on average.
   t.ok(found.delay > 0.015 && found.delay < 0.05, `delay ${found.delay}`)
-  near(t, found.requests, 1 / (100 * 0.04), 0.1, 'one request a round')
+  near(t, found.requests, 1 / (100 * 0.04), 0.1, 'one request per cycle')
 })

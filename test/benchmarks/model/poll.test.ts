@@ -8,7 +8,7 @@ import {
 } from '../../../benchmarks/model/poll.ts'
 import { poissonTimes, randomOf } from '../../../benchmarks/model/random.ts'
 
-/** Polls and messages on one line of time, followed one by one. */
+/** Simulates polls and messages one by one. */
 function follow(rate: number, cycles: readonly number[], limit: number, seed: number) {
   const random = randomOf(seed)
   const polls: number[] = []
@@ -38,7 +38,7 @@ function follow(rate: number, cycles: readonly number[], limit: number, seed: nu
 const near = (t: Test, found: number, wanted: number, part: number, name: string) =>
   t.ok(Math.abs(found - wanted) <= part * Math.abs(wanted), `${name}: ${found}, not ${wanted}`)
 
-t.test('one length of cycle: known values', async (t) => {
+t.test('a single cycle length: known values', async (t) => {
   const polling = { rate: 1, oneWay: 0.02, cycles: [5] }
   t.equal(pollDelay(polling), 2.52)
   t.equal(pollQuantile(polling, 0.99), 0.02 + 0.99 * 5)
@@ -50,7 +50,7 @@ t.test('one length of cycle: known values', async (t) => {
   near(t, pollDelay({ rate: 4, oneWay: d, cycles: [pause + 2 * d] }), 2 * d + pause / 2, 1e-12, 'sequential')
 })
 
-t.test('a simulation finds the same, with cycles that vary, too', async (t) => {
+t.test('equals a simulation, also with varying cycles', async (t) => {
   for (const cycles of [[1], [0.2, 1, 3]]) {
     const polling = { rate: 2, oneWay: 0, cycles }
     const found = follow(2, cycles, 3, 11)
@@ -61,18 +61,21 @@ t.test('a simulation finds the same, with cycles that vary, too', async (t) => {
   }
 })
 
-t.test('a quantile past the last length is the last length', async (t) => {
+t.test('a quantile above 1 is the longest cycle', async (t) => {
   t.equal(pollQuantile({ rate: 1, oneWay: 0, cycles: [1, 2] }, 1 + 1e-9), 2)
 })
 
-t.test('bytes: one message a cycle costs an exchange, a rare one many empty ones', async (t) => {
-  const bytes = { empty: 300, full: 400, message: 150 }
-  near(t, pollBytes({ rate: 0.001, oneWay: 0, cycles: [1] }, bytes), 300 / 0.001, 0.01, 'rare')
-  near(t, pollBytes({ rate: 1000, oneWay: 0, cycles: [1] }, bytes), 150.4, 0.001, 'often')
-})
+t.test(
+  'bytes: a frequent message costs its share of an exchange, a rare one many empty exchanges',
+  async (t) => {
+    const bytes = { empty: 300, full: 400, message: 150 }
+    near(t, pollBytes({ rate: 0.001, oneWay: 0, cycles: [1] }, bytes), 300 / 0.001, 0.01, 'rare')
+    near(t, pollBytes({ rate: 1000, oneWay: 0, cycles: [1] }, bytes), 150.4, 0.001, 'often')
+  },
+)
 
-t.test('further pages: where they are many, they are reckoned at once', async (t) => {
-  // The last one that is summed up, and the first one that is not.
+t.test('further pages: the approximation for many pages', async (t) => {
+  // The limits between summation and approximation.
   for (const [limit, edge] of [
     [100, 10_000],
     [2, 50],

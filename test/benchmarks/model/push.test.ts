@@ -13,7 +13,7 @@ import { poissonTimes, randomOf } from '../../../benchmarks/model/random.ts'
 const near = (t: Test, found: number, wanted: number, part: number, name: string) =>
   t.ok(Math.abs(found - wanted) <= part * Math.abs(wanted), `${name}: ${found}, not ${wanted}`)
 
-/** A server that writes rows: each message its own, or all that wait in one. */
+/** A server that writes rows, one per message, or one for all waiting messages. */
 function follow(rate: number, readers: number, write: number, joined: boolean) {
   const times = poissonTimes(randomOf(23), rate, 20_000 / rate)
   const delays: number[] = []
@@ -34,34 +34,28 @@ function follow(rate: number, readers: number, write: number, joined: boolean) {
   }
 }
 
-t.test('message by message: the queue that is followed', async (t) => {
+t.test('message by message: equals the simulated queue', async (t) => {
   for (const rate of [1, 10, 18]) {
     const push = { rate, oneWay: 0, readers: 10, write: 0.005 }
     near(t, follow(rate, 10, 0.005, false).mean, pushDelay(push), 0.08, `rate ${rate}`)
   }
   t.equal(pushLoad({ rate: 10, oneWay: 0, readers: 10, write: 0.005 }), 0.5)
   t.equal(pushDelay({ rate: 20, oneWay: 0, readers: 10, write: 0.005 }), Number.POSITIVE_INFINITY)
-  // The textbook's M/D/1 at half load: the wait is half a service.
+  // The textbook M/D/1 queue at half load: the wait is half a service time.
   t.equal(pushDelay({ rate: 0.5, oneWay: 0, readers: 1, write: 1 }), 1.5)
 })
 
-t.test('turn by turn: the queue that is followed, over full load, too', async (t) => {
+t.test('turn by turn: equals the simulated queue, even above full load', async (t) => {
   for (const rate of [1, 10, 40]) {
     const push = { rate, oneWay: 0, readers: 10, write: 0.005 }
     const found = follow(rate, 10, 0.005, true)
     near(t, found.mean, joinedDelay(push), 0.02, `rate ${rate}`)
     for (const q of [0.25, 0.5, 0.9, 0.99]) near(t, found.quantile(q), joinedQuantile(push, q), 0.03, `p${q}`)
   }
-  near(
-    t,
-    joinedBusy({ rate: 1e4, oneWay: 0, readers: 10, write: 0.005 }),
-    1,
-    1e-6,
-    'never above all the time',
-  )
+  near(t, joinedBusy({ rate: 1e4, oneWay: 0, readers: 10, write: 0.005 }), 1, 1e-6, 'never above 1')
 })
 
-t.test('a way of d is added; requests are one a session', async (t) => {
+t.test('the one-way delay is added; one request per session', async (t) => {
   const push = { rate: 1, oneWay: 0, readers: 1, write: 0.001 }
   const far = { ...push, oneWay: 0.05 }
   near(t, pushDelay(far), pushDelay(push) + 0.05, 1e-9, 'by message')
@@ -70,7 +64,7 @@ t.test('a way of d is added; requests are one a session', async (t) => {
   t.equal(pushRequests(0.5, 600), 1 / 300)
 })
 
-t.test('from when it is taken, only its row counts', (t) => {
+t.test('from acceptance, only the row counts', (t) => {
   const push = { rate: 10, oneWay: 0.02, readers: 4, write: 0.001 }
   const row = [1, 2, 3, 4].map((k) => 0.02 + k * 0.001)
   near(t, takenDelay(push), row.reduce((a, b) => a + b) / 4, 1e-12, 'the mean over the readers')
@@ -78,8 +72,8 @@ t.test('from when it is taken, only its row counts', (t) => {
   t.end()
 })
 
-t.test('one process that reads for all: only the first waits for it to wake', (t) => {
-  /** Reads one after the other, each once it is there. */
+t.test('one process that reads for all: only the first reader waits for the wake-up', (t) => {
+  /** Reads one reader after the other, as soon as its data arrives. */
   const follow = (wake: number, write: number, read: number, readers: number) => {
     const at: number[] = []
     for (let k = 1; k <= readers; k++) {
@@ -98,7 +92,7 @@ t.test('one process that reads for all: only the first waits for it to wake', (t
     const all = follow(wake, write, read, 100).map((at) => at + 5)
     near(t, takenDelay(push), all.reduce((a, b) => a + b) / 100, 1e-12, `${wake}, ${write}, ${read}`)
     const middle = all.toSorted((a, b) => a - b)[49]!
-    near(t, joinedQuantile(push, 0.495), middle, 1e-6, 'one in the middle, where nothing waits')
+    near(t, joinedQuantile(push, 0.495), middle, 1e-6, 'the median position, without waiting')
   }
   const alone = { rate: 1, oneWay: 0.3, readers: 1, write: 0.02 }
   near(
@@ -106,7 +100,7 @@ t.test('one process that reads for all: only the first waits for it to wake', (t
     takenDelay({ ...alone, shared: { wake: 0.3, read: 0.01 } }),
     takenDelay(alone),
     1e-12,
-    'of one it is the same',
+    'equal for a single reader',
   )
   t.end()
 })

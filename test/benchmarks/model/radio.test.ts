@@ -2,7 +2,7 @@ import t from 'tap'
 import { radioBoth, radioPolled, radioPushed, TAIL } from '../../../benchmarks/model/radio.ts'
 import { exponential, randomOf } from '../../../benchmarks/model/random.ts'
 
-/** The share of a long time in which something happened less than a tail ago. */
+/** Returns the share of a long time within a tail after an event. */
 function share(rate: number, cycle: number): number {
   const random = randomOf(31)
   const end = 1e6
@@ -15,7 +15,7 @@ function share(rate: number, cycle: number): number {
   return on / end
 }
 
-t.test('the radio is on as in a simulation', async (t) => {
+t.test('the share equals a simulation', async (t) => {
   const near = (found: number, wanted: number) => t.ok(Math.abs(found - wanted) < 0.01, `${found} ${wanted}`)
   near(share(0.05, 1e9), radioPushed(0.05))
   near(share(1e-7, 25), radioPolled(25))

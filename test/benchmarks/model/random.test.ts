@@ -8,7 +8,7 @@ import {
   uniformTimes,
 } from '../../../benchmarks/model/random.ts'
 
-t.test('a seed gives the same numbers, another seed others', async (t) => {
+t.test('the same seed gives the same numbers, other seeds differ', async (t) => {
   const take = (seed: number) => {
     const random = randomOf(seed)
     return Array.from({ length: 20 }, random)
@@ -18,7 +18,7 @@ t.test('a seed gives the same numbers, another seed others', async (t) => {
   t.ok(take(7).every((number) => number >= 0 && number < 1))
 })
 
-t.test('numbers are spread evenly, and none depends on the one before', async (t) => {
+t.test('numbers are uniform, and independent of the previous one', async (t) => {
   const random = randomOf(1)
   const cells = new Array<number>(100).fill(0)
   let before = random()
@@ -28,11 +28,11 @@ t.test('numbers are spread evenly, and none depends on the one before', async (t
     before = number
   }
   const chi = cells.reduce((sum, count) => sum + (count - 1000) ** 2 / 1000, 0)
-  // 99 degrees of freedom: 0.999 of all good generators stay below 149.
+  // 99 degrees of freedom: the 0.999 quantile of chi-square is 149.
   t.ok(chi < 149, `chi square ${chi}`)
 })
 
-t.test('seeds of neighbours have nothing in common', async (t) => {
+t.test('similar seeds give independent streams', async (t) => {
   const seeds = new Set<number>()
   for (let seed = 0; seed < 100; seed++)
     for (let round = 0; round < 100; round++) seeds.add(seedOf(seed, round))
@@ -42,7 +42,7 @@ t.test('seeds of neighbours have nothing in common', async (t) => {
   t.ok(Math.abs(mean - 0.5) < 4 * Math.sqrt(1 / 12 / 2000), `mean ${mean}`)
 })
 
-t.test('exponential times have the mean, and Poisson counts mean and variance alike', async (t) => {
+t.test('exponential times have the right mean; Poisson counts have equal mean and variance', async (t) => {
   const random = randomOf(3)
   let sum = 0
   for (let i = 0; i < 50_000; i++) sum += exponential(random, 4)
@@ -55,7 +55,7 @@ t.test('exponential times have the mean, and Poisson counts mean and variance al
   t.ok(times.every((time, i) => time < 2 && (i === 0 || time > times[i - 1]!)))
 })
 
-t.test('a shuffle gives each order alike and leaves the list', async (t) => {
+t.test('a shuffle gives all orders with equal probability and does not modify the list', async (t) => {
   const random = randomOf(9)
   const list = [1, 2, 3] as const
   const orders = new Map<string, number>()
@@ -68,7 +68,7 @@ t.test('a shuffle gives each order alike and leaves the list', async (t) => {
   t.same(list, [1, 2, 3])
 })
 
-t.test('a Poisson process of a known count: as many as are asked for, spread as one is', async (t) => {
+t.test('a Poisson process of a known count: exact count, exponential gaps', async (t) => {
   const random = randomOf(7)
   const gaps: number[] = []
   for (let i = 0; i < 200; i++) {
@@ -77,7 +77,7 @@ t.test('a Poisson process of a known count: as many as are asked for, spread as 
     t.ok(times.every((time, i) => time >= (times[i - 1] ?? 0) && time < 10))
     for (const [i, time] of times.entries()) gaps.push(time - (times[i - 1] ?? 0))
   }
-  // The gaps of a Poisson process are exponential: as many as e^-1 are above the mean.
+  // The gaps of a Poisson process are exponential: a share of e^-1 exceeds the mean.
   const above = gaps.filter((gap) => gap > 0.1).length / gaps.length
   t.ok(Math.abs(above - Math.exp(-1)) < 0.01, String(above))
   t.same(uniformTimes(random, 0, 10), [])
