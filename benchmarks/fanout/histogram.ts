@@ -1,4 +1,4 @@
-/** Counts by microseconds, a bucket each 2 % of the value. */
+/** Counts values in buckets that grow by 2 %. */
 export class Histogram {
   readonly #counts = new Uint32Array(1200)
   #total = 0

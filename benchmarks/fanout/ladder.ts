@@ -5,12 +5,11 @@ import { serve } from 'fastify-tidings-demo'
 import type { Side } from './side.ts'
 
 /*
- * Long poll at one message after another, as one would write it without the plugin: from the least that can be done to
- * what a careful author would do. Each answers with the same headers and the same body; none of them keeps more than one
- * message, and so none can resume.
+ * Long polling without the plugin, one message at a time, from a minimal implementation to a careful one. All send the
+ * same headers and the same body. Each keeps a single message, so none can resume.
  */
 
-/** What an answer has beside its length: as ours has it. */
+/** The plugin's response headers except the length. */
 const HEADERS = {
   'content-type': 'application/json; charset=utf-8',
   'cache-control': 'no-store',
@@ -19,7 +18,7 @@ const HEADERS = {
 let seq = 0
 let last = ''
 
-/** Makes the next message. @returns the body of an answer that has it */
+/** Creates the next message. @returns the response body */
 function next(channel: string, data: string): string {
   const cursor = `abcdefgh.${++seq}`
   const envelope = `{"cursor":"${cursor}","channel":"${channel}","time":${Date.now()},"data":"${data}"}`
@@ -37,8 +36,8 @@ async function listening(server: Server | ReturnType<typeof createHttp>): Promis
 const CURSOR = 'cursor=abcdefgh.'
 
 /**
- * What a request is answered at once. Undefined: it waits, since it has all. One without a cursor is given it; one that
- * has just missed the last message gets that.
+ * Returns the body of an immediate response, or undefined if the request has to wait. A request without a cursor gets
+ * the current one. A request that just missed the last message gets that message.
  */
 function atOnce(url: string): string | undefined {
   const at = url.indexOf(CURSOR)
@@ -46,7 +45,7 @@ function atOnce(url: string): string | undefined {
   return Number(url.slice(at + CURSOR.length)) === seq ? undefined : last
 }
 
-/** Nothing but sockets: a request is found by its end, an answer is a string. */
+/** Bare sockets: detects the end of a request and writes a string. */
 async function raw(): Promise<Side> {
   let held: Socket[] = []
   const fixed = Object.entries(HEADERS).map(([name, value]) => `${name}: ${value}\r\n`)
@@ -77,7 +76,7 @@ async function raw(): Promise<Side> {
   }
 }
 
-/** node:http, and no more of it than is needed. */
+/** Minimal node:http. */
 async function http(): Promise<Side> {
   let held: ServerResponse[] = []
   const end = (response: ServerResponse, body: string) => {
@@ -100,7 +99,7 @@ async function http(): Promise<Side> {
   }
 }
 
-/** A Fastify route that holds its reply, with the hooks and the serialisation that any route has. */
+/** A Fastify route that holds its reply and runs the usual hooks and serialization. */
 async function fastify(): Promise<Side> {
   let held: FastifyReply[] = []
   const app = Fastify()
@@ -122,7 +121,7 @@ async function fastify(): Promise<Side> {
   }
 }
 
-/** What `npm start` runs. */
+/** The app of `npm start`. */
 async function start(): Promise<Side> {
   const app = await serve({ port: 0, logLevel: 'silent' })
   return {

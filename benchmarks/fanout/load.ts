@@ -5,53 +5,53 @@ import { Histogram } from './histogram.ts'
 import type { TransportName } from './server.ts'
 
 /*
- * The readers, in a process of their own: raw sockets that count a mark in what they are sent, since a client library
- * would be busier than the server. It asks for publishes by a byte each on the server's control connections.
+ * The subscribers, in their own process. They count a marker byte on raw sockets, because a client library would use
+ * more CPU than the server. The process triggers a publish by writing one byte to a control connection.
  */
 
 export interface Start {
   transport: TransportName
-  /** Whose way of long polling it is. */
+  /** The implementation under test, which determines how long polling works. */
   server?: string
   port: number
   control: number
   readers: number
   channels: number
-  /** Messages that stand after the cursor that is polled from, or that are replayed. */
+  /** Messages to publish after the cursor from which readers poll or replay. */
   fill: number
 }
 
-/** One window of load. */
+/** A measurement window. */
 export interface Window {
-  /** Publishes outstanding in a closed loop (until every reader has it); 0: an open loop. */
+  /** Outstanding publishes in a closed loop; a publish completes when every reader has received it. 0: an open loop. */
   outstanding: number
-  /** Publishes a second in an open loop. */
+  /** Publishes per second in an open loop. */
   rate: number
   /** Milliseconds. */
   duration: number
-  /** Whether its latencies are counted with those of the window before. */
+  /** Whether to add the latencies to those of the previous window. */
   more?: boolean
 }
 
 export interface Counted {
   published: number
   deliveries: number
-  /** Microseconds of CPU that the load itself took. */
+  /** CPU time of the load process in microseconds. */
   cpu: number
-  /** Microseconds that the window took. */
+  /** Length of the window in microseconds. */
   elapsed: number
-  /** Microseconds to having a message: from asking for it in a closed loop, from its planned time in an open one. */
+  /** Latency in microseconds: from the trigger in a closed loop, from the planned time in an open loop. */
   p50: number
   p99: number
 }
 
-/** In no head, no envelope, and no length of a frame of the sizes that are sent here. */
+/** A byte that occurs in no header, envelope or frame length of this benchmark. */
 const MARK = '!'.charCodeAt(0)
 const now = (): number => Number(process.hrtime.bigint() / 1000n)
 
 const start: Start = JSON.parse(process.argv[2]!)
 const perMessage = start.readers / start.channels
-/** When each publish was asked for, or planned, and how many readers have it. */
+/** For each publish, the trigger time or planned time, and the number of readers that received it. */
 const asked: number[] = []
 const reached: number[] = []
 const received = new Int32Array(start.readers)
@@ -60,11 +60,11 @@ let deliveries = 0
 let completed = 0
 let onComplete: (count: number) => void = () => {}
 
-/** Each outstanding publish comes on a connection of its own, as from publishers that know nothing of each other. */
+/** One connection per outstanding publish, like independent publishers. */
 const controls = Array.from({ length: 32 }, () => connect(start.control, '127.0.0.1').setNoDelay(true))
 const ONE = Buffer.from([1])
 
-/** @param at what its delay is counted from: the time for which an open loop has planned it, however late that is */
+/** @param at start of the latency. An open loop passes the planned time, even if it is late */
 function publish(count: number, at: number = now()): void {
   for (let i = 0; i < count; i++) {
     controls[asked.length % controls.length]!.write(ONE)
@@ -73,7 +73,7 @@ function publish(count: number, at: number = now()): void {
   }
 }
 
-/** Reader `index` has been sent `count` more messages. */
+/** Records `count` more messages for reader `index`. */
 function deliver(index: number, count: number): void {
   if (count === 0) return
   const at = now()
@@ -100,7 +100,7 @@ function head(path: string, more = ''): string {
   return `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${start.port}\r\n${more}\r\n`
 }
 
-/** A stream: whatever comes is counted. Open when the other side has said something. */
+/** Opens a stream and counts messages. Resolves on the first bytes. */
 function stream(index: number, request: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect(start.port, '127.0.0.1', () => socket.write(request))
@@ -113,16 +113,16 @@ function stream(index: number, request: string): Promise<void> {
   })
 }
 
-/** A long poll: one request after another, each at the cursor of the last answer. */
+/** Long-polls in a loop. Each request continues at the cursor of the last response. */
 function longpoll(index: number, channel: string): Promise<void> {
   return new Promise((resolve, reject) => {
     let pending = Buffer.alloc(0)
     const ask = (cursor: string, more = '') =>
       socket.write(head(`/longpoll?channel=${channel}${cursor}`, more))
-    // Without a cursor it is given one at once: what is published from then on can't be missed.
+    // The server answers a request without a cursor immediately, so no later message can be missed.
     const socket: Socket = connect(start.port, '127.0.0.1', () => {
       ask('')
-      // It holds what has no place yet.
+      // nchan holds a request without a cursor.
       if (start.server === 'nchan') setTimeout(resolve, 50)
     })
     socket.setNoDelay(true)
@@ -134,7 +134,7 @@ function longpoll(index: number, channel: string): Promise<void> {
       const length = /content-length: (\d+)/i.exec(pending.toString('latin1', 0, end))
       if (length !== null && pending.length < end + 4 + Number(length[1])) return
       if (start.server === 'nchan') {
-        // Its place in the channel is a pair of headers.
+        // The cursor of nchan is a pair of headers.
         const top = pending.toString('latin1', 0, end)
         const [, modified] = /last-modified: ([^\r]+)/i.exec(top)!
         const [, tag] = /etag: ([^\r]+)/i.exec(top)!
@@ -145,7 +145,7 @@ function longpoll(index: number, channel: string): Promise<void> {
         deliver(index, count)
         return
       }
-      // The first member of the body; or, of an answer that has none, a header.
+      // The cursor is the first member of the body, or a header if there is no body.
       const cursor = /(?:\{"cursor":"|tidings-cursor: )([^"\r]+)/i.exec(
         pending.toString('latin1', 0, end + 64),
       )![1]!
@@ -167,10 +167,10 @@ function open(index: number): Promise<void> {
   return stream(index, head(`/ws?channel=${channel}`, upgrade))
 }
 
-/** The cursor before the messages that are polled or replayed. */
+/** The cursor before the messages to poll or replay. */
 let before = ''
 
-/** Publishes what is to be found after a cursor. The bytes of the body of an answer that has them all tell that it is done. */
+/** Publishes the messages to poll or replay, and waits until the cursor has advanced past all of them. */
 async function fill(): Promise<void> {
   const ask = async (cursor: string) =>
     (
@@ -188,7 +188,7 @@ async function fill(): Promise<void> {
   } while (Number(last.split('.')[1]) < Number(before.split('.')[1]) + start.fill)
 }
 
-/** One answer after another on a connection, without a look into it but for its length. */
+/** Sends one request after another on a connection. Reads only the length of each response. */
 async function pollOn(socket: Socket, request: string, end: number): Promise<number> {
   let left = 0
   let got = () => {}
@@ -214,7 +214,7 @@ async function pollOn(socket: Socket, request: string, end: number): Promise<num
   return answers
 }
 
-/** Polls as fast as the answers come, on a few connections. */
+/** Polls in a closed loop on a few connections. */
 async function polls({ duration, more }: Window): Promise<Counted> {
   const request = head(`/poll?channel=c0&cursor=${before}`)
   const sockets = Array.from({ length: start.readers }, () =>
@@ -230,9 +230,9 @@ async function polls({ duration, more }: Window): Promise<Counted> {
   return count(answers, answers, cpu, began)
 }
 
-/** Reads what is kept, from a cursor before it all, with every reader at once; closes them again. */
+/** Replays the log to all readers at once, then closes them. */
 async function replay(): Promise<Counted> {
-  // All are connected before the first asks: a busy server's queue of connections would overflow.
+  // Connect one by one before the first request: a busy server's accept queue would overflow.
   const sockets: Socket[] = []
   while (sockets.length < start.readers) {
     const socket = connect(start.port, '127.0.0.1').setNoDelay(true)
@@ -291,7 +291,7 @@ async function run(window: Window): Promise<Counted> {
     publish(outstanding)
   } else {
     for (let due = began, i = 1; due < end; due = began + (i++ * 1e6) / rate) {
-      // Timers may fire early: the last stretch is spun.
+      // Timers may fire early, so spin for the last two milliseconds.
       while (now() < due - 2000) await new Promise((resolve) => setTimeout(resolve, 1))
       while (now() < due) await new Promise((resolve) => setImmediate(resolve))
       publish(1, due)

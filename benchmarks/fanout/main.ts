@@ -16,18 +16,18 @@ import {
 import type { TransportName } from './server.ts'
 
 /*
- * What one message costs that many are waiting for: ours beside what one would write without us, by turns, in one
- * run. Progress goes to stderr, tables to stdout.
+ * Compares the fan-out cost of the plugin with hand-written implementations. All run in alternation within one run.
+ * Progress goes to stderr, tables go to stdout.
  */
 
 const HELP = `Usage: npm run bench:fanout -- [options]
 
-  --rounds N     rounds of each pair (7; at least 5 for a figure to be quoted; curves have one)
-  --duration MS  of each load and round, by turns (1000)
-  --only NAMES   of: fanout, open, ladder, path, poll, memory, curves (all)
-  --json FILE    the figures
-  --publish      puts them into benchmarks/results, beside what stands there of the other parts
-  --help         this text
+  --rounds N     rounds per pair (7; use at least 5 for figures to cite; curves always have 1)
+  --duration MS  time per load and round (1000)
+  --only NAMES   parts to run: fanout, open, ladder, path, poll, memory, curves (all)
+  --json FILE    write the figures to a file
+  --publish      write the figures to benchmarks/results; other parts keep their figures
+  --help         print this help
 `
 
 const JSON_FILE = 'benchmarks/results/fanout.json'
@@ -51,13 +51,13 @@ const rounds = Number(values.rounds)
 const duration = Number(values.duration)
 const only = SECTIONS.filter((name) => values.only.split(',').includes(name))
 if (!(rounds >= 1) || !(duration >= 100) || only.length !== values.only.split(',').length) {
-  process.stderr.write('bench:fanout: --rounds, --duration or --only is off; see --help\n')
+  process.stderr.write('bench:fanout: invalid --rounds, --duration or --only; see --help\n')
   process.exit(2)
 }
 
 const STREAMS: readonly TransportName[] = ['ws', 'sse', 'longpoll']
 const KINDS = ['ours', 'reference'] as const
-/** From the least that can be done to all that we do. */
+/** Ordered from the minimal implementation to the complete app. */
 const LADDER: readonly Kind[] = [
   ...(hasNchan() ? (['nchan'] as const) : []),
   ...(['raw', 'http', 'fastify', 'reference', 'ours', 'stats', 'start'] as const),
@@ -67,7 +67,7 @@ function progress(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
-/** Both sides by turns, each round with fresh processes and in the other order than the round before. */
+/** Measures both implementations in alternation. Each round starts new processes and reverses the order. */
 async function byTurns<T>(
   title: string,
   measure: (kinds: readonly (typeof KINDS)[number][]) => Promise<Record<(typeof KINDS)[number], T>>,
@@ -89,8 +89,9 @@ interface Load {
 type More = Parameters<typeof Pair.start>[3]
 
 /**
- * Windows of a load and round: the machine's own ups and downs are longer, and meet both sides. In a window there must
- * be many turns of a loop, each of which is as long as its deliveries take; those of a long poll are requests.
+ * Returns the number of slices per load and round. Short slices expose both sides to the same fluctuations of the
+ * machine. A slice must contain many event loop turns, which grow with the deliveries per turn, or with the requests of
+ * long polling.
  */
 function slicesOf(transport: TransportName, readers: number, { outstanding = 0, rate = 0 }: Load): number {
   const turn = readers * outstanding * (transport === 'longpoll' ? 4 : 1)
@@ -98,11 +99,11 @@ function slicesOf(transport: TransportName, readers: number, { outstanding = 0, 
   return turn > 100 || rate > 0 ? 5 : 20
 }
 
-/** Deliveries, or answers, that a side has behind it before it is measured, and the seconds that they may take. */
+/** Deliveries or responses to warm a server up, and the maximum number of one-second windows. */
 const HOT = 50_000
 const TURNS = 5
 
-/** The loads, each in slices at which the sides take turns while all of them are there. */
+/** Runs the loads in slices. The implementations run at the same time and take slices in alternation. */
 async function windows<K extends Kind>(
   kinds: readonly K[],
   transport: TransportName,
@@ -116,7 +117,8 @@ async function windows<K extends Kind>(
     for (const kind of kinds) {
       const pair = await Pair.start(kind, transport, readers, more)
       pairs.set(kind, pair)
-      // Until it runs compiled code. What is beside ours in the ladder keeps one message: no more may be outstanding.
+      // Warm up until the code is compiled. The other rungs of the ladder keep one message, so only one may be
+      // outstanding.
       const outstanding = KINDS.some((one) => one === kind) ? 8 : 1
       for (let done = 0, turn = 0; done < HOT && turn < TURNS; turn++) {
         const { published } = await pair.run({ outstanding, rate: 0, duration: 1000 })
@@ -152,7 +154,7 @@ async function memory(kind: Kind, transport: TransportName): Promise<number> {
   return slope(points)
 }
 
-/** Bytes a reader: the line through the points. */
+/** Returns bytes per reader: the slope of the regression line. */
 function slope(points: readonly [number, number][]): number {
   const mean = (i: 0 | 1) => points.reduce((sum, point) => sum + point[i], 0) / points.length
   const [x, y] = [mean(0), mean(1)]
@@ -291,7 +293,7 @@ const conditions: Conditions = {
 const figures: Figures =
   values.publish && existsSync(JSON_FILE) ? JSON.parse(readFileSync(JSON_FILE, 'utf8')) : {}
 for (const name of only) {
-  // A curve's points are many, and have one round each.
+  // Curves have many points and one round each.
   const of = { ...conditions, rounds: name === 'curves' ? 1 : rounds }
   Object.assign(figures, { [name]: { conditions: of, rows: await measures[name]() } })
   process.stdout.write(`${sectionText(figures, name)}\n`)

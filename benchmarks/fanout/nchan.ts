@@ -7,12 +7,12 @@ import { join } from 'node:path'
 import { cpuOf } from '../machine.ts'
 import type { Side } from './side.ts'
 
-/** nginx with nchan, as Debian's libnginx-mod-nchan has it: one worker, which holds the subscribers. */
+/** nginx with nchan from Debian's libnginx-mod-nchan. One worker holds all subscribers. */
 
 const MODULE = '/usr/lib/nginx/modules/ngx_nchan_module.so'
 const NGINX = '/usr/sbin/nginx'
 
-/** Whether it is installed. */
+/** Whether the module is installed. */
 export function hasNchan(): boolean {
   return existsSync(MODULE) && existsSync(NGINX)
 }
@@ -25,7 +25,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-/** One who comes is given the last message that there is: so he knows that he has his place. */
+/** A location that starts with the last message, which confirms the subscription. */
 const lastOf = (kind: string) =>
   `    location = /last/${kind} { nchan_subscriber ${kind}; nchan_channel_id $arg_channel; nchan_subscriber_first_message -1; }`
 
@@ -80,7 +80,7 @@ export async function nchan(): Promise<Side & { readonly pid: number; close(): v
     })
   while (!(await answers())) {
     if (child.exitCode !== null)
-      throw new Error(`nginx ended: ${readFileSync(join(folder, 'error.log'), 'utf8')}`)
+      throw new Error(`nginx exited: ${readFileSync(join(folder, 'error.log'), 'utf8')}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
   const agent = new Agent({ keepAlive: true, maxSockets: 32 })

@@ -5,28 +5,28 @@ import type { Counted, Start, Window } from './load.ts'
 import { median } from './median.ts'
 import type { TransportName } from './server.ts'
 
-/** What one window has cost one side. */
+/** The result of one window for one implementation. */
 export interface Result {
   deliveriesPerSecond: number
-  /** Server CPU, microseconds a delivery. */
+  /** CPU time of the server in microseconds per delivery. */
   cpuPerDelivery: number
-  /** Microseconds to having a message: from asking for it in a closed loop, from its planned time in an open one. */
+  /** Latency in microseconds: from the trigger in a closed loop, from the planned time in an open loop. */
   p50: number
   p99: number
-  /** How busy server and load were, from 0 to 1. */
+  /** Utilization of the server and of the load, from 0 to 1. */
   serverBusy: number
   loadBusy: number
   published: number
 }
 
-/** Windows of one length as one: of each figure the median, so that a disturbance spoils a window and no more. */
+/** Combines slices of equal length. Takes the median of each figure, so a disturbance affects one slice only. */
 export function joined(windows: readonly Result[]): Result {
   const of = (figure: (one: Result) => number) => median(windows.map(figure))
   const { p50, p99 } = windows.at(-1)!
   return {
     deliveriesPerSecond: of((one) => one.deliveriesPerSecond),
     cpuPerDelivery: of((one) => one.cpuPerDelivery),
-    // The last has counted those of all.
+    // The last slice contains the latencies of all.
     p50,
     p99,
     serverBusy: of((one) => one.serverBusy),
@@ -37,12 +37,12 @@ export function joined(windows: readonly Result[]): Result {
 
 export type Kind = 'ours' | 'plain' | 'reference' | Rung
 
-/** What stands beside it in the ladder of long polls. */
+/** The other implementations in the ladder of long polls. */
 export type Rung = 'raw' | 'http' | 'fastify' | 'stats' | 'start' | 'nchan'
 
 const pinned = spawnSync('taskset', ['--version']).status === 0
 
-/** Compiled, as users run it: the figures are not to be those of a loader. */
+/** Runs the compiled code, as users do: a TypeScript loader would distort the figures. */
 function start(name: string, args: string[], core: number): ChildProcess {
   const node = [
     process.execPath,
@@ -59,7 +59,7 @@ async function answer<T>(child: ChildProcess): Promise<T> {
   const { signal } = settled
   const gone = async () => {
     const [code] = await once(child, 'exit', { signal })
-    throw new Error(`a child ended with ${code}`)
+    throw new Error(`A child process exited with ${code}`)
   }
   try {
     return (await Promise.race([once(child, 'message', { signal }), gone()]))[0]
@@ -75,7 +75,7 @@ interface Usage {
   at: number
 }
 
-/** A server and its load, a core each. */
+/** A server and its load, each on its own core. */
 export class Pair {
   readonly #server: ChildProcess
   readonly #load: ChildProcess
@@ -99,7 +99,7 @@ export class Pair {
     return new Pair(server, load)
   }
 
-  /** CPU and memory of the server; `memory` collects first. */
+  /** Returns CPU and memory of the server. `memory` runs the garbage collector first. */
   async usage(wish: 'usage' | 'memory' = 'usage'): Promise<Usage> {
     this.#server.send(wish)
     return answer(this.#server)

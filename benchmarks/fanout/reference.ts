@@ -5,8 +5,8 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import type { Side } from './side.ts'
 
 /*
- * What one would write without the plugin: a loop around `send`. Each serialises a message once, into an envelope of
- * the same size as ours, and keeps no more than it needs.
+ * Hand-written implementations: a loop around `send`. Each serializes a message once, into an envelope of the plugin's
+ * size, and keeps the minimum.
  */
 
 let seq = 0
@@ -19,7 +19,7 @@ function channelOf(url: string | undefined): string {
   return new URLSearchParams(url?.split('?')[1]).get('channel') ?? 'default'
 }
 
-/** Who reads which channel. */
+/** Readers by channel. */
 class Readers<T> {
   readonly #of = new Map<string, Set<T>>()
 
@@ -38,7 +38,7 @@ async function listening(server: ReturnType<typeof createServer>): Promise<numbe
   return (server.address() as AddressInfo).port
 }
 
-/** Bare ws: `send` for each client. */
+/** Plain ws: `send` for each client. */
 async function ws(): Promise<Side> {
   const server = createServer()
   const sockets = new WebSocketServer({ server, perMessageDeflate: false })
@@ -53,7 +53,7 @@ async function ws(): Promise<Side> {
   }
 }
 
-/** Bare node:http: `write` for each response. */
+/** Plain node:http: `write` for each response. */
 async function sse(): Promise<Side> {
   const readers = new Readers<ServerResponse>()
   const server = createServer((request, response) => {
@@ -71,7 +71,7 @@ async function sse(): Promise<Side> {
   }
 }
 
-/** Bare node:http that holds responses, and answers with all that is new. */
+/** Plain node:http that holds responses and answers with all new messages. */
 async function longpoll(): Promise<Side> {
   const kept: { seq: number; channel: string; text: string }[] = []
   const held = new Readers<{ response: ServerResponse; after: number }>()
@@ -117,7 +117,7 @@ async function longpoll(): Promise<Side> {
   }
 }
 
-/** A Fastify route that returns a plain object, of the size of the answer that ours gives. */
+/** A Fastify route that returns an object of the size of the plugin's response. */
 async function poll(): Promise<Side> {
   const app = Fastify()
   const messages: object[] = []

@@ -1,7 +1,7 @@
 import { median, sorted } from './median.ts'
 import type { Result } from './pair.ts'
 
-/** Both sides' figures, round by round. */
+/** Results of both implementations by round. */
 export interface Cell<T> {
   ours: T[]
   reference: T[]
@@ -20,22 +20,22 @@ export interface Tables {
 
 export const SECTIONS = ['fanout', 'open', 'ladder', 'path', 'poll', 'memory', 'curves'] as const
 
-/** Where and how a part was measured. */
+/** Conditions of a part's measurement. */
 export interface Conditions {
   readonly node: string
   readonly machine: string
   readonly versions: Readonly<Record<string, string>>
   readonly rounds: number
-  /** Milliseconds of each load and round. */
+  /** Milliseconds per load and round. */
   readonly duration: number
-  /** Whether an open loop's delays run from the planned times. Figures without it run from the moment of asking. */
+  /** Whether latencies in open loops start at the planned time. Older figures start at the trigger. */
   readonly planned?: boolean
 }
 
-/** What has been measured. */
+/** The measured parts. */
 export type Figures = { [N in keyof Tables]?: { readonly conditions: Conditions; readonly rows: Tables[N] } }
 
-/** Ratios that the plugin is to reach, by transport and publishes outstanding. */
+/** Target ratios by transport and outstanding publishes. */
 const AIMS: Record<string, Record<number, (ratio: number) => boolean>> = {
   ws: { 1: (cpu) => cpu <= 0.85, 8: (cpu) => 1 / cpu >= 4, 32: (cpu) => 1 / cpu >= 10 },
   sse: { 1: (cpu) => cpu <= 0.85, 8: (cpu) => 1 / cpu >= 4, 32: (cpu) => 1 / cpu >= 10 },
@@ -48,7 +48,7 @@ const AIM_TEXT: Record<string, Record<number, string>> = {
   longpoll: { 1: '<= 1.1', 8: '<= 1', 32: '<= 1' },
 }
 
-/** The median, and from the least to the most. */
+/** Formats the median with minimum and maximum. */
 function spread(values: readonly number[], digits: number): string {
   const order = sorted(values)
   return `${median(values).toFixed(digits)} (${order[0]!.toFixed(digits)}-${order.at(-1)!.toFixed(digits)})`
@@ -68,7 +68,7 @@ function column<T>(
   return { ours, reference, ratio: ours.map((value, round) => value / reference[round]!) }
 }
 
-/** A p99 fails only where the two sides' rounds lie apart, and ours is more than a tenth above. */
+/** Flags a p99 only if the rounds of the two sides do not overlap and the plugin is more than a tenth higher. */
 function late(p99: { ours: number[]; reference: number[] }): string {
   const apart = Math.min(...p99.ours) > Math.max(...p99.reference)
   return apart && median(p99.ours) / median(p99.reference) > 1.1 ? 'later' : 'ok'
@@ -80,10 +80,10 @@ function side(cell: Cell<Result>, figure: (one: Result) => number, digits: numbe
 }
 
 const RESULT_HEAD = [
-  'CPU µs/delivery: ours',
+  'CPU µs/delivery: plugin',
   'reference',
   'ratio',
-  'deliveries/s: ours',
+  'deliveries/s: plugin',
   'reference',
   'p50 ms',
   'p99 ms',
@@ -126,7 +126,7 @@ function fanoutTable(rows: Tables['fanout']): string {
       ]
     }),
   )
-  return table(['transport', 'subscribers', 'outstanding', ...RESULT_HEAD, 'aim'], lines)
+  return table(['transport', 'subscribers', 'outstanding', ...RESULT_HEAD, 'target'], lines)
 }
 
 function openTable(rows: Tables['open']): string {
@@ -142,16 +142,16 @@ function openTable(rows: Tables['open']): string {
 
 const RUNGS: Record<string, string> = {
   nchan: 'nginx with nchan',
-  raw: 'a parser on bare sockets',
-  http: 'bare node:http, nothing but what is needed',
-  fastify: 'Fastify that holds its replies, with the same headers',
-  reference: 'bare node:http that can resume (the reference above)',
-  ours: 'ours',
-  stats: 'ours with `stats`',
+  raw: 'bare sockets with a request parser',
+  http: 'minimal node:http',
+  fastify: 'Fastify with held replies and the same headers',
+  reference: 'node:http that can resume (the reference above)',
+  ours: 'plugin',
+  stats: 'plugin with `stats`',
   start: '`npm start`',
 }
 
-/** Each beside Fastify that holds its replies, round by round: that is what ours is aimed at. */
+/** Compares each implementation with Fastify, round by round: the plugin's target is relative to Fastify. */
 function ladderTable(rows: Tables['ladder']): string {
   const beside = rows.find(({ kind }) => kind === 'fastify')!.results
   const lines = rows.map(({ kind, readers, results }) => {
@@ -173,16 +173,16 @@ function ladderTable(rows: Tables['ladder']): string {
     'server',
     'subscribers',
     'CPU µs/delivery',
-    'beside Fastify',
+    'relative to Fastify',
     'p50 ms',
     'p99 ms',
     'busy: server, load',
-    'aim',
+    'target',
   ]
   return table(head, lines)
 }
 
-/** The same server with and without its fast path, round by round. */
+/** Compares the same server with and without its fast path, round by round. */
 function pathTable(rows: Tables['path']): string {
   const lines = rows.map(({ transport, readers, fast, plain }) => {
     const costs = [fast, plain].map((of) => of.map((one) => one.cpuPerDelivery))
@@ -211,7 +211,7 @@ function pollTable(rows: Tables['poll']): string {
   const head = RESULT_HEAD.map((name) =>
     name.replace('delivery', 'request').replace('deliveries', 'requests'),
   )
-  return table(['new messages', ...head, 'aim'], lines)
+  return table(['new messages', ...head, 'target'], lines)
 }
 
 function memoryTable(rows: Tables['memory']): string {
@@ -220,7 +220,7 @@ function memoryTable(rows: Tables['memory']): string {
     const aim = `<= 1.15: ${median(ratio) <= 1.15 ? 'yes' : 'NO'}`
     return [transport, spread(ours, 0), spread(reference, 0), spread(ratio, 2), aim]
   })
-  return table(['transport', 'ours', 'reference', 'ratio', 'aim'], lines)
+  return table(['transport', 'plugin', 'reference', 'ratio', 'target'], lines)
 }
 
 function curveTable(rows: Tables['curves']): string {
@@ -240,33 +240,33 @@ function curveTable(rows: Tables['curves']): string {
 const PARTS: { [N in keyof Tables]: { title: string; table: (rows: Tables[N]) => string } } = {
   fanout: { title: 'Closed loop', table: fanoutTable },
   open: { title: 'Open loop', table: openTable },
-  ladder: { title: 'Long poll, one message after another: the ladder', table: ladderTable },
-  path: { title: 'The fast path, one message after another', table: pathTable },
-  poll: { title: 'Poll, beside a Fastify route that returns an object', table: pollTable },
-  memory: { title: 'Memory of an idle subscriber, bytes of heap and external', table: memoryTable },
-  curves: { title: 'Curves, ours alone', table: curveTable },
+  ladder: { title: 'Long polling, one message at a time: the ladder', table: ladderTable },
+  path: { title: 'The fast path, one message at a time', table: pathTable },
+  poll: { title: 'Polling, compared with a Fastify route that returns an object', table: pollTable },
+  memory: { title: 'Memory of an idle subscriber: bytes of heap and external memory', table: memoryTable },
+  curves: { title: 'Curves of the plugin', table: curveTable },
 }
 
-/** One part, as it is printed; nothing where it has not been measured. */
+/** Formats one part. Empty if it has not been measured. */
 export function sectionText<N extends keyof Tables>(figures: Figures, name: N): string {
   const part = figures[name]
   if (part === undefined) return ''
   const { node, machine, versions, rounds, duration, planned } = part.conditions
   const packages = Object.entries(versions).map(([key, version]) => `${key} ${version}`)
-  const how = `${rounds} round${rounds === 1 ? '' : 's'}, ${duration} ms of each load; node ${node}, ${packages.join(', ')}, ${machine}`
+  const how = `${rounds} round${rounds === 1 ? '' : 's'}, ${duration} ms per load; node ${node}, ${packages.join(', ')}, ${machine}`
   const old =
     name === 'open' && !planned
-      ? 'Delays in this table run from the moment at which the load asked, not from the planned time: a load that was late made them too short.\n\n'
+      ? 'Latencies in this table start when the load triggers a publish, not at the planned time. They are too short where the load was late.\n\n'
       : ''
   return `## ${PARTS[name].title}\n\n\`--only ${name}\`: ${how}\n\n${old}${PARTS[name].table(part.rows as Tables[N])}\n`
 }
 
 const HEAD = `# Fan-out
 
-Written by \`npm run bench:fanout -- --publish\`. Medians over the rounds, in brackets the least and the most; where two figures stand together, ours is the first. In a round both sides are up and take turns, at twenty, five or one windows each, the fewer the longer a turn of the load is, of which the median counts. The machine is shared: where the brackets are wide, so was the noise. Both sides ran with the plugin's module loaded, which spares both a slowness of \`process.nextTick\` in Node 20 (routes/http/node-internals.ts).
+Generated by \`npm run bench:fanout -- --publish\`. Figures are medians over the rounds, with minimum and maximum in brackets. Where a cell has two figures, the plugin's comes first. In each round, both servers run at the same time and take slices in alternation. A load has twenty, five or one slices: the more work per event loop turn, the fewer slices. The median slice counts. The machine is shared, so wide brackets indicate noise. Both sides load the plugin's module, which works around a slow \`process.nextTick\` in Node 20 (routes/http/node-internals.ts).
 `
 
-/** All that has been measured. */
+/** Formats all measured parts. */
 export function resultsText(figures: Figures): string {
   return [HEAD, ...SECTIONS.map((name) => sectionText(figures, name))]
     .filter((text) => text !== '')

@@ -8,8 +8,8 @@ import { reference } from './reference.ts'
 import type { Side } from './side.ts'
 
 /*
- * One side of the comparison, in a process of its own: `server.ts KIND TRANSPORT PAYLOAD CHANNELS`. A byte
- * on a control connection publishes one message. Over IPC it tells its CPU and memory.
+ * One implementation in its own process: `server.ts KIND TRANSPORT PAYLOAD CHANNELS`. One byte on a control connection
+ * publishes one message. The process reports CPU and memory over IPC.
  */
 
 export type TransportName = 'ws' | 'sse' | 'longpoll' | 'poll'
@@ -21,9 +21,9 @@ async function ours(stats = false, fastPath = true): Promise<Side> {
     fastPath,
     retention: { messages: 100_000, bytes: 2 ** 30 },
     maxReaders: 100_000,
-    // The load answers no pings, and the reference sends none.
+    // The load does not answer pings, and the reference sends none.
     heartbeat: { ws: 3_600_000 },
-    // A thousand readers of one process wait for their turn when all is replayed to each.
+    // When a thousand readers in one process replay the log, each waits for its turn.
     slowConsumer: { timeout: 3_600_000 },
   })
   await app.listen({ host: '127.0.0.1', port: 0 })
@@ -45,7 +45,7 @@ const sides: Record<string, () => Promise<Side>> = {
   reference: reference[transport],
 }
 const side = await sides[kind]!()
-// The mark by which the load counts messages.
+// The marker by which the load counts messages.
 const data = `!${'x'.repeat(Number(payload) - 1)}`
 const count = Number(channels)
 let published = 0

@@ -1,9 +1,9 @@
-/** What is measured: something to publish to, and a port to read from. */
+/** A server to measure. */
 export interface Side {
   port: number
   publish(channel: string, data: string): void
-  /** Microseconds of CPU so far, where another process than this one serves. */
+  /** CPU time in microseconds, if another process does the work. */
   cpu?(): number
-  /** Ends what it has started. */
+  /** Stops everything that the server started. */
   close?(): void
 }

@@ -1,7 +1,7 @@
 import { median, sorted } from '../fanout/median.ts'
 import { show } from '../table.ts'
 
-/** What several rounds have measured of one thing. */
+/** Values of one figure from several rounds. */
 export class Figures {
   readonly values: number[] = []
 
@@ -13,7 +13,7 @@ export class Figures {
     return median(this.values)
   }
 
-  /** The median, with the least and the most. */
+  /** The median with minimum and maximum. */
   get text(): string {
     const [least, most] = [sorted(this.values)[0]!, sorted(this.values).at(-1)!]
     return this.values.length === 1
@@ -22,19 +22,19 @@ export class Figures {
   }
 }
 
-/** The value below which a part of them lies. */
+/** Returns a quantile. @param part from 0 to 1 */
 export function quantile(values: readonly number[], part: number): number {
   const order = sorted(values)
   return order[Math.min(order.length - 1, Math.floor(order.length * part))]!
 }
 
-/** One line of the table: what was measured, ours, what it is held against, and the aim. */
+/** A row of the table: the figure, its value, the value it is compared with, and the target. */
 export interface Line {
   readonly what: string
   readonly ours: string
   readonly against?: string
   readonly ratio?: string
-  /** What was to be reached, and whether it is. */
+  /** The target, and whether it is met. */
   readonly aim?: readonly [text: string, reached: boolean]
 }
 
@@ -46,7 +46,7 @@ export function markdown(lines: readonly Line[]): string {
     ratio,
     aim === undefined ? '' : `${aim[0]}: ${aim[1] ? 'yes' : '**no**'}`,
   ])
-  return [['', 'ours', 'against', 'ratio', 'aim'], ['---', '---:', '---:', '---:', '---'], ...rows]
+  return [['', 'plugin', 'reference', 'ratio', 'target'], ['---', '---:', '---:', '---:', '---'], ...rows]
     .map((row) => `| ${row.join(' | ')} |\n`)
     .join('')
 }

@@ -6,14 +6,14 @@ import { WebSocket } from 'ws'
 import { answer } from '../processes/child.ts'
 
 /*
- * One instance of an app, a process of its own: it publishes, follows and serves as it is told. Or many clients.
+ * One instance of an app in its own process. It publishes, follows and serves on request, or runs many clients.
  */
 
 export interface Opening {
-  /** A Redis; none: the bus in memory. */
+  /** The URL of a Redis server. Without it, the instance uses the in-memory bus. */
   readonly url?: string
   readonly prefix?: string
-  /** Instances in this process, each with connections of its own. @default 1 */
+  /** Instances in this process, each with its own connections. @default 1 */
   readonly count?: number
 }
 
@@ -21,7 +21,7 @@ export interface Usage {
   readonly cpuMs: number
   /** Messages in the log. */
   readonly head: number
-  /** Bytes, after a collection. */
+  /** Bytes after garbage collection. */
   readonly heap: number
 }
 
@@ -45,7 +45,7 @@ async function open({ url, prefix, count = 1 }: Opening): Promise<number> {
 
 const texts = (bytes: number) => 'x'.repeat(bytes)
 
-/** As many as it can, so many under way at once. @returns a second */
+/** Publishes in a closed loop with `outstanding` concurrent publishes. @returns messages per second */
 async function publish(job: {
   ms: number
   outstanding: number
@@ -67,7 +67,7 @@ async function publish(job: {
   return (count / (performance.now() - began)) * 1000
 }
 
-/** So many, each channel as many. */
+/** Publishes `count` messages, spread evenly over the channels. */
 async function fill(job: { count: number; bytes: number; channels: number }): Promise<void> {
   const [app] = apps
   const text = texts(job.bytes)
@@ -79,7 +79,7 @@ async function fill(job: { count: number; bytes: number; channels: number }): Pr
   }
 }
 
-/** Bursts at a rate, from planned times. */
+/** Publishes in bursts at planned times. */
 async function burst(job: { rate: number; every: number; ms: number; bytes: number }): Promise<number> {
   const [app] = apps
   const text = texts(job.bytes)
@@ -94,7 +94,7 @@ async function burst(job: { rate: number; every: number; ms: number; bytes: numb
   return all.length
 }
 
-/** From the call to a loop that reads, for each: milliseconds. */
+/** Measures milliseconds from the publish call to a subscriber loop, for each message. */
 async function delays(job: { rate: number; count: number; bytes: number }): Promise<number[]> {
   const [app] = apps
   const text = texts(job.bytes)
@@ -110,7 +110,7 @@ async function delays(job: { rate: number; count: number; bytes: number }): Prom
   })()
   const began = performance.now()
   for (let i = 0; i < job.count + warm; i++) {
-    // At random within its part of the time: a beat would meet those of others again and again.
+    // A random time within each period: a fixed beat would coincide with periodic work elsewhere.
     await wait(Math.max(0, began + ((i + Math.random()) * 1000) / job.rate - performance.now()))
     called.push(performance.now())
     app!.tidings.publish('delays', text).catch(() => {})

@@ -10,13 +10,13 @@ import type { Durability, RedisServer } from './server.ts'
 
 const exec = promisify(execFile)
 
-/** Publishes that are under way at once: as many as a batch holds. */
+/** Concurrent publishes: as many as a batch holds. */
 const OUTSTANDING = 256
 const MS = 1500
 
 const AIMS: Readonly<Record<Durability, number>> = { 'no file': 100_000, always: 20_000 }
 
-/** `publish` in a process, and the script that it calls, called by redis-benchmark with the same batch. */
+/** Compares `publish` in a process with its Redis script, called by redis-benchmark with the same batch. */
 export async function publishing({ servers, rounds, progress }: Bench): Promise<Line[]> {
   const lines: Line[] = []
   for (const durability of ['no file', 'always'] as const) {
@@ -47,9 +47,9 @@ export async function publishing({ servers, rounds, progress }: Bench): Promise<
     await instance.stop()
     lines.push(
       {
-        what: `publish in process, ${durability}, messages/s, ${show(batch.median)} a call`,
+        what: `publish in process, ${durability}, messages/s, ${show(batch.median)} per call`,
         ours: ours.text,
-        against: `redis-benchmark: ${bare.text}, ${messagesOf(call)} a call`,
+        against: `redis-benchmark: ${bare.text}, ${messagesOf(call)} per call`,
         ratio: ratio.text,
         aim: ['at least 0.6', ratio.median >= 0.6],
       },
@@ -63,17 +63,17 @@ export async function publishing({ servers, rounds, progress }: Bench): Promise<
   return lines
 }
 
-/** Where the key of the writer stands in a call: the last of the keys, whose number comes third. */
+/** Returns the position of the writer's key in a call: the last key. The number of keys is the third argument. */
 function writerOf(call: readonly string[]): number {
   return 2 + Number(call[2])
 }
 
-/** How many there are is said behind them, before whether some have marks. */
+/** Returns the number of messages of a call: the argument before the last, which flags marked messages. */
 function messagesOf(call: readonly string[]): number {
   return Number(call.at(-2))
 }
 
-/** A call of the script that appends, as Redis has seen it: the one with the most messages. */
+/** Captures the call of the append script with the most messages, as seen by Redis. */
 async function sample(redis: RedisServer, work: () => Promise<unknown>): Promise<string[]> {
   const monitor = spawn('redis-cli', ['-p', `${redis.port}`, 'MONITOR'], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -91,11 +91,11 @@ async function sample(redis: RedisServer, work: () => Promise<unknown>): Promise
     .filter((line) => /\] "evalsha" /i.test(line) && line.endsWith('"'))
     .map(argsOf)
   const most = calls.sort((a, b) => messagesOf(b) - messagesOf(a))[0]
-  if (most === undefined) throw new Error(`no call was seen: ${text.slice(0, 1000)}`)
+  if (most === undefined) throw new Error(`Found no call in: ${text.slice(0, 1000)}`)
   return most
 }
 
-/** The arguments in a line of MONITOR. */
+/** Parses the arguments in a line of MONITOR. */
 function argsOf(line: string): string[] {
   return [...line.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, escaped]) =>
     escaped!.replace(/\\(["\\])/g, '$1').replace(/\\n/g, '\n'),
@@ -104,12 +104,12 @@ function argsOf(line: string): string[] {
 
 let runs = 0
 
-/** The same call again and again, one at a time. @returns messages a second */
+/** Repeats the same call, one at a time. @returns messages per second */
 async function called(redis: RedisServer, call: readonly string[]): Promise<number> {
   const args = [...call]
-  // A writer of its own for each call: a batch that comes again is not appended.
+  // Each call needs its own writer, since Redis does not append the same batch of a writer twice.
   const run = async (count: number) => {
-    // Its numbers are the same in each run.
+    // redis-benchmark generates the same numbers in each run.
     args[writerOf(call)] = `${call[writerOf(call)]}:${++runs}:__rand_int__`
     const began = performance.now()
     const { stdout } = await exec(
@@ -117,9 +117,9 @@ async function called(redis: RedisServer, call: readonly string[]): Promise<numb
       ['-p', `${redis.port}`, '-c', '1', '-n', `${count}`, '-r', '2000000000', '--csv', ...args],
       { maxBuffer: 2 ** 24 },
     )
-    // The test's name comes first, and holds the whole call; after the rate come six figures of the delay.
+    // The line starts with the test's name, which contains the whole call. The rate is followed by six latency figures.
     const rate = Number(/,"([\d.]+)"(?:,"[\d.]+"){6}\s*$/.exec(stdout)?.[1])
-    if (!(rate > 0)) throw new Error(`redis-benchmark said: ${stdout.slice(-500)}`)
+    if (!(rate > 0)) throw new Error(`unexpected output of redis-benchmark: ${stdout.slice(-500)}`)
     return { rate, ms: performance.now() - began }
   }
   const head = async () => Number(await redis.cli('HGET', metaOf(call), 'head'))
@@ -129,11 +129,11 @@ async function called(redis: RedisServer, call: readonly string[]): Promise<numb
   const appended = (await head()) - before
   const calls = 50 + Math.ceil((first.rate * MS) / 1000)
   if (appended < 0.999 * calls * messagesOf(call))
-    throw new Error(`${calls} calls of ${messagesOf(call)} messages have appended ${appended}`)
+    throw new Error(`${calls} calls of ${messagesOf(call)} messages appended ${appended}`)
   return rate * messagesOf(call)
 }
 
-/** The key that holds the log's head. */
+/** Returns the key that stores the log's head. */
 function metaOf(call: readonly string[]): string {
   return call[4]!
 }

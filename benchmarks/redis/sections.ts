@@ -7,7 +7,7 @@ import type { Durability, RedisServer } from './server.ts'
 /** Bytes of a message's text. */
 export const BYTES = 128
 
-/** What a section gets to work with. */
+/** The context of a section. */
 export interface Bench {
   readonly servers: Readonly<Record<Durability, RedisServer>>
   readonly rounds: number
@@ -16,7 +16,7 @@ export interface Bench {
 
 type Instance = Child<InstanceApi>
 
-/** @returns what the work returns; its processes end with it */
+/** Runs the work with `count` instances, then stops them. @returns the result of the work */
 async function withInstances<T>(count: number, work: (instances: Instance[]) => Promise<T>): Promise<T> {
   const instances = Array.from({ length: count }, () => new Child<InstanceApi>('../redis/instance'))
   try {
@@ -29,7 +29,7 @@ async function withInstances<T>(count: number, work: (instances: Instance[]) => 
   }
 }
 
-/** Milliseconds that a message takes from the call to a loop, at a hundred a second. */
+/** Delay from the publish call to a subscriber loop in milliseconds, at 100 messages per second. */
 export async function delay({ servers, rounds, progress }: Bench): Promise<Line[]> {
   const kinds = ['memory', 'no file', 'always'] as const
   const p50 = { memory: new Figures(), 'no file': new Figures(), always: new Figures() }
@@ -54,12 +54,12 @@ export async function delay({ servers, rounds, progress }: Bench): Promise<Line[
       ours: `${p50[kind].text}; ${p99[kind].text}`,
       against: `memory: ${p50.memory.text}; ${p99.memory.text}`,
       ratio: `+ ${show(added)}`,
-      aim: [`p50 under ${aim} ms more`, added < aim],
+      aim: [`p50 less than ${aim} ms higher`, added < aim],
     }
   })
 }
 
-/** A full log of the default retention: how long it takes to load, and what a message weighs. */
+/** A full log of the default retention: load time, and bytes per message. */
 export async function load({ servers, rounds, progress }: Bench): Promise<Line[]> {
   const { 'no file': redis } = servers
   await redis.empty()
@@ -70,7 +70,7 @@ export async function load({ servers, rounds, progress }: Bench): Promise<Line[]
   const [bytes, messages] = await withInstances(1, async ([writer]) => {
     progress('load: filling the log')
     await writer!.call('open', { url: redis.url })
-    // More than the bound in bytes holds, over channels that are each within theirs.
+    // More than the retention in bytes allows, spread over channels that stay within their limits.
     await writer!.call('fill', { count: 240_000, bytes: BYTES, channels: 30 })
     const tail = await places(redis)
     return [(await redis.info('used_memory')) - before, tail] as const
@@ -91,12 +91,12 @@ export async function load({ servers, rounds, progress }: Bench): Promise<Line[]
       ours: took.text,
       aim: ['under 2 s', took.median < 2],
     },
-    { what: `bytes a message in Redis (head ${show(kept)})`, ours: show(bytes / messages) },
-    { what: 'bytes a message in an instance', ours: heap.text },
+    { what: `bytes/message in Redis (head ${show(kept)})`, ours: show(bytes / messages) },
+    { what: 'bytes/message in an instance', ours: heap.text },
   ]
 }
 
-/** Places in the log's tail: an entry of the stream holds several. */
+/** Returns the number of messages in the log's tail. An entry of the stream holds several. */
 async function places(redis: RedisServer): Promise<number> {
   const [start = 0, head = 0] = (await redis.cli('HMGET', '{tidings}:meta', 'start', 'head'))
     .split('\n')
@@ -104,7 +104,7 @@ async function places(redis: RedisServer): Promise<number> {
   return head - start
 }
 
-/** What it costs an instance to follow 20,000 messages a second that come in bursts, and how often it wakes. */
+/** The CPU cost of following 20,000 messages per second in bursts, and the wake-ups. */
 export async function following({ servers, rounds, progress }: Bench): Promise<Line[]> {
   const { 'no file': redis } = servers
   const [cost, wakes, busy] = [new Figures(), new Figures(), new Figures()]
@@ -128,7 +128,7 @@ export async function following({ servers, rounds, progress }: Bench): Promise<L
       const rest = (await follower!.call('usage', {})).cpuMs - idle.cpuMs
       const bursts = await run({ rate: 20_000, every: 50, ms: 3000 })
       cost.add(((bursts.cpuMs - rest * 3) * 1000) / bursts.count)
-      // One by one: two instances follow.
+      // One message at a time, with two instances that follow.
       const single = await run({ rate: 5000, every: 1, ms: 2000 })
       wakes.add(single.reads / 2 / 2)
       busy.add((single.cpuMs * 1000) / single.count)
@@ -136,16 +136,16 @@ export async function following({ servers, rounds, progress }: Bench): Promise<L
   }
   return [
     {
-      what: 'following 20,000 messages/s in bursts of 1,000, CPU µs a message',
+      what: 'following 20,000 messages/s in bursts of 1,000, CPU µs/message',
       ours: cost.text,
       aim: ['under 4 µs', cost.median < 4],
     },
     {
-      what: 'wakes of an instance for the feed at 5,000 messages/s one by one, a second',
+      what: 'wake-ups of an instance by the feed at 5,000 messages/s one by one, per second',
       ours: wakes.text,
       aim: ['at most 500', wakes.median <= 500],
     },
-    { what: 'following 5,000 messages/s one by one, CPU µs a message', ours: busy.text },
+    { what: 'following 5,000 messages/s one by one, CPU µs/message', ours: busy.text },
   ]
 }
 
@@ -154,7 +154,7 @@ async function reached(instance: Instance, head: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
-/** A thousand sockets at one instance: CPU of the server for what one of them gets. */
+/** Server CPU per delivery with a thousand sockets on one instance. */
 export async function readers({ servers, rounds, progress }: Bench): Promise<Line[]> {
   const count = 1000
   const rate = 40
@@ -185,7 +185,7 @@ export async function readers({ servers, rounds, progress }: Bench): Promise<Lin
   const ratio = cost.memory.median / cost.redis.median
   return [
     {
-      what: `${show(count)} WebSocket readers at ${rate} messages/s, server CPU µs a delivery`,
+      what: `${show(count)} WebSocket readers at ${rate} messages/s, server CPU µs/delivery`,
       ours: cost.redis.text,
       against: `memory: ${cost.memory.text}`,
       ratio: show(ratio),
@@ -194,7 +194,7 @@ export async function readers({ servers, rounds, progress }: Bench): Promise<Lin
   ]
 }
 
-/** What one more instance costs Redis, and what a wake does. */
+/** The cost of one more instance for Redis, and of a wake-up. */
 export async function growth({ servers, progress }: Bench): Promise<Line[]> {
   const { 'no file': redis } = servers
   const rate = 400
@@ -218,9 +218,9 @@ export async function growth({ servers, progress }: Bench): Promise<Line[]> {
   const aWake = ((last.cpu - first.cpu) * 1000) / (last.wakes - first.wakes)
   return [
     {
-      what: `Redis at ${rate} messages/s, CPU ms a second: 1, 2, 4 and 8 instances`,
+      what: `Redis at ${rate} messages/s, CPU ms/s: 1, 2, 4 and 8 instances`,
       ours: points.map(({ cpu }) => show(cpu)).join(', '),
     },
-    { what: 'Redis, CPU µs a wake of an instance', ours: show(aWake) },
+    { what: 'Redis, CPU µs per wake-up of an instance', ours: show(aWake) },
   ]
 }

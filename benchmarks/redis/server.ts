@@ -9,7 +9,7 @@ const exec = promisify(execFile)
 
 export type Durability = 'no file' | 'always'
 
-/** A Redis of the benchmark's own. It ends with it. */
+/** A Redis server of the benchmark. It exits with the benchmark. */
 export class RedisServer {
   readonly port: number
   readonly #folder: string
@@ -36,7 +36,7 @@ export class RedisServer {
         if (said.includes('Ready to accept connections')) resolve()
       })
       child.once('error', reject)
-      child.once('exit', () => reject(new Error(`redis-server has ended: ${said}`)))
+      child.once('exit', () => reject(new Error(`redis-server exited: ${said}`)))
     })
     return new RedisServer(port, folder, child)
   }
@@ -59,14 +59,14 @@ export class RedisServer {
     return Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(text)?.[1])
   }
 
-  /** Milliseconds of CPU so far. */
+  /** Returns the milliseconds of CPU so far. */
   async cpu(): Promise<number> {
     const text = await this.cli('INFO', 'cpu')
     const of = (name: string) => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(text)![1])
     return (of('used_cpu_sys') + of('used_cpu_user')) * 1000
   }
 
-  /** How often a command was called since the last `reset`; scripts, whatever way they are called. */
+  /** Counts the calls of a command since the last `reset`; for scripts, under any command. */
   async calls(name: RegExp): Promise<number> {
     const text = await this.cli('INFO', 'commandstats')
     let calls = 0

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import type { Counted, Start, Window } from '../../benchmarks/fanout/load.ts'
 import { LOADER, ROOT, UNCOVERED } from '../child.ts'
 
-/** Listens until the test is over. @returns the port */
+/** Listens until the end of the test. @returns the port */
 async function listening(t: Test, connection: (socket: Socket) => void): Promise<number> {
   const server = createServer((socket) => {
     t.teardown(() => socket.destroy())
@@ -19,7 +19,7 @@ async function listening(t: Test, connection: (socket: Socket) => void): Promise
   return (server.address() as AddressInfo).port
 }
 
-/** The load of the fan-out, and a server that hands on each message at once. */
+/** Starts the load of the fan-out benchmark against a server that forwards each message at once. */
 async function loadOf(t: Test): Promise<{ run: (window: Window) => Promise<Counted>; pid: number }> {
   const streams = new Set<Socket>()
   const port = await listening(t, (socket) => {
@@ -51,7 +51,7 @@ async function loadOf(t: Test): Promise<{ run: (window: Window) => Promise<Count
   }
 }
 
-t.test('an open loop counts from the planned time, though the load itself was late', async (t) => {
+t.test('an open loop measures from the planned time, even if the load is late', async (t) => {
   const { run, pid } = await loadOf(t)
   const counting = run({ outstanding: 0, rate: 100, duration: 600 })
   await sleep(100)
@@ -60,10 +60,10 @@ t.test('an open loop counts from the planned time, though the load itself was la
   process.kill(pid, 'SIGCONT')
   const { published, deliveries, p99 } = await counting
   t.equal(deliveries, 2 * published)
-  t.ok(p99 > 150_000, `${p99} µs: it could do nothing for 300 ms, and published every 10 of them`)
+  t.ok(p99 > 150_000, `${p99} µs, although the load was blocked for 300 ms and published every 10 ms`)
 })
 
-t.test('a closed loop counts from the moment at which it asks', async (t) => {
+t.test('a closed loop measures from the trigger', async (t) => {
   const { run } = await loadOf(t)
   const { published, deliveries, p50 } = await run({ outstanding: 2, rate: 0, duration: 50 })
   t.ok(published >= 2 && deliveries === 2 * published && p50 > 0)
