@@ -5,19 +5,19 @@ import type { Binding, Obstacle } from './model/fit.ts'
 import { BROWSER_HEADERS, type Need, type Prices, type RequestHeaders, type Way } from './model/need.ts'
 import { verdictOf } from './model/verdict.ts'
 
-/** The advice of the model, in words, with the coefficients of a run: pure. */
+/** Formats the model's advice as text and derives its coefficients from a run. No I/O. */
 
 export type { Need } from './model/need.ts'
 
-/** With where they were measured. */
+/** Coefficients together with the range in which they were measured. */
 export interface Coefficients extends cpu.Coefficients {
-  /** The most subscribers of one message. */
+  /** The largest number of subscribers measured. */
   readonly subscribers: number
 }
 
 export interface Candidate extends Omit<model.Candidate, 'binding' | 'change'> {
   readonly binding: string
-  /** Where the one above it, or below, takes its place. */
+  /** The rate at which it swaps ranks with its neighbour, as text. */
   readonly changes: string
 }
 
@@ -28,7 +28,7 @@ export interface Refusal {
 
 const HEADERS: RequestHeaders = { poll: BROWSER_HEADERS, longpoll: BROWSER_HEADERS }
 
-/** What of a run's figures is needed. */
+/** The part of a results file that the coefficients need. */
 interface Results {
   readonly hot: readonly { readonly kind: string; readonly subscribers: number; readonly cpu: cpu.Cost }[]
   readonly ceiling: readonly { readonly messages: number; readonly cpuPerRequest: number }[]
@@ -36,7 +36,7 @@ interface Results {
 
 const HELD: readonly cpu.Held[] = ['longpoll', 'sse', 'ws']
 
-/** By what hot servers cost. Empty of a run that has not measured that: a quick one. */
+/** Derives the coefficients from the CPU of hot servers. They are empty for a quick run, which does not measure it. */
 export function coefficientsOf({ hot, ceiling }: Results): Coefficients {
   const held = HELD.map((way) => [way, hot.filter(({ kind }) => kind === way)] as const)
   return {
@@ -49,12 +49,12 @@ export function coefficientsOf({ hot, ceiling }: Results): Coefficients {
   }
 }
 
-/** Whether they tell the CPU of each transport. */
+/** Whether the coefficients cover every transport. */
 export function isWhole({ held, polls }: Coefficients): boolean {
   return held.size === HELD.length && polls.length > 0
 }
 
-/** What is cheapest for so many subscribers at this rate where messages may take so many seconds. */
+/** Returns the cheapest transport at default prices over HTTP/2, or undefined if none meets the latency. */
 export function cheapestFor(
   need: Pick<Need, 'rate' | 'payload' | 'latency' | 'rtt' | 'subscribers'>,
   coefficients: Coefficients | undefined,
@@ -63,7 +63,7 @@ export function cheapestFor(
   return model.cheapest(one, HEADERS, coefficients, PRICES)
 }
 
-/** A month's; roughly those of a large cloud. */
+/** US dollars a month, close to the list prices of a large cloud provider. */
 export const PRICES: Prices = { gigabyte: 0.09, core: 25 }
 
 export function rank(
@@ -121,13 +121,13 @@ function bindingText(binding: Binding): string {
     case 'interval':
       return `0.99 × ${binding.interval} s + ${binding.oneWay * 1e3} ms`
     case 'requests':
-      return 'a request a message'
+      return 'one request per message'
     case 'connections':
-      return `${binding.most} connections an origin`
+      return `${binding.most} connections per origin`
     case 'streams':
       return `${binding.most} streams`
     case 'second connection':
-      return 'a connection beside the one of HTTP/2'
+      return 'a connection beside HTTP/2'
     case 'nothing':
       return 'none'
   }
@@ -136,21 +136,19 @@ function bindingText(binding: Binding): string {
 function obstacleText(why: Obstacle): string {
   switch (why.what) {
     case 'interval':
-      return `0.99 of the interval and the way are above ${why.budget * 1e3} ms, even at ${why.least * 1e3} ms`
+      return `0.99 of the interval plus the one-way delay exceeds ${why.budget * 1e3} ms, even at ${why.least * 1e3} ms`
     case 'delay':
-      return `its p99 of ${(why.p99 * 1e3).toFixed(0)} ms is above the budget`
+      return `its p99 of ${(why.p99 * 1e3).toFixed(0)} ms exceeds the budget`
     case 'proxy':
-      return `a proxy that cuts after ${why.idle} s idle is quicker than its sign of life each ${why.beat} s`
+      return `a proxy closes connections after ${why.idle} s idle, but its heartbeat comes every ${why.beat} s`
     case 'connections':
-      return `${why.tabs} pages hold all ${why.most} connections that a browser opens to an origin over HTTP/1.1`
+      return `${why.tabs} pages use all ${why.most} connections that a browser opens to an origin over HTTP/1.1`
     case 'streams':
-      return `${why.tabs} pages hold all ${why.most} streams of the connection`
+      return `${why.tabs} pages use all ${why.most} streams of the connection`
   }
 }
 
 function changeText(change: model.Candidate['change'], candidates: number): string {
   if (candidates < 2) return '–'
-  return change === null
-    ? 'at no rate near'
-    : `with ${change.other} at ${Number(change.rate.toPrecision(2))}/s`
+  return change === null ? 'none nearby' : `with ${change.other} at ${Number(change.rate.toPrecision(2))}/s`
 }

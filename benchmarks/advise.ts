@@ -15,29 +15,29 @@ import { type Prices, USUAL } from './model/need.ts'
 import { checked, number, oneOf, UsageError } from './options.ts'
 import { show, table } from './table.ts'
 
-const HELP = `fastify-tidings-bench advise: which transport fits
+const HELP = `fastify-tidings-bench advise: recommend a transport for a workload
 
 Usage: fastify-tidings-bench advise [options]
 
-  --subscribers N       readers at once (1000)
-  --rate N              messages a second to each (0.1)
-  --payload BYTES       (200)
-  --latency-p99 MS      the delay that may be, for 99 of 100 messages (500)
-  --rtt MS              between clients and server (40)
-  --http 1.1|2          (1.1)
-  --tabs N              pages of one browser that are open at once (1)
-  --proxy-idle S        after which a proxy on the way cuts an idle connection (60)
-  --users N             for the month's figures, where it is not --subscribers
-  --price-per-gb P      of what leaves the server (0.09)
-  --price-per-core P    of a busy core and month (25)
-  --results FILE        of bench --json: what a delivery costs on your machine
-  -h, --help            this text
+  --subscribers N       concurrent subscribers (1000)
+  --rate N              messages per second to each subscriber (0.1)
+  --payload BYTES       payload size (200)
+  --latency-p99 MS      maximum p99 latency (500)
+  --rtt MS              round-trip time between clients and server (40)
+  --http 1.1|2          HTTP version (1.1)
+  --tabs N              pages open at once in one browser (1)
+  --proxy-idle S        idle timeout of proxies between clients and server (60)
+  --users N             users for the monthly figures (--subscribers)
+  --price-per-gb P      price of a GB of egress (0.09)
+  --price-per-core P    price of a busy core per month (25)
+  --results FILE        output of bench --json, with the CPU costs of your machine
+  -h, --help            print this help
 `
 
 /**
- * The command `advise`.
- * @param print takes what it says
- * @returns the program's exit code
+ * Runs the command `advise`.
+ * @param print receives the output. Default: standard output
+ * @returns the exit code
  * @throws UsageError
  */
 export async function advise(
@@ -112,10 +112,10 @@ async function readResults(file: string): Promise<Coefficients> {
   try {
     results = JSON.parse(text)
   } catch {
-    throw new UsageError(`--results '${file}' is no JSON`)
+    throw new UsageError(`--results '${file}' is not JSON`)
   }
   if (results?.format !== FORMAT)
-    throw new UsageError(`--results '${file}' must be of bench --json, format ${FORMAT}`)
+    throw new UsageError(`--results '${file}' must be output of bench --json, format ${FORMAT}`)
   return coefficientsOf(results as Parameters<typeof coefficientsOf>[0])
 }
 
@@ -131,7 +131,7 @@ function adviceText(
   users = need.subscribers,
 ): string {
   const lines: string[] = []
-  for (const { name, why } of refused) lines.push(`${name}: not here: ${why}`)
+  for (const { name, why } of refused) lines.push(`${name}: excluded: ${why}`)
   if (refused.length > 0) lines.push('')
   if (candidates.length === 0) return [...lines, verdict, ''].join('\n')
   const known = coefficients !== undefined && isWhole(coefficients)
@@ -146,11 +146,11 @@ function adviceText(
         'Rank',
         'p99 ms',
         'bytes/s each',
-        'egress GB a month',
-        ...(priced ? ['price a month'] : []),
+        'egress GB/month',
+        ...(priced ? ['price/month'] : []),
         `server CPU cores${extrapolated ? ' *' : ''}`,
         'radio on %',
-        'bound by',
+        'limited by',
         'changes',
       ],
       candidates.map((one, i) => {
@@ -170,15 +170,15 @@ function adviceText(
       }),
     ),
     priced
-      ? `Ranked by price: ${prices.gigabyte} a GB that leaves the server and ${prices.core} a core, by --price-per-gb and --price-per-core.`
-      : 'Ranked by bytes over the network, TCP/IP headers included.',
-    '"=" is a tie with the one above: within 5 %, or their intervals overlap. Changes: the rate at which it would change places with its neighbour.',
-    'The radio’s share is a model with one tail of 10 s.',
+      ? `Ranked by price: ${prices.gigabyte} per GB of egress (--price-per-gb) and ${prices.core} per core (--price-per-core).`
+      : 'Ranked by network bytes, including TCP/IP headers.',
+    '"=" ties with the row above: within 5 %, or with overlapping intervals. Changes: the rate at which the row swaps ranks with its neighbour.',
+    'Radio time comes from a model with a single tail of 10 s.',
     !known
-      ? 'CPU is not told: give --results with a file of a full run of bench --json from your machine.'
+      ? 'CPU is unknown. Pass --results with the --json output of a full run on your machine.'
       : extrapolated
-        ? `* extrapolated: a message went to ${coefficients.subscribers.toLocaleString('en-US')} subscribers at most.`
-        : 'CPU is that of a hot server, as that file has it.',
+        ? `* extrapolated: the run had at most ${coefficients.subscribers.toLocaleString('en-US')} subscribers.`
+        : 'CPU is the cost of a hot server in that file.',
     '',
   )
   return lines.join('\n')

@@ -1,4 +1,4 @@
-/** It has no types of its own: these are those of what is used. */
+/** Types of the parts of autocannon that the benchmark uses. autocannon has no types. */
 declare module 'autocannon' {
   interface Shot {
     readonly requests: { readonly mean: number; readonly total: number }

@@ -16,9 +16,9 @@ interface Output extends Omit<RunOptions, 'signal' | 'progress'> {
 }
 
 /**
- * The command `bench`.
- * @param print takes what it says, and `progress` what it does; the rest is for tests
- * @returns the program's exit code: 0 where the figures can be believed, 1 where not, 130 after Ctrl-C
+ * Runs the command `bench`.
+ * @param print receives the output, `progress` the progress lines; the other parameters are for tests
+ * @returns the exit code: 0 if the run is valid, 1 if not, 130 after Ctrl-C
  * @throws UsageError
  */
 export async function bench(
@@ -40,7 +40,7 @@ export async function bench(
     print(explanation())
     return 0
   }
-  // Before a run that takes minutes.
+  // Check before a run that takes minutes.
   await writable('--json', options.json)
   await writable('--html', options.html)
   const interrupt = new AbortController()
@@ -50,14 +50,14 @@ export async function bench(
   try {
     const outcome = await run(options, { ...more, progress, signal: interrupt.signal })
     print(options.verbose ? report(outcome) : headlineText(outcome))
-    if (!options.verbose) print('All figures: --verbose, --html FILE or --json FILE.\n')
+    if (!options.verbose) print('See --verbose, --html FILE or --json FILE for all figures.\n')
     if (options.json !== undefined) {
       await writeFile(options.json, `${JSON.stringify(resultsOf(outcome), null, 1)}\n`)
     }
     if (options.html !== undefined) await writeFile(options.html, await pageOf(outcome))
     if (outcome.partial) return 130
     const changes = turnsOf(outcome)
-    if (changes.length > 0) print(`This checkout over ${options.against}:\n${changesText(changes)}`)
+    if (changes.length > 0) print(`This checkout relative to ${options.against}:\n${changesText(changes)}`)
     return passed(outcome) && changes.every(({ verdict }) => verdict !== 'worse') ? 0 : 1
   } finally {
     process.off('SIGINT', stop)
@@ -65,7 +65,7 @@ export async function bench(
   }
 }
 
-/** @throws UsageError where a file can't be written */
+/** @throws UsageError if the file can't be written */
 async function writable(flag: string, file: string | undefined): Promise<void> {
   if (file === undefined) return
   try {

@@ -7,9 +7,9 @@ import type { Measured } from './record.ts'
 import { type Estimate, medianEstimate, TIE, verdictOf } from './statistics.ts'
 import { show, table } from './table.ts'
 
-/** What has changed from one run to another, and how far several runs of the same lie apart. */
+/** Compares two runs, or shows the spread of several. */
 
-/** Figures of a round; less is better. Those of the machine depend on which one it was. */
+/** Figures of a round; lower is better. `machine`: only comparable on the same machine. */
 const FIGURES = {
   'delay p50, ms': { of: ({ latency }: Measured) => latency?.p50 ?? null, machine: true },
   'server CPU, µs': { of: ({ cpuPerDelivery }: Measured) => cpuPerDelivery, machine: true },
@@ -21,7 +21,7 @@ const NAMES = Object.keys(FIGURES) as Figure[]
 
 type Run = Pick<Results, 'rounds' | 'machine' | 'settings' | 'passed'>
 
-/** One figure of one transport, of each run. */
+/** One figure of one transport in every run. */
 interface Line {
   readonly variant: string
   readonly figure: Figure
@@ -51,11 +51,11 @@ export interface Change {
   readonly variant: string
   readonly figure: string
   readonly ratio: Estimate
-  /** Worse: the whole interval lies above one, and the change is more than a tie. */
+  /** `worse`: the whole interval lies above one, and the change exceeds a tie. */
   readonly verdict: 'better' | 'worse' | 'tie' | 'not distinguished'
 }
 
-/** The second run over the first; the interval has what both of theirs leave open. */
+/** Compares the second run with the first. The interval covers the uncertainty of both. */
 export function changesOf(before: Run, after: Run): Change[] {
   const alike = sameMachine(before, after)
   return linesOf([before, after])
@@ -73,7 +73,7 @@ export function changesOf(before: Run, after: Run): Change[] {
     })
 }
 
-/** What a ratio of new to old says. */
+/** Returns the verdict for a ratio of new to old. */
 export function judgedOf(ratio: Estimate): Change['verdict'] {
   const verdict = verdictOf(ratio)
   if (verdict === 'tie' || verdict === 'not distinguished') return verdict
@@ -86,22 +86,23 @@ function sameMachine(one: Run, two: Run): boolean {
   return of(one) === of(two)
 }
 
-const HELP = `fastify-tidings-bench compare: what has changed from one run to another
+const HELP = `fastify-tidings-bench compare: compare runs
 
 Usage: fastify-tidings-bench compare BEFORE.json AFTER.json [MORE.json ...]
 
-The files are those of bench --json. With two it ends with 1 where a figure is worse by more than its interval and
-${TIE * 100} %; with more it shows how far the runs lie apart. Rounds of one run that go by turns tell more: bench --against.
+The files are output of bench --json. With two files, the exit code is 1 if a figure got worse by more than its
+interval and ${TIE * 100} %. With more files, the output shows the spread of the runs. To compare two checkouts more
+precisely, run both in alternation: bench --against.
 `
 
-/** The command `bench compare`. @returns 0; 1 where the second run is worse @throws UsageError */
+/** Runs the command `bench compare`. @returns 0, or 1 if the second run is worse @throws UsageError */
 export async function compareCommand(args: string[], print: (text: string) => unknown): Promise<number> {
   if (args.includes('--help') || args.includes('-h')) {
     print(HELP)
     return 0
   }
   if (args.length < 2 || args.some((arg) => arg.startsWith('-'))) {
-    throw new UsageError('bench compare takes two files of bench --json or more: see bench compare --help')
+    throw new UsageError('bench compare takes two or more files of bench --json: see bench compare --help')
   }
   const runs = await Promise.all(args.map(readRun))
   const key = ({ settings }: Run) => {
@@ -109,17 +110,19 @@ export async function compareCommand(args: string[], print: (text: string) => un
     return JSON.stringify({ subscribers, channels, rate, payload, profile, rtt, heat, duration })
   }
   if (new Set(runs.map(key)).size > 1) {
-    throw new UsageError(`These runs have other settings, and can't be compared: ${runs.map(key).join(' ')}`)
+    throw new UsageError(
+      `These runs have different settings and can't be compared: ${runs.map(key).join(' ')}`,
+    )
   }
   for (const [i, { passed }] of runs.entries()) {
-    if (!passed) print(`${args[i]} did not pass: its figures are not to be cited.\n`)
+    if (!passed) print(`${args[i]} did not pass: do not cite its figures.\n`)
   }
   if (runs.length > 2) {
     print(spreadText(args, runs))
     return 0
   }
   const [before, after] = runs as [Run, Run]
-  if (!sameMachine(before, after)) print('Other machines: delay and CPU are not compared.\n')
+  if (!sameMachine(before, after)) print('Different machines: delay and CPU are not compared.\n')
   const changes = changesOf(before, after)
   print(changesText(changes))
   return changes.some(({ verdict }) => verdict === 'worse') ? 1 : 0
@@ -139,7 +142,7 @@ export function changesText(changes: readonly Change[]): string {
   )}${worse === 0 ? '✓ nothing is worse' : `✗ ${worse} figures are worse`}\n`
 }
 
-/** Runs side by side, and the most over the least. */
+/** Prints runs side by side, with the ratio of the highest figure to the lowest. */
 export function spreadText(names: readonly string[], runs: readonly Run[]): string {
   return table(
     ['transport', 'figure', ...names, 'most / least'],
@@ -157,17 +160,17 @@ export function spreadText(names: readonly string[], runs: readonly Run[]): stri
   )
 }
 
-/** @throws UsageError where it is no such file */
+/** @throws UsageError if the file is not a results file of this format */
 async function readRun(file: string): Promise<Run> {
   let results: Partial<Results>
   try {
     results = JSON.parse(await readFile(file, 'utf8')) as Partial<Results>
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new UsageError(`'${file}' can't be read (${code ?? 'it is no JSON'})`)
+    throw new UsageError(`'${file}' can't be read (${code ?? 'not JSON'})`)
   }
   if (results.format === FORMAT) return results as Run
   throw new UsageError(
-    `'${file}' is not of bench --json of this version (format ${results.format}, not ${FORMAT})`,
+    `'${file}' is not output of this version's bench --json (format ${results.format}, not ${FORMAT})`,
   )
 }

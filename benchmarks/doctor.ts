@@ -7,18 +7,18 @@ import { readBench } from './options.ts'
 import { planOf, type Settings } from './plan.ts'
 import { needOf } from './run.ts'
 
-/** Whether this machine can measure, before it tries. */
+/** Checks whether this machine can run the benchmark. */
 
 export interface Finding {
-  /** `needed`: a full run does without it at no price. */
+  /** `needed`: a full run fails without it. `better`: a full run works without it, but less precisely. */
   readonly state: 'good' | 'needed' | 'better'
   readonly text: string
 }
 
-/** What is looked at; for tests, what else is found. */
+/** The checks of the machine. Tests pass their own. */
 export interface Looked {
   readonly cores: number
-  /** The share of all cores that others use. */
+  /** The share of all cores that other processes use. */
   readonly busy: number
   readonly steal: number
   readonly files: number
@@ -28,7 +28,7 @@ export interface Looked {
   readonly slabs: boolean
 }
 
-/** The share of the time for which all cores together worked. */
+/** Returns the share of time for which all cores together were busy. */
 async function busyNow(milliseconds: number): Promise<number> {
   const ticks = () => {
     const all = cpus().map(({ times }) => times)
@@ -63,14 +63,14 @@ export async function look(): Promise<Looked> {
   }
 }
 
-/** The share of a machine that may be at work beside the run, and that its host may take. */
+/** Maximum shares of the machine that other processes, and the host, may use. */
 const BUSY = 0.05
 const STOLEN = 0.02
 const PEERS = { 'hdr-histogram-js': 'any run', autocannon: 'a full run', uplot: '--html and bench:publish' }
 const TOOLS = {
-  taskset: 'the server has a core of its own (util-linux)',
-  chrt: 'the load gives way to the publisher at once (util-linux)',
-  ss: 'segments of TCP are counted (iproute2)',
+  taskset: 'pins the server to its own core (util-linux)',
+  chrt: 'lets the publisher preempt the load immediately (util-linux)',
+  ss: 'counts TCP segments (iproute2)',
 }
 
 export function findingsOf(looked: Looked, settings: Settings): Finding[] {
@@ -82,32 +82,32 @@ export function findingsOf(looked: Looked, settings: Settings): Finding[] {
   })
   const most = 2 * Math.max(...LIMITS.hot.subscribers, ...LIMITS.idle, settings.workload.subscribers)
   return [
-    finding(cores >= 2, 'needed', `cores: ${cores} (two or more: one is the server's alone)`),
+    finding(cores >= 2, 'needed', `cores: ${cores} (at least 2: the server needs its own)`),
     finding(
       busy <= BUSY,
       'needed',
-      `at work beside the run: ${percent(busy)} of the cores (at most ${percent(BUSY)})`,
+      `CPU used by other processes: ${percent(busy)} (at most ${percent(BUSY)})`,
     ),
     finding(
       steal <= STOLEN,
       'needed',
-      `taken away by the host: ${percent(steal)} (at most ${percent(STOLEN)})`,
+      `CPU stolen by the host: ${percent(steal)} (at most ${percent(STOLEN)})`,
     ),
     finding(files > most, 'needed', `ulimit -n: ${files} (more than ${most})`),
     ...Object.entries(PEERS).map(([name, use]) =>
-      finding(looked.has(name), 'needed', `package ${name}, for ${use}`),
+      finding(looked.has(name), 'needed', `package ${name}: ${use}`),
     ),
     ...Object.entries(TOOLS).map(([name, use]) => finding(looked.tool(name), 'better', `${name}: ${use}`)),
-    finding(schedstat, 'better', '/proc/PID/task/*/schedstat: a second reader of CPU'),
-    finding(slabs, 'better', "/proc/slabinfo: the kernel's memory of a connection (root alone)"),
+    finding(schedstat, 'better', '/proc/PID/task/*/schedstat: verifies the CPU figures'),
+    finding(slabs, 'better', '/proc/slabinfo: kernel memory per connection (usually root only)'),
   ]
 }
 
 const SIGNS = { good: '✓', needed: '✗', better: '?' }
 
 /**
- * The command `bench doctor`, with the flags of the run that is meant.
- * @returns 0; 2 where something is missing that a run needs
+ * Runs the command `bench doctor` with the flags of the planned run.
+ * @returns 0, or 2 if a requirement of the run is missing
  */
 export async function doctorCommand(
   args: string[],
@@ -117,7 +117,7 @@ export async function doctorCommand(
   const options = readBench(args)
   if (options === 'help') {
     print(
-      'fastify-tidings-bench doctor: whether this machine can measure, and how long it will take\n\nUsage: fastify-tidings-bench doctor [the flags of bench]\n',
+      'fastify-tidings-bench doctor: check whether this machine can run the benchmark, and estimate the duration\n\nUsage: fastify-tidings-bench doctor [options of bench]\n',
     )
     return 0
   }
@@ -125,9 +125,9 @@ export async function doctorCommand(
   for (const { state, text } of findings) print(`${SIGNS[state]} ${text}\n`)
   const seconds = needOf(options, planOf(options))
   print(
-    `A run will take ${Math.ceil(seconds / 60)} min, and ${options.minutes} min at most where rounds are repeated.\n`,
+    `The run will take ${Math.ceil(seconds / 60)} min, or at most ${options.minutes} min if rounds are repeated.\n`,
   )
   const missing = findings.filter(({ state }) => state === 'needed').length
-  if (missing > 0) print(`${missing} of these must be mended first.\n`)
+  if (missing > 0) print(`Fix ${missing} of these first.\n`)
   return missing > 0 ? 2 : 0
 }

@@ -8,15 +8,15 @@ import { targetOf } from './round.ts'
 import type { Stage } from './stage.ts'
 import { type Estimate, medianEstimate, slopeOf } from './statistics.ts'
 
-/** What is measured beside the rounds. */
+/** Measurements beside the rounds. */
 export interface Extras {
-  /** Empty where they were not measured. */
+  /** Empty if not measured. */
   readonly memory: readonly Memory[]
   readonly ceiling: readonly Ceiling[]
   readonly hot: readonly Hot[]
 }
 
-/** @param progress takes a line of what is begun */
+/** @param progress receives a line when a measurement starts */
 export async function measureExtras(
   stage: Stage,
   settings: Settings,
@@ -25,26 +25,26 @@ export async function measureExtras(
 ): Promise<Extras> {
   progress('Memory of idle subscribers')
   const memory = await measureMemory(stage, settings, idle, passes)
-  progress('What a delivery costs a hot server, by the number of subscribers')
+  progress('CPU per delivery on a hot server, by number of subscribers')
   const growth = await measureHot(stage, settings, hot)
-  progress('Requests that /poll answers')
+  progress('Throughput of /poll')
   return { memory, hot: growth, ceiling: await measureCeiling(stage, settings, ceiling, hot.units) }
 }
 
-/** What an idle subscriber takes: the slope over several counts, in bytes. */
+/** Memory of an idle subscriber in bytes: the slope over several subscriber counts. */
 export interface Memory {
   readonly kind: Kind
   readonly passes: readonly (readonly Held[])[]
   readonly rssPerSubscriber: Estimate
-  /** Of both ends, since both are on this machine. */
+  /** The sum for both ends of the connection, since both run on this machine. */
   readonly kernelPerSubscriber: Estimate | null
 }
 
-/** What so many of them take together, with the server itself. */
+/** Memory of the server with all its idle subscribers. */
 export interface Held {
   readonly subscribers: number
   readonly rssBytes: number
-  /** Null where the kernel does not tell. */
+  /** Null if the kernel does not expose it. */
   readonly kernelBytes: number | null
 }
 
@@ -76,15 +76,15 @@ export function memoryOf(passes: Memory['passes']): Pick<Memory, 'rssPerSubscrib
   }
 }
 
-/** What a delivery costs a server that does nothing else, and is hot: one message after another to so many. */
+/** CPU per delivery on a hot server that runs in a closed loop. */
 export interface Hot {
   readonly kind: Kind
   readonly subscribers: number
-  /** Microseconds of CPU; of a long poll with the request that asked for it. */
+  /** Microseconds. For a long poll, this includes the request. */
   readonly cpu: Estimate
 }
 
-/** Parts of a case, of which the median counts: eight carry an interval. */
+/** Slices per case, of which the median counts. Fewer than six give no interval. */
 const SLICES = 8
 async function measureHot(
   stage: Stage,
@@ -101,7 +101,7 @@ async function measureHot(
       await heat({ variant: variantOf(kind), workload, generation: 0, target, server, load, units })
       for (const count of subscribers.filter((count) => 2 * count < openFiles())) {
         await load.call('drive', { target, kind, subscribers: count, payload: workload.payload, aside: 0 })
-        // As many have come to each before it counts.
+        // Warm up with as many deliveries as one slice.
         await load.call('driven', Math.max(count, units / SLICES))
         const costs: number[] = []
         for (let slice = 0; slice < SLICES; slice++) {
@@ -117,12 +117,12 @@ async function measureHot(
   return found
 }
 
-/** How many requests a second /poll answers, at most. */
+/** Maximum throughput of /poll. */
 export interface Ceiling {
   readonly answer: string
-  /** Messages in each. */
+  /** Messages per response. */
   readonly messages: number
-  /** Microseconds of CPU that one takes of a hot server. */
+  /** Microseconds on a hot server. */
   readonly cpuPerRequest: number
   readonly requestsPerSecond: number
   /** Milliseconds. */
@@ -133,14 +133,14 @@ export interface Ceiling {
 }
 
 const CONNECTIONS = 10
-/** Messages that each answer carries. */
+/** Names of the cases, and the messages per response. */
 const ANSWERS = [
   ['nothing new', 0],
   ['one new', 1],
   ['a hundred new', 100],
 ] as const
 
-/** @param duration seconds, of each case @param units requests that the server has behind it */
+/** @param duration seconds per case @param units requests that warm the server up */
 async function measureCeiling(
   stage: Stage,
   { workload }: Settings,

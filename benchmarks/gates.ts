@@ -1,37 +1,37 @@
 import type { Measured } from './record.ts'
 
-/** What a round must be to be believed. */
+/** Gates: the conditions that a valid round meets. */
 
 export interface Failure {
-  /** `wrong`: the transport, or the run itself, is at fault, and that stands. `outside`: the machine was disturbed. */
+  /** `wrong`: the transport or the benchmark failed. `outside`: the machine disturbed the round. */
   readonly kind: 'wrong' | 'outside'
-  /** Whose figures it is against. */
+  /** The section that the failure invalidates. */
   readonly section: string
   readonly text: string
 }
 
-/** How far a machine may be disturbed. Milliseconds; and parts of the p50 reported, of a core, of the machine. */
+/** Maximum disturbance: milliseconds, and shares of the reported p50, of a core and of the machine. */
 interface Bounds {
   readonly lag: number
   readonly loadCore: number
   readonly steal: number
-  /** Of the time for which the server waits for its core; and of that for which it has it. */
+  /** Shares of the time in which the server waits for its core, and of the time in which it runs. */
   readonly waited: number
   readonly waitedShare: number
 }
 
 export const STEAL = 0.02
 const FULL: Bounds = { lag: 1, loadCore: 0.7, steal: STEAL, waited: 0.005, waitedShare: 0.25 }
-/** A quick run is there to be looked at, on whatever machine: but what can't be looked at, it says. */
+/** A quick run has to work on any machine, so its bounds are wide. */
 const QUICK: Bounds = { lag: 20, loadCore: 0.95, steal: 0.2, waited: 0.1, waitedShare: 1 }
 const LAG_SHARE = 0.1
-/** What the run's own accounting is held to. */
+/** Bounds of the run's own accounting. */
 export const BOUNDS = {
-  /** How far the server's own CPU may be outside of what another reader has found. They agree to a part in 1,000. */
+  /** Maximum deviation of the server's own CPU figure from /proc. Usually they agree to one part in 1,000. */
   cpu: 0.02,
-  /** Milliseconds by which clocks of one machine may be apart: they are one. */
+  /** Maximum difference of clocks in milliseconds. All processes share one monotonic clock. */
   clock: 0.1,
-  /** The share of the planned publishes that must be accepted in time. */
+  /** The share of planned publishes that the server must accept in time. */
   accepted: 0.99,
 } as const
 
@@ -43,85 +43,82 @@ export function failuresOf(measured: Measured): Failure[] {
     failures.push({ kind, section, text: `${section}: ${variant}, round ${block + 1}: ${text}` })
 
   if (missed > 0) fail('wrong', `${missed} messages were missed`)
-  if (duplicates > 0) fail('wrong', `${duplicates} messages came twice`)
-  if (reordered > 0) fail('wrong', `${reordered} messages came out of order`)
+  if (duplicates > 0) fail('wrong', `${duplicates} messages arrived twice`)
+  if (reordered > 0) fail('wrong', `${reordered} messages arrived out of order`)
   for (const fault of faults) fail('wrong', fault)
-  if (quality.early > 0) fail('wrong', `${quality.early} messages were published before their time`)
-  if (quality.negative > 0) fail('wrong', `${quality.negative} deliveries came before their message was sent`)
+  if (quality.early > 0) fail('wrong', `${quality.early} messages were published before their planned time`)
+  if (quality.negative > 0) fail('wrong', `${quality.negative} messages arrived before they were sent`)
   if (quality.clockOff > BOUNDS.clock) {
-    fail('wrong', `a clock was off by ${quality.clockOff.toFixed(2)} ms; ${BOUNDS.clock} ms is the most`)
+    fail('wrong', `a clock was off by ${quality.clockOff.toFixed(2)} ms (at most ${BOUNDS.clock} ms)`)
   }
   if (Math.abs(quality.cpuTold - 1) > BOUNDS.cpu) {
     fail(
       'wrong',
-      `the server told ${percent(quality.cpuTold)} of the CPU that /proc has of it; within ${percent(BOUNDS.cpu)} is asked for`,
+      `the server reported ${percent(quality.cpuTold)} of its CPU in /proc (within ${percent(BOUNDS.cpu)})`,
     )
   }
   const most = Math.max(bounds.lag, LAG_SHARE * (latency?.p50 ?? 0))
   if (quality.lagP99 > most) {
     fail(
       'outside',
-      `the publisher lagged by ${quality.lagP99.toFixed(2)} ms (p99); ${most.toFixed(2)} ms is the most`,
+      `the publisher lagged by ${quality.lagP99.toFixed(2)} ms (p99, at most ${most.toFixed(2)} ms)`,
     )
   }
   if (quality.proxyLagP99 > most) {
     fail(
       'outside',
-      `the proxy lagged by ${quality.proxyLagP99.toFixed(2)} ms (p99); ${most.toFixed(2)} ms is the most`,
+      `the proxy lagged by ${quality.proxyLagP99.toFixed(2)} ms (p99, at most ${most.toFixed(2)} ms)`,
     )
   }
   if (quality.loadCore > bounds.loadCore) {
     fail(
       'outside',
-      `the load took ${percent(quality.loadCore)} of a core; ${percent(bounds.loadCore)} is the most`,
+      `the load used ${percent(quality.loadCore)} of a core (at most ${percent(bounds.loadCore)})`,
     )
   }
   if (quality.steal > bounds.steal) {
-    fail(
-      'outside',
-      `the host took ${percent(quality.steal)} of the machine away; ${percent(bounds.steal)} is the most`,
-    )
+    fail('outside', `the host stole ${percent(quality.steal)} of the CPU (at most ${percent(bounds.steal)})`)
   }
   const waited = Math.max(bounds.waited, bounds.waitedShare * (quality.serverRan ?? 0))
   if ((quality.serverWaited ?? 0) > waited) {
     fail(
       'outside',
-      `the server waited for its core for ${percent(quality.serverWaited!)} of the time; ${percent(waited)} is the most`,
+      `the server waited for its core for ${percent(quality.serverWaited!)} of the time (at most ${percent(waited)})`,
     )
   }
   if (quality.acceptedShare < BOUNDS.accepted) {
-    // Where the machine has kept somebody from his work, it is not the app that takes nothing.
+    // On a disturbed machine, the app is not to blame for late publishes.
     fail(
       failures.some(({ kind }) => kind === 'outside') ? 'outside' : 'wrong',
-      `only ${percent(quality.acceptedShare)} of the planned publishes were accepted in the window; ${percent(BOUNDS.accepted)} are asked for`,
+      `the server accepted only ${percent(quality.acceptedShare)} of the planned publishes in the window (at least ${percent(BOUNDS.accepted)})`,
     )
   }
   return failures
 }
 
-/** Whether the machine disturbed a round. */
+/** Whether the machine disturbed the round. */
 export function isDisturbed(measured: Measured): boolean {
   return failuresOf(measured).some(({ kind }) => kind === 'outside')
 }
 
-/** What no disturbance excuses. */
+/** Whether messages were lost, duplicated or reordered. No disturbance excuses that. */
 export function isLossy({ missed, duplicates, reordered, faults }: Measured): boolean {
   return missed + duplicates + reordered + faults.length > 0
 }
 
-/** Whether a p50 is so small that the publisher's lag is a good part of it. */
+/** Whether the p50 is so low that the publisher's lag dominates it. */
 export function atFloor({ latency, quality }: Measured): boolean {
   return latency !== null && latency.p50 < 5 * quality.lagP99
 }
 
-/** Rounds that must have been quiet, of so many: three quarters. */
+/** The number of undisturbed rounds that a row needs: three quarters. */
 export function quietNeeded(rounds: number): number {
   return Math.ceil(0.75 * rounds)
 }
 
 /**
- * The rounds that are told: those that nothing disturbed, where they are enough, since one that was decides too much of
- * a figure; else all of them, and the verdict says so.
+ * Returns the undisturbed rounds if there are enough of them. Otherwise returns all rounds, and the verdict reports the
+ * disturbance.
  */
 export function quietOf(rounds: readonly Measured[]): readonly Measured[] {
   const quiet = rounds.filter((round) => !isDisturbed(round))

@@ -7,27 +7,26 @@ import { show, table } from './table.ts'
 import { thresholdsOf } from './thresholds.ts'
 import type { Judgement } from './verdict.ts'
 
-/** Rounds that a comparison needs, and failures that are shown at once. */
+/** Rounds that a comparison needs, and failures to print without --verbose. */
 const LEAST_ROUNDS = 6
 const SHOWN = 5
 
-/** What a run says first: whether it can be believed, a row a transport, and a sentence a comparison. */
+/** The summary at the top of the report: the verdict, one row per transport, one sentence per comparison. */
 export function headlineText(outcome: Outcome): string {
   const { settings, partial, date, failures } = outcome
   const { cpu, cores, node } = machine()
   const { subscribers, channels, rate, payload, profile, rtt } = settings.workload
   const parts = [
-    `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC, ${cores} cores of ${cpu}, Node ${node}\n${subscribers} subscribers, ${channels === 'shared' ? 'one channel' : 'a channel each'}, ` +
-      `${rate} messages/s a channel, ${payload} bytes, headers: ${profile}, ${rtt > 0 ? `round trip + ${rtt} ms, ` : ''}seed ${settings.seed}\n`,
+    `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC, ${cores} cores of ${cpu}, Node ${node}\n${subscribers} subscribers, ${channels === 'shared' ? 'one shared channel' : 'one channel each'}, ` +
+      `${rate} messages/s per channel, ${payload} bytes, headers: ${profile}, ${rtt > 0 ? `round trip + ${rtt} ms, ` : ''}seed ${settings.seed}\n`,
   ]
   parts.push(verdictText(outcome))
-  if (partial)
-    parts.push('PARTIAL: interrupted. What follows is of the blocks that were complete, and no full run.\n')
+  if (partial) parts.push('PARTIAL: interrupted. The figures below cover only the completed blocks.\n')
   parts.push(...transportTable(outcome))
   const sentences = rankingOf(outcome).flatMap(sentenceOf)
   if (sentences.length > 0) parts.push(`${sentences.join('\n')}\n`)
   else if (settings.rounds < LEAST_ROUNDS)
-    parts.push(`Comparisons need ${LEAST_ROUNDS} rounds or more: these are ${settings.rounds}.\n`)
+    parts.push(`Comparisons need at least ${LEAST_ROUNDS} rounds; this run has ${settings.rounds}.\n`)
   const held = thresholdsOf(outcome).map(
     ({ holds, text }) => `${holds === null ? '?' : holds ? '✓' : '✗'} ${text}`,
   )
@@ -39,11 +38,11 @@ export function headlineText(outcome: Outcome): string {
   }
   const cold = settings.heat < 50_000 && isOurs(settings)
   if (cold)
-    parts.push(`The servers had ${settings.heat} requests or deliveries behind them, and were not hot.\n`)
+    parts.push(`The servers were warmed up by ${settings.heat} requests or deliveries, too few to be hot.\n`)
   return parts.join('\n')
 }
 
-/** A row a transport, of the headline. */
+/** One row per transport of the headline section. */
 function transportTable(outcome: Outcome): string[] {
   const rows = summariesOf(outcome)
     .filter(({ section, variant }) => section === 'headline' && ![AGAIN, PUBLISH_ONLY].includes(variant))
@@ -61,7 +60,7 @@ function transportTable(outcome: Outcome): string[] {
     })
   if (rows.length === 0) return []
   const head = [
-    'A delivered message',
+    'Per delivered message',
     'p50 ms',
     'p99 ms',
     'requests',
@@ -72,7 +71,7 @@ function transportTable(outcome: Outcome): string[] {
   return [table(head, rows)]
 }
 
-/** A figure with its interval, in a unit. */
+/** Formats an estimate with its interval. */
 export function within(estimate: Estimate | null, unit = 1): string {
   if (estimate === null) return '–'
   const { value, low, high } = estimate
@@ -81,9 +80,9 @@ export function within(estimate: Estimate | null, unit = 1): string {
 }
 
 const VERBS: Record<Ranked['figure'], (ratio: string) => string> = {
-  latency: (ratio) => `takes ${ratio} times the mean delay`,
-  cpu: (ratio) => `takes ${ratio} times the server CPU`,
-  bytes: (ratio) => `takes ${ratio} times the bytes`,
+  latency: (ratio) => `has ${ratio} times the mean latency`,
+  cpu: (ratio) => `uses ${ratio} times the server CPU`,
+  bytes: (ratio) => `uses ${ratio} times the bytes`,
 }
 
 function sentenceOf({ figure, variant, against, comparison: { ratio, verdict } }: Ranked): string[] {
@@ -91,19 +90,19 @@ function sentenceOf({ figure, variant, against, comparison: { ratio, verdict } }
   const range = `95 %: ${show(ratio.low)} to ${show(ratio.high)}`
   if (verdict === 'tie') return [`${variant} and ${against} tie in ${figure} (${range})`]
   if (verdict === 'not distinguished')
-    return [`${variant} and ${against} can't be told apart in ${figure} (${range})`]
+    return [`${variant} and ${against} are not distinguished in ${figure} (${range})`]
   return [`${variant} ${VERBS[figure](show(ratio.value))} of ${against} (${range})`]
 }
 
-/** What may be said of a section. */
+/** Formats the verdict on a section. */
 function lineOf({ title, state, rounds, quiet, model, reasons }: Judgement): string {
   const { holds, fails, unjudged } = model
   const lines = holds + fails + unjudged
   const of =
-    lines === 0 ? '' : `; model: ${holds} of ${lines} hold${unjudged > 0 ? `, ${unjudged} not judged` : ''}`
+    lines === 0 ? '' : `; model: ${holds} of ${lines} agree${unjudged > 0 ? `, ${unjudged} not judged` : ''}`
   const sign = { holds: '✓', wrong: '✗', void: '?' }[state]
   const why =
-    state === 'void' ? `NOT JUDGED: ${reasons.join('; ')}` : `${quiet} of ${rounds} rounds quiet${of}`
+    state === 'void' ? `NOT JUDGED: ${reasons.join('; ')}` : `${quiet} of ${rounds} rounds undisturbed${of}`
   return `${sign} ${title}: ${why}`
 }
 
@@ -111,11 +110,11 @@ function verdictText(outcome: Outcome): string {
   const judgements = judged(outcome)
   if (!passed(outcome)) {
     return judgements.some(({ state }) => state === 'wrong')
-      ? 'FAILED: these figures are not to be cited.\n'
-      : 'FAILED: the machine was disturbed too much; these figures are not to be cited.\n'
+      ? 'FAILED: do not cite these figures.\n'
+      : 'FAILED: the machine was too disturbed; do not cite these figures.\n'
   }
   const other = judgements.filter(({ state }) => state === 'void').map(({ title }) => title)
   return other.length === 0
-    ? 'All that was judged holds.\n'
-    : `What was judged holds. Not to be cited: ${other.join('; ')}.\n`
+    ? 'PASSED: every section holds.\n'
+    : `PASSED. Do not cite the disturbed sections: ${other.join('; ')}.\n`
 }

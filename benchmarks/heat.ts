@@ -6,32 +6,34 @@ import type { ServerApi } from './processes/server.ts'
 import type { Target } from './readers/reader.ts'
 import { medianOf } from './statistics.ts'
 
-/** How a server becomes hot: its code is compiled as it is run often, and what a unit costs falls until that is over. */
+/** Heating: warms a server up until V8 has compiled its code and the CPU cost per unit stops falling. */
 
 export interface Heating {
   readonly variant: string
-  /** Which of the variant's servers it is, from 0 on. */
+  /** The index of the variant's server, from 0. */
   readonly server: number
   /** What is counted. */
   readonly unit: 'publish' | 'request' | 'delivery'
-  /** Units so far, and what each of those since the point before has taken of the server, in microseconds of CPU. */
+  /**
+   * Completed units, and the CPU cost per unit since the previous point in microseconds. Null if the CPU is unknown.
+   */
   readonly points: readonly { readonly units: number; readonly cpu: number | null }[]
-  /** Whether the cost had stopped falling at the end. Null: an app that does not tell its CPU, or fewer units were asked for. */
+  /** Whether the cost had stopped falling at the end. Null if the CPU is unknown or the plan has too few units. */
   readonly settled: boolean | null
   readonly seconds: number
 }
 
-/** Units of the first points, which are cold, and of all that follow. */
+/** Units up to each of the first points, which are cold, and between all later ones. */
 const FIRST = [200, 300, 500, 1000, 3000]
 const STEP = 5000
-/** Points that are compared with as many before them, and how much lower they may still be. */
+/** Number of points to compare with as many earlier ones, and the maximum decrease of a settled server. */
 const WINDOW = 3
 const FALL = 0.05
-/** Units from which on a server can be called hot. */
+/** Minimum units of a hot server. */
 const ENOUGH = 50_000
-/** Seconds that it may take. */
+/** Maximum seconds. */
 const MOST = 20
-/** Publishes to nobody, to each ten deliveries. */
+/** Deliveries per publish to a channel without readers. */
 const DELIVERIES = 10
 
 export interface HeatPlan {
@@ -40,12 +42,12 @@ export interface HeatPlan {
   readonly generation: number
   readonly target: Target
   readonly server: Child<ServerApi> | undefined
-  /** The process that does its work, where it is known. */
+  /** The process that does the work, if known. */
   readonly pid?: number | undefined
-  /** Of a server that is none of ours. */
+  /** The adapter of a server that is not part of this package. */
   readonly adapter?: string | undefined
   readonly load: Child<LoadApi>
-  /** The least that it has behind it in the end. */
+  /** Minimum units. */
   readonly units: number
 }
 
@@ -53,7 +55,7 @@ export async function heat(plan: HeatPlan): Promise<Heating> {
   const { variant, workload, generation, target, server, pid, adapter, load, units } = plan
   const { kind } = variant
   const { subscribers, payload } = workload
-  // An adapter has one channel, which is read.
+  // An adapter has a single channel, and it has readers.
   const aside =
     kind === undefined || kind === 'poll' || adapter !== undefined ? 0 : Math.ceil(subscribers / DELIVERIES)
   await load.call('drive', { target, kind, adapter, subscribers, payload, aside })
@@ -63,7 +65,7 @@ export async function heat(plan: HeatPlan): Promise<Heating> {
   try {
     const cpuNow = async () =>
       server === undefined ? pid && cpuOf(pid) : (await server.call('usage', undefined)).cpu
-    // Opening is no unit.
+    // Opening the connections is not a unit.
     await load.call('driven', 1)
     let before = await cpuNow()
     while (total < units || (units >= ENOUGH && settledOf(points) === false && seconds < MOST)) {
@@ -85,7 +87,7 @@ export async function heat(plan: HeatPlan): Promise<Heating> {
   return { variant: variant.name, server: generation, unit, points, settled, seconds }
 }
 
-/** Whether what a unit costs has stopped falling: the last points are about as high as those before them. */
+/** Whether the cost per unit has stopped falling: the last points are about as high as the points before them. */
 export function settledOf(points: Heating['points']): boolean | null {
   const costs = points.map(({ cpu }) => cpu)
   if (costs.includes(null)) return null
@@ -95,14 +97,14 @@ export function settledOf(points: Heating['points']): boolean | null {
   return last >= (1 - FALL) * medianOf(hot.slice(-2 * WINDOW, -WINDOW))
 }
 
-/** What a server has cost until it was hot. */
+/** The CPU cost of a cold start. */
 export interface ColdStart {
   readonly variant: string
   readonly unit: Heating['unit']
-  /** Microseconds of a unit: of the first of them, and in the end. */
+  /** Microseconds per unit at the start and at the end. */
   readonly cold: number
   readonly hot: number
-  /** Milliseconds of CPU that all of it has taken more than the same units of a hot server. */
+  /** Milliseconds of CPU beyond the cost of as many hot units. */
   readonly extra: number
 }
 

@@ -8,7 +8,7 @@ import { type Outcome, passed } from './run.ts'
 import { type Summary, summariesOf } from './summary.ts'
 import { uplotFiles } from './uplot.ts'
 
-/** The outcome as one page that needs nothing else. */
+/** Renders the outcome as a self-contained HTML page. */
 export async function pageOf(outcome: Outcome): Promise<string> {
   const [script, style] = await uplotFiles()
   const own = (name: string) => readFile(new URL(`./page/${name}`, import.meta.url), 'utf8')
@@ -25,19 +25,19 @@ export async function pageOf(outcome: Outcome): Promise<string> {
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>fastify-tidings: what each transport costs</title>
+<title>fastify-tidings: the cost of each transport</title>
 <style>${style}${await own('page.css')}</style>
-<h1>What each transport costs</h1>
-${passed(outcome) ? '' : '<p class="fail">This run did not pass its gates: its figures are not to be cited.</p>'}
-${outcome.partial ? '<p class="fail">This run was interrupted: it is partial.</p>' : ''}
+<h1>The cost of each transport</h1>
+${passed(outcome) ? '' : '<p class="fail">This run did not pass its gates. Do not cite its figures.</p>'}
+${outcome.partial ? '<p class="fail">This run was interrupted. It is partial.</p>' : ''}
 <pre>${escaped(headlineText(outcome))}</pre>
 ${plots
   .map(({ id, title, note }) => `<h2>${escaped(title)}</h2><p>${escaped(note)}</p><div id="${id}"></div>`)
   .join('\n')}
-<h2>Bytes a message, up and down</h2>
+<h2>Bytes per message, both directions</h2>
 <div class="wide">${bars(summaries)}</div>
 <h2>The cheapest transport</h2>
-<p>Over message rate and the delay that 99 of 100 messages may have, with a round trip of ${mappedOf(settings.workload).rtt} ms. ${priced ? `Lowest price of a month: what leaves the server at ${PRICES.gigabyte} US dollars a GB, by the model with the headers of a browser, and the CPU of a hot server with ${settings.workload.subscribers} of them at ${PRICES.core} a core and month, as measured here.` : 'Fewest bytes, by the model with the headers of a browser: this run has not measured what a hot server costs.'} A poll’s interval is the longest of 100 ms to 60 s that keeps the delay; where there is no colour, none keeps it.</p>
+<p>By message rate and maximum p99 latency, with a round trip of ${mappedOf(settings.workload).rtt} ms. ${priced ? `Lowest price per month: ${PRICES.gigabyte} US dollars per GB of egress, from the model with the headers of a browser, plus ${PRICES.core} per core, from the CPU measured on a hot server with ${settings.workload.subscribers} subscribers.` : 'Fewest bytes, from the model with the headers of a browser. This run did not measure the CPU of a hot server.'} The polling interval is the longest between 100 ms and 60 s that meets the latency. In blank areas, no transport meets it.</p>
 <div class="wide">${mapOf(settings.workload, priced ? coefficients : undefined)}</div>
 <details><summary>All figures</summary>
 <pre>${escaped(report(outcome))}</pre></details>
@@ -55,11 +55,10 @@ function escaped(text: string): string {
 const PARTS = [
   ['payload', 'payload', '#999999'],
   ['envelope', 'envelope', '#56b4e9'],
-  ['overhead', 'HTTP, lines, chunks, frames', '#e69f00'],
+  ['overhead', 'HTTP headers, event lines, chunks, frames', '#e69f00'],
   ['tcpModelled', 'TCP/IP headers, modelled at MSS 1448', '#009e73'],
 ] as const
 
-/** Stacked bars. */
 function bars(summaries: readonly Summary[]): string {
   const sums = summaries.map(({ bytes }) => PARTS.reduce((sum, [key]) => sum + bytes![key]!.value, 0))
   const scale = 640 / Math.max(1, ...sums)
@@ -77,5 +76,5 @@ function bars(summaries: readonly Summary[]): string {
     ([, name, color], i) =>
       `<rect x="${120 + (i % 2) * 330}" y="${summaries.length * 28 + 10 + Math.floor(i / 2) * 22}" width="14" height="14" fill="${color}"/><text x="${140 + (i % 2) * 330}" y="${summaries.length * 28 + 22 + Math.floor(i / 2) * 22}">${name}</text>`,
   )
-  return `<svg viewBox="0 0 860 ${summaries.length * 28 + 60}" role="img" aria-label="Bytes a message">${rows.join('')}${legend.join('')}</svg>`
+  return `<svg viewBox="0 0 860 ${summaries.length * 28 + 60}" role="img" aria-label="Bytes per message">${rows.join('')}${legend.join('')}</svg>`
 }

@@ -3,10 +3,10 @@ import type { Outcome } from './run.ts'
 import { judged, passed } from './run.ts'
 import { rankingOf, summariesOf } from './summary.ts'
 
-/** Grows with every change that a reader of the file would notice. */
+/** The version of the results format. Increment it with every change that affects consumers. */
 export const FORMAT = 4
 
-/** The outcome for programs, as `results.schema.json` beside this file describes it. */
+/** Converts the outcome to JSON as described by `results.schema.json`. */
 export function resultsOf(outcome: Outcome) {
   const { settings, rounds, failures, repeated, residuals, partial } = outcome
   return {
@@ -44,7 +44,7 @@ export function resultsOf(outcome: Outcome) {
   }
 }
 
-/** What each section is of. */
+/** Describes the sections. */
 export function sectionsOf({ sections }: Pick<Outcome, 'sections'>) {
   return sections.map(({ name, title, blocks }) => ({
     name,

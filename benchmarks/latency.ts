@@ -1,7 +1,7 @@
 import type { Histogram } from './histogram.ts'
 import { Sketch } from './sketch.ts'
 
-/** Milliseconds. A percentile that too few publishes carry is null. */
+/** Latencies in milliseconds. A percentile is null if there are too few publishes. */
 export interface Latency {
   readonly mean: number
   readonly p50: number
@@ -9,22 +9,22 @@ export interface Latency {
   readonly p99: number | null
   readonly p999: number | null
   readonly max: number
-  /** At the percentiles of CURVE, as far as the publishes carry them. */
+  /** Quantiles at CURVE, as far as there are enough publishes. */
   readonly curve: readonly number[]
-  /** Buckets of a sketch of them all (sketch.ts), and how many are in each: two numbers a bucket. */
+  /** The buckets of a quantile sketch (sketch.ts): pairs of bucket number and count. */
   readonly sketch: readonly number[]
 }
 
 /**
- * Publishes from which on a percentile of a round is known, so that one lies above it. A thousand readers of one message
- * are not a thousand samples. Over all rounds ten have to lie above it (summary.ts).
+ * Minimum publishes for a percentile of a round, so that at least one publish lies above it. A thousand readers of one
+ * message are not a thousand samples. A percentile over all rounds needs ten publishes above it (summary.ts).
  */
 export const ENOUGH = { p99: 100, p999: 1000 }
 
-/** Where the latency's curve is drawn. */
+/** Quantiles of the latency curve. */
 export const CURVE = [0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999]
 
-/** Latencies of one kind. */
+/** Collects latencies. */
 export class Sample {
   readonly #histogram: Histogram
   readonly #sketch = new Sketch()
@@ -55,7 +55,7 @@ export class Sample {
       p99: publishes >= ENOUGH.p99 ? at(99) : null,
       p999: publishes >= ENOUGH.p999 ? at(99.9) : null,
       max: this.#max / 1000,
-      // Above the last one there must be a publish.
+      // At least one publish has to lie above the last quantile.
       curve: CURVE.filter((p) => publishes * (1 - p) >= 1).map((p) => at(p * 100)),
       sketch: this.#sketch.pairs(),
     }

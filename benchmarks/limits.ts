@@ -1,15 +1,15 @@
-/** What a full run does beside its plan. */
+/** Parameters of a full run that are not part of its plan. */
 export interface Limits {
-  /** How often a round is repeated that the machine has disturbed. */
+  /** Maximum repetitions of a disturbed round. */
   readonly repeats: number
-  /** Counts of idle subscribers, and how often all of them are measured: six carry an interval. */
+  /** Numbers of idle subscribers, and the number of passes: six give an interval. */
   readonly idle: readonly number[]
   readonly passes: number
-  /** Counts of subscribers to whom a hot server delivers as fast as it can, and the deliveries to each. */
+  /** Numbers of subscribers for the CPU cost on a hot server, and the deliveries for each. */
   readonly hot: { readonly subscribers: readonly number[]; readonly units: number }
-  /** Seconds that each case of the request ceiling takes. */
+  /** Seconds per case of the request ceiling. */
   readonly ceiling: number
-  /** Whether the machine does nothing else: the processes that keep time go before the load at once then. */
+  /** Whether the machine runs nothing else, so that the load can use the idle scheduling class. */
   readonly alone: boolean
 }
 

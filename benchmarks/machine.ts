@@ -6,7 +6,7 @@ import { availableParallelism, cpus, release, setPriority, totalmem } from 'node
 import { delimiter, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 
-/** What the machine tells, where it does: on Linux. Elsewhere these figures are left out. */
+/** Facts about the machine from Linux interfaces. Elsewhere, these figures are missing. */
 
 export interface Machine {
   readonly cpu: string
@@ -31,7 +31,7 @@ export function machine(): Machine {
 
 const PACKAGES = ['fastify-tidings', 'fastify', 'ws', 'hdr-histogram-js', 'autocannon']
 
-/** What was measured, and what it was measured with, of what is there. */
+/** Returns the versions of the installed packages that affect the figures. */
 export function versions(packages: readonly string[] = PACKAGES): Record<string, string> {
   const require = createRequire(import.meta.url)
   const known = packages.flatMap((name) => {
@@ -44,7 +44,7 @@ export function versions(packages: readonly string[] = PACKAGES): Record<string,
   return Object.fromEntries(known)
 }
 
-/** Runs a tool that may not be there. */
+/** Runs a tool. @returns its standard output, or undefined if the tool fails or does not exist */
 function tool(name: string, args: readonly string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
     execFile(name, args, { maxBuffer: 64 * 1024 * 1024 }, (error, stdout) =>
@@ -53,12 +53,12 @@ function tool(name: string, args: readonly string[]): Promise<string | undefined
   })
 }
 
-/** Whether a tool is on the path. */
+/** Whether a tool is in PATH. */
 export function hasTool(name: string): boolean {
   return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)))
 }
 
-/** Puts a process on cores of its own. @returns whether that could be done */
+/** Pins a process to its cores. @returns whether that worked */
 export async function pin(
   pid: number,
   core: 'server' | 'load',
@@ -71,27 +71,27 @@ export async function pin(
 }
 
 /**
- * Lets all else on its core go before this process, which only waits: that takes no privilege. With a low priority it
- * still keeps the core from one that wakes until its slice, a millisecond or three, is over.
- * @param atOnce it gives way there and then, and so gets nothing on a machine that is busy with something else
+ * Lowers the priority of a process so that the time-keeping processes on its core come first. This needs no privileges.
+ * With `nice` alone, the process still keeps the core until its slice of one to three milliseconds ends.
+ * @param atOnce uses the idle scheduling class, which yields immediately but starves on a busy machine
  */
 export async function yieldTo(pid: number, atOnce: boolean): Promise<void> {
   if (atOnce && (await tool('chrt', ['-i', '-a', '-p', '0', String(pid)])) !== undefined) return
   setPriority(pid, 10)
 }
 
-/** Segments of the connections to a port, as the server's kernel has counted them. */
+/** TCP segments of the connections to a port, counted by the kernel. */
 export interface Segments {
   readonly in: number
   readonly out: number
 }
 
-/** @param without the other ends' ports that are left out */
+/** @param without remote ports to exclude */
 export async function segmentsOf(port: number, without: readonly number[]): Promise<Segments | undefined> {
   const text = await tool('ss', ['-tinH', `( sport = :${port} )`])
   if (text === undefined) return undefined
   const total = { in: 0, out: 0 }
-  // Two lines for each connection: its addresses, then its figures, which begin with a space.
+  // Two lines per connection: the addresses, then the figures, which start with whitespace.
   for (const one of text.split(/\n(?=\S)/)) {
     const peer = Number(/:(\d+)\s*\n/.exec(one)?.[1])
     if (without.includes(peer)) continue
@@ -109,21 +109,21 @@ function read(path: string): string {
   }
 }
 
-/** Of all CPU time up to now, in ticks: in all, and what the host took away. */
+/** Returns the machine's CPU ticks since boot: the total, and the ticks stolen by the host. */
 export function steal(file = '/proc/stat'): { total: number; stolen: number } {
   const ticks = (/^cpu +(.*)$/m.exec(read(file))?.[1] ?? '0').split(' ').map(Number)
   return { total: ticks.reduce((sum, tick) => sum + tick, 0), stolen: ticks[7] ?? 0 }
 }
 
-/** A thread that keeps a core busy. It is JavaScript as it stands: what loads TypeScript does not reach into threads. */
+/** Keeps a core busy in a thread. Plain JavaScript, because TypeScript loaders do not apply to worker threads. */
 const SPINNER = `
 const { workerData: milliseconds } = require('node:worker_threads')
 const end = Date.now() + milliseconds
 while (Date.now() < end);`
 
 /**
- * The share of the machine that its host takes away just now: it shows only while something wants all of it.
- * @param milliseconds for which all cores are kept busy
+ * Returns the share of CPU that the host steals. Steal shows only while all cores are busy.
+ * @param milliseconds time to keep all cores busy
  */
 export async function stealNow(milliseconds = 1000): Promise<number> {
   const before = steal()
@@ -136,18 +136,18 @@ export async function stealNow(milliseconds = 1000): Promise<number> {
   return (after.stolen - before.stolen) / Math.max(1, after.total - before.total)
 }
 
-/** For how long this process's first thread was ready to run and had no core, in microseconds. */
+/** Returns how long the main thread was runnable without a core, in microseconds. */
 export function waited(file = '/proc/self/schedstat'): number {
   return Number(read(file).split(' ')[1] ?? 0) / 1e3
 }
 
-/** What a connection holds in the kernel's own memory, by the names of its caches. */
+/** The kernel's slab caches that a connection uses. */
 const CACHES =
   /^(TCP|TCPv6|sock_inode_cache|filp|dentry|eventpoll_epi|eventpoll_pwq|skbuff_\w+|kmalloc-\S+) +(\d+) +\d+ +(\d+)/gm
 
 /**
- * Bytes of the kernel's caches of which a connection takes a part. What /proc/net/sockstat tells is what waits in
- * buffers, which is nothing while nothing is sent. Undefined where it is not told: to root alone, as a rule.
+ * Returns the bytes in the slab caches of connections, or undefined if they are not readable (usually for non-root
+ * users). /proc/net/sockstat would only show buffered data, which idle connections do not have.
  */
 export function slabBytes(file = '/proc/slabinfo'): number | undefined {
   let total = 0
@@ -155,13 +155,13 @@ export function slabBytes(file = '/proc/slabinfo'): number | undefined {
   return total > 0 ? total : undefined
 }
 
-/** Files that this process may have open at once; Infinity where that is not told. */
+/** Returns the limit of open files of this process, or Infinity if unknown. */
 export function openFiles(file = '/proc/self/limits'): number {
   const most = /^Max open files +(\d+)/m.exec(read(file))?.[1]
   return most === undefined ? Number.POSITIVE_INFINITY : Number(most)
 }
 
-/** The process of this machine that listens where a URL points. Undefined: on another machine, or another user's. */
+/** Returns the local process that listens on a URL's port, or undefined if it is remote or belongs to another user. */
 export function pidOf({ hostname, port }: URL, root = '/proc'): number | undefined {
   if (!/^(localhost|127\.\d+\.\d+\.\d+|\[::1?\])$/.test(hostname)) return undefined
   const wanted = Number(port || 80)
@@ -188,13 +188,13 @@ export function pidOf({ hostname, port }: URL, root = '/proc'): number | undefin
   const found = readdirSync(root)
     .filter((name) => /^\d+$/.test(name))
     .filter(listens)
-  // Several share the socket of a cluster: which of them does the work is not known.
+  // In a cluster, several processes share the socket; which of them does the work is unknown.
   return found.length === 1 ? Number(found[0]) : undefined
 }
 
 /**
- * CPU that a process has taken, in microseconds, by what the kernel says of each of its threads: another reader than
- * the process itself. Undefined where that is not told.
+ * Returns the CPU time of a process in microseconds, the sum over its threads in /proc, which is independent of the
+ * process's own figure. Undefined if not available.
  */
 export function cpuOf(pid: number, root = '/proc'): number | undefined {
   let total = 0

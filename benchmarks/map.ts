@@ -1,9 +1,9 @@
 import { type Coefficients, cheapestFor } from './advice.ts'
 import type { Way } from './model/need.ts'
 
-/** The map of the cheapest transport over message rate and the delay that may be: one picture that needs nothing else. */
+/** Draws the map of the cheapest transport over message rate and maximum latency, as a self-contained SVG. */
 
-/** Of Okabe and Ito: apart for all kinds of colour vision, and by their lightness. */
+/** Colors of Okabe and Ito, which remain distinguishable with color vision deficiencies and in grayscale. */
 const COLORS: Record<Way, string> = { poll: '#e69f00', longpoll: '#009e73', sse: '#0072b2', ws: '#56b4e9' }
 const NAMES: Record<Way, string> = {
   poll: 'polling',
@@ -15,11 +15,11 @@ const NAMES: Record<Way, string> = {
 const GRID = { columns: 60, rows: 40, width: 11, height: 8 }
 const LEFT = 86
 const TOP = 12
-/** Powers of ten: messages a second, from left to right; seconds, from below to above. */
+/** Exponents of ten: messages per second on the x-axis, seconds on the y-axis. */
 const RATES = [-3, 3] as const
 const DELAYS = [-2, 2] as const
 
-/** Milliseconds of a round trip, where the run had none of its own. */
+/** Default round trip in milliseconds, if the run added none. */
 const RTT = 40
 
 export interface Mapped {
@@ -28,7 +28,7 @@ export interface Mapped {
   readonly rtt: number
 }
 
-/** What the map's transports are asked for. */
+/** Returns the workload of the map. */
 export function mappedOf({ subscribers, payload, rtt }: Mapped): Mapped {
   return { subscribers, payload, rtt: rtt > 0 ? rtt : RTT }
 }
@@ -46,7 +46,7 @@ export function mapOf(mapped: Mapped, coefficients: Coefficients | undefined): s
         coefficients,
       ),
     )
-    // Neighbours of one colour are one rectangle.
+    // Merge adjacent cells with the same color into one rectangle.
     for (let from = 0, to = 0; from < columns; from = to) {
       while (to < columns && best[to] === best[from]) to++
       const way = best[from]
@@ -71,19 +71,19 @@ export function mapOf(mapped: Mapped, coefficients: Coefficients | undefined): s
   const shown = (Object.keys(COLORS) as Way[]).filter((way) => found.has(way))
   const legend = [
     ...shown.map((way) => [`fill="${COLORS[way]}" stroke="none"`, NAMES[way]]),
-    ['fill="none"', 'none keeps it'],
+    ['fill="none"', 'no transport'],
   ].map(
     ([paint, name], i) =>
       `<rect x="${LEFT + i * 135}" y="${bottom + 54}" width="13" height="13" ${paint}/><text x="${LEFT + 19 + i * 135}" y="${bottom + 65}">${name}</text>`,
   )
   const middle = TOP + (rows * height) / 2
-  return `<svg shape-rendering="crispEdges" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${right + 14} ${bottom + 76}" role="img" aria-label="The cheapest transport, over message rate and the delay that may be">
+  return `<svg shape-rendering="crispEdges" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${right + 14} ${bottom + 76}" role="img" aria-label="The cheapest transport by message rate and maximum p99 latency">
 <style>text{font:13px system-ui,sans-serif;fill:#1b1d21}path,.frame,rect[fill=none]{fill:none;stroke:#1b1d21}@media(prefers-color-scheme:dark){text{fill:#e6e6e6}path,.frame,rect[fill=none]{stroke:#e6e6e6}}</style>
 ${cells.join('')}
 <rect class="frame" x="${LEFT}" y="${TOP}" width="${columns * width}" height="${rows * height}"/>
 ${across.join('')}${up.join('')}
-<text x="${(LEFT + right) / 2}" y="${bottom + 40}" text-anchor="middle">messages/s to a subscriber</text>
-<text transform="translate(16 ${middle}) rotate(-90)" text-anchor="middle">delay that 99 % may have</text>
+<text x="${(LEFT + right) / 2}" y="${bottom + 40}" text-anchor="middle">messages/s per subscriber</text>
+<text transform="translate(16 ${middle}) rotate(-90)" text-anchor="middle">maximum p99 latency</text>
 ${legend.join('')}
 </svg>
 `

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { type Log, memoryBus, textPayload } from 'fastify-tidings/bus'
 
 /*
- * What the log costs: bytes a message in memory, and the time of a read after a random cursor. Each case runs in a
- * process of its own.
+ * Measures the memory per message in the log, and the time of a read after a random cursor. Each case runs in its own
+ * process.
  */
 
 interface Case {
@@ -23,11 +23,11 @@ const CASES: readonly Case[] = [
 ]
 
 interface Figures {
-  /** Bytes of heap and outside it, a message. */
+  /** Bytes per message, heap and external. */
   memory: number
-  /** The same as `retention.bytes` counts it. */
+  /** Bytes per message as counted by `retention.bytes`. */
   counted: number
-  /** Nanoseconds of a read of one message, and of a hundred; medians. */
+  /** Median nanoseconds to read one message, and a hundred. */
   one: number
   hundred: number
 }
@@ -43,7 +43,7 @@ function used(): number {
 async function measure({ messages, channels, payload }: Case): Promise<Figures> {
   const bus = memoryBus({ messages, age: Infinity, bytes: 2 ** 40 })
   const { log } = bus
-  // What the first message brings with it is no cost of the others.
+  // Allocate the fixed costs of the log first.
   await bus.publish('warm-up', textPayload('x'))
   const before = used()
   const warm = log.kept.bytes
@@ -59,7 +59,7 @@ async function measure({ messages, channels, payload }: Case): Promise<Figures> 
   return { memory, counted, one, hundred }
 }
 
-/** A read after a random cursor; a new bound for each, so that none is answered from what was read before. */
+/** Measures reads after random cursors. Each read gets a new bound object, which prevents a cached result. */
 function timeReads(log: Log, channels: number, limit: number): number {
   const times = new Float64Array(READS)
   for (let i = -READS / 10; i < READS; i++) {
@@ -75,8 +75,8 @@ function timeReads(log: Log, channels: number, limit: number): number {
 
 async function main(): Promise<void> {
   process.stdout.write(
-    `Node ${process.version}, payloads of ${CASES[0]!.payload} bytes; a read starts after a random cursor (medians)\n\n` +
-      '| log | messages | bytes a message | as retention counts them | read of 1 | read of 100 |\n' +
+    `Node ${process.version}, payloads of ${CASES[0]!.payload} bytes; reads start after a random cursor (medians)\n\n` +
+      '| log | messages | bytes/message | as counted by retention | read of 1 | read of 100 |\n' +
       '|---|---:|---:|---:|---:|---:|\n',
   )
   for (const [i, { name, messages }] of CASES.entries()) {

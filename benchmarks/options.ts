@@ -4,44 +4,46 @@ import { LEAST_PAYLOAD } from './payload.ts'
 import { pollVariant, type Settings, type Variant, variantOf } from './plan.ts'
 import { PROFILES, type Profile } from './profiles.ts'
 
-/** What is wrong with how the program was called: said in one line, and the program ends with 2. */
+/** An error in the command line. The program prints it on one line and exits with code 2. */
 export class UsageError extends Error {
   readonly exitCode = 2
 }
 
-export const BENCH_HELP = `fastify-tidings-bench: what each transport costs
+export const BENCH_HELP = `fastify-tidings-bench: measure the cost of each transport
 
 Usage: fastify-tidings-bench [options]
-       fastify-tidings-bench doctor [options]     whether this machine can, and how long it takes
+       fastify-tidings-bench doctor [options]     check this machine and estimate the duration
        fastify-tidings-bench compare A.json B.json
+       fastify-tidings-bench advise [options]     recommend a transport
 
-  --quick                poll at 1 s, longpoll, sse, ws; in about a minute, no ranking
-  --transports LIST      of poll, longpoll, sse, ws, with commas between (all)
-  --poll-interval MS     repeatable (100, 1000, 5000; quick: 1000)
-  --subscribers N        (100)
-  --channels HOW         shared: one for all, or each: one for each subscriber (shared)
-  --rate N               messages a second and channel (30)
-  --payload BYTES        (200)
-  --wait S               how long a long poll is held (25)
-  --session S            over how long a connection's cost is spread (600)
-  --duration S           what is measured of a round (10; quick: 4)
-  --rounds N             (7; quick: 3)
-  --warmup S             before it (0.5; quick: 0.1)
-  --heat N               requests or deliveries that a server has behind it before that (50000; quick: 5000)
-  --minutes N            that a full run may take with what it repeats (19)
-  --header-profile NAME  minimal, fetch or browser: what clients send beside Host (minimal)
-  --rtt MS               a round trip's delay, by a proxy between clients and server (0)
-  --seed N               (1)
-  --target MODULE        a server that an adapter starts: a file of yours, or one of
+  --quick                about one minute: poll at 1 s, longpoll, sse and ws, without a ranking
+  --transports LIST      comma-separated: poll, longpoll, sse, ws (all)
+  --poll-interval MS     polling interval, repeatable (100, 1000, 5000; quick: 1000)
+  --subscribers N        number of subscribers (100)
+  --channels HOW         shared: one channel for all subscribers; each: one channel each (shared)
+  --rate N               messages per second and channel (30)
+  --payload BYTES        payload size (200)
+  --wait S               time the server holds a long poll (25)
+  --session S            connection lifetime over which its setup cost is spread (600)
+  --duration S           measurement window of a round (10; quick: 4)
+  --rounds N             rounds per transport (7; quick: 3)
+  --warmup S             warm-up before the window (0.5; quick: 0.1)
+  --heat N               requests or deliveries that warm a server up before its first round
+                         (50000; quick: 5000)
+  --minutes N            time limit of a full run, including repeated rounds (19)
+  --header-profile NAME  request headers besides Host: minimal, fetch or browser (minimal)
+  --rtt MS               round-trip time added by a delay proxy (0)
+  --seed N               seed of the random numbers (1)
+  --target MODULE        server to measure: the path of an adapter, or one of
                          ${SHIPPED.join(', ')}
-  --against CHECKOUT     another checkout of this package, built, by turns with this one; ends
-                         with 1 where this one is worse
-  --url URL              an app of yours that runs, http alone; it must let clients publish
-  --explain              what each column of the tables is
-  --verbose              all figures, not just a row a transport
-  --json FILE            the figures, for programs
-  --html FILE            one page with plots
-  -h, --help             this text
+  --against CHECKOUT     another built checkout of this package, run in alternation with this
+                         one; the exit code is 1 if this one is worse
+  --url URL              running app to measure, http only; it must allow clients to publish
+  --explain              explain the columns of the tables
+  --verbose              print all figures instead of one row per transport
+  --json FILE            write the figures as JSON
+  --html FILE            write an HTML page with plots
+  -h, --help             print this help
 `
 
 export interface BenchOptions extends Settings {
@@ -51,7 +53,7 @@ export interface BenchOptions extends Settings {
   readonly html: string | undefined
 }
 
-/** What the benchmark can be told; each is a text. */
+/** Parses the flags as strings. */
 function parse(args: string[]) {
   const text = { type: 'string' } as const
   return parseArgs({
@@ -133,7 +135,7 @@ export function readBench(args: string[]): BenchOptions | 'help' {
   }
 }
 
-/** @throws UsageError in the words of node:util, its first sentence */
+/** @throws UsageError with the first sentence of the error of node:util */
 export function checked<T>(parsing: () => T): T {
   try {
     return parsing()
@@ -168,5 +170,5 @@ export function oneOf<T extends string>(flag: string, text: string, known: reado
 function urlOf(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url?.protocol === 'http:') return url
-  throw new UsageError(`--url '${text}' must be such as http://127.0.0.1:3000`)
+  throw new UsageError(`--url '${text}' must be an http URL such as http://127.0.0.1:3000`)
 }

@@ -1,18 +1,18 @@
-/** A message's payload: its number in its channel, and as much as is asked for behind it. All ASCII, so that a byte is a character. */
+/** A payload: the message's number in its channel, followed by padding. All ASCII, so one byte is one character. */
 
 const DIGITS = 8
 
-/** The least that a payload weighs. */
+/** Minimum bytes of a payload. */
 export const LEAST_PAYLOAD = DIGITS
 
-/** The most messages of one channel. */
+/** Maximum messages per channel. */
 export const MOST_MESSAGES = 10 ** DIGITS
 
 export function payloadOf(index: number, size: number): string {
   return String(index).padStart(DIGITS, '0').padEnd(size, 'x')
 }
 
-/** The number of the message whose payload stands at this place. NaN where none does. */
+/** Returns the number of the message with a payload at this position, or NaN. */
 export function indexOf(text: string, at: number): number {
   const digits = text.slice(at, at + DIGITS)
   return /^[0-9]{8}$/.test(digits) ? Number(digits) : Number.NaN

@@ -3,35 +3,35 @@ import { randomOf, seedOf, shuffled, uniformTimes } from './model/random.ts'
 import type { Profile } from './profiles.ts'
 import type { Kind } from './readers/reader.ts'
 
-/** What is measured, before anything runs: pure, and the same for the same seed. */
+/** Plans a run before it starts. The same seed gives the same plan. */
 
-/** A way of reading. */
+/** A transport as it is measured. */
 export interface Variant {
   readonly name: string
-  /** Undefined: nobody reads. That is what publishing alone costs. */
+  /** Undefined: no subscribers, to measure publishing alone. */
   readonly kind: Kind | undefined
-  /** Seconds; of polls alone. */
+  /** Polling interval in seconds. */
   readonly interval: number
-  /** Whether the interval begins at the answer. */
+  /** Whether the interval starts at the response instead of the request. */
   readonly pause: boolean
-  /** The checkout whose plugin serves it; undefined: this one's. */
+  /** The checkout that provides the plugin. Undefined: this one. */
   readonly checkout?: string | undefined
 }
 
 export interface Workload {
   readonly subscribers: number
-  /** One channel for all, or one for each. */
+  /** One channel for all subscribers, or one each. */
   readonly channels: 'shared' | 'each'
-  /** Messages a second and channel. */
+  /** Messages per second and channel. */
   readonly rate: number
   /** Bytes. */
   readonly payload: number
-  /** Seconds that a long poll is held. */
+  /** Seconds that the server holds a long poll. */
   readonly wait: number
-  /** Seconds over which a connection's cost is spread. */
+  /** Connection lifetime in seconds, over which its setup cost is spread. */
   readonly session: number
   readonly profile: Profile
-  /** Milliseconds that the delay proxy adds to a round trip; 0: no proxy. */
+  /** Milliseconds that the delay proxy adds to a round trip. 0: no proxy. */
   readonly rtt: number
 }
 
@@ -43,18 +43,18 @@ export interface RoundPlan {
   /** Seconds. */
   readonly warmup: number
   readonly duration: number
-  /** Of the schedule: equal for all rounds of a block. */
+  /** The seed of the schedule, equal for all rounds of a block. */
   readonly seed: number
-  /** Which of the servers of this variant it is measured on, one after the other. */
+  /** The index of the variant's server. */
   readonly server: number
-  /** Whether the machine may be disturbed more than in a full run. */
+  /** Whether the gates use the wide bounds of a quick run. */
   readonly lenient: boolean
 }
 
 export interface Section {
   readonly name: string
   readonly title: string
-  /** Rounds that are compared with each other, in the order in which they run. */
+  /** Blocks of rounds to compare, in execution order. */
   readonly blocks: readonly (readonly RoundPlan[])[]
 }
 
@@ -64,39 +64,39 @@ export interface Settings {
   readonly rounds: number
   readonly warmup: number
   readonly duration: number
-  /** Requests or deliveries that a server has behind it before it is measured. */
+  /** Requests or deliveries that warm a server up before its first round. */
   readonly heat: number
-  /** In which rounds may be repeated. */
+  /** Time limit for repeated rounds. */
   readonly minutes: number
   readonly seed: number
   readonly quick: boolean
-  /** The app under test, where it is not one of our own: one that runs, or one that an adapter starts. */
+  /** The app under test: a running app, or one that an adapter starts. Undefined for both: this package's app. */
   readonly url: URL | undefined
   readonly target: string | undefined
-  /** Another checkout of this package, which is measured by turns with this one. */
+  /** Another checkout of this package, run in alternation with this one. */
   readonly against: string | undefined
 }
 
-/** Whether it is the app of this package that is measured, of which all is known. */
+/** Whether the run measures this package's app, which exposes its internal times. */
 export function isOurs({ url, target }: Pick<Settings, 'url' | 'target'>): boolean {
   return url === undefined && target === undefined
 }
 
-/** The same thing measured twice in a block: what a difference has to be above. */
+/** The second measurement of the same variant in a block. It shows the noise floor. */
 export const AGAIN = 'ws, repeated'
-/** What another checkout's variants have behind their names. */
+/** The suffix of another checkout's variants. */
 export const OTHER = ', other'
 export const PUBLISH_ONLY = 'publish only'
 
-/** Round trip of the section with the proxy, in milliseconds, its rounds, their seconds, and the most subscribers. */
+/** The section with the proxy: round trip in milliseconds, rounds, seconds, and maximum subscribers. */
 const RTT = { rtt: 40, rounds: 3, duration: 4, subscribers: 16 }
-/** Rates of the crossover, in parts of the headline's, the rounds of each, and their seconds. */
+/** Rates of the crossover as parts of the headline's rate, with their rounds and seconds. */
 const RATES = { parts: [1 / 6], rounds: 3, duration: 4 }
-/** Of the idle section: rounds, and their seconds; polls take so much that one round tells it. */
+/** Rounds of the idle section and their seconds. Polling needs only one round. */
 const IDLE = { rounds: 6, duration: 3 }
-/** Blocks that one server is measured in: how it was compiled is chance, and two of them show how much. */
+/** Blocks per server. JIT compilation varies from process to process; two servers show by how much. */
 const SERVER_BLOCKS = 4
-/** Seconds of a round in which nobody reads. */
+/** Seconds of a round without subscribers. */
 const ALONE = 4
 
 export function pollVariant(interval: number): Variant {
@@ -107,7 +107,7 @@ export function variantOf(kind: Kind | undefined, name: string = kind ?? PUBLISH
   return { name, kind, interval: 0, pause: false }
 }
 
-/** The same of another checkout. */
+/** Returns the same variant of another checkout. */
 export function otherOf(variant: Variant, checkout: string): Variant {
   return { ...variant, name: variant.name + OTHER, checkout }
 }
@@ -156,13 +156,13 @@ export function planOf(settings: Settings): Section[] {
       { ...RATES, duration: Math.min(duration, RATES.duration) },
     )
   })
-  // A message to more of them keeps the proxy busy for longer than its lag may be.
+  // Writing a message to more subscribers would make the proxy late.
   const subscribers = Math.min(workload.subscribers, RTT.subscribers)
   const far = workload.rtt > 0 ? [] : [{ ...workload, subscribers, rtt: RTT.rtt }]
   return [
     headline,
     ...far.map((each) =>
-      of('rtt', `Through a delay of ${RTT.rtt} ms a round trip, to ${subscribers} subscribers`, near, each, {
+      of('rtt', `Delay of ${RTT.rtt} ms round trip, ${subscribers} subscribers`, near, each, {
         ...RTT,
         duration: Math.min(duration, RTT.duration),
       }),
@@ -179,7 +179,7 @@ interface Part {
   readonly workload: Workload
   readonly rounds: number
   readonly duration: number
-  /** The first block's number. */
+  /** The number of the first block. */
   readonly first?: number
 }
 
@@ -199,7 +199,7 @@ function section(
       warmup,
       duration: variant.kind === undefined ? Math.min(duration, ALONE) : duration,
       seed: own,
-      // What follows the headline goes on with the servers that it ended with.
+      // Sections after the headline reuse the servers of its last block.
       server: serverOf(name === 'headline' ? block : most - 1),
       lenient: quick,
     })
@@ -208,22 +208,21 @@ function section(
   return { name, title, blocks }
 }
 
-/** Names of the channels, and which one each subscriber reads. */
+/** Returns the channel names, and the channel of each subscriber. */
 export function channelsOf({ channels, subscribers }: Workload): { names: string[]; of: number[] } {
   const names = Array.from({ length: channels === 'shared' ? 1 : subscribers }, (_, i) => `bench-${i}`)
   const of = Array.from({ length: subscribers }, (_, i) => i % names.length)
   return { names, of }
 }
 
-/** Seconds before the window: a poll has had its first whole cycle then. */
+/** Returns the seconds before the window. Polling needs one full cycle. */
 export function warmupOf({ warmup, variant }: RoundPlan): number {
   return Math.max(warmup, variant.interval)
 }
 
 /**
- * For each channel, when its messages are planned, in microseconds after the start: a Poisson process, given how many
- * there are of all channels together, so that the rate is the one that is stated. The window's are the same for all
- * rounds of a block, however long they warm up.
+ * Returns the planned times of each channel in microseconds after the start. The Poisson process has a fixed total
+ * count, so the rate is exact. The window has the same times in all rounds of a block, regardless of the warm-up.
  */
 export function scheduleOf(plan: RoundPlan): Float64Array[] {
   const { workload, duration, seed } = plan
@@ -242,12 +241,12 @@ export function scheduleOf(plan: RoundPlan): Float64Array[] {
   return all.map((times) => Float64Array.from(times))
 }
 
-/** Roughly what a round takes, in seconds, without the heating of its server. */
+/** Estimates the seconds of a round, excluding the heating of its server. */
 export function secondsOf(plan: RoundPlan): number {
   return warmupOf(plan) + plan.duration + plan.variant.interval + 0.4
 }
 
-/** Servers that the rounds need, each heated once. */
+/** Counts the servers that the rounds need. Each is heated once. */
 export function serversOf(plans: readonly RoundPlan[]): number {
   return new Set(plans.map(({ variant, server }) => `${variant.name} ${server}`)).size
 }

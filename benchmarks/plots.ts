@@ -21,7 +21,7 @@ import type { Outcome } from './run.ts'
 import { type Estimate, meanOf, medianEstimate } from './statistics.ts'
 import { type Summary, summariesOf } from './summary.ts'
 
-/** What the page draws: pure, from the outcome. */
+/** Computes the plots of the page. */
 
 export interface Series {
   readonly label: string
@@ -31,7 +31,7 @@ export interface Series {
   readonly line: boolean
   readonly dash: boolean
   readonly hollow: boolean
-  /** The interval of each point, where it has one. */
+  /** The interval of each point, if any. */
   readonly bars?: readonly (readonly [low: number, high: number] | null)[]
 }
 
@@ -44,7 +44,7 @@ export interface Plot {
   readonly series: readonly Series[]
 }
 
-/** Of Okabe and Ito: apart for all kinds of colour vision, on light and on dark. */
+/** Colors of Okabe and Ito, which remain distinguishable with color vision deficiencies, in light and dark mode. */
 const COLORS = ['#e69f00', '#d55e00', '#cc79a7', '#009e73', '#0072b2', '#56b4e9']
 
 export function colorOf(variants: readonly Variant[], name: string): string {
@@ -89,14 +89,14 @@ function latencyPlot(outcome: Outcome): Plot {
   return {
     id: 'latency',
     title: 'Latency, from the planned time to delivery',
-    note: 'The median round’s percentiles: 2 is the median, 10 the 90th, 100 the 99th percentile. Dashed: the model, without the publisher’s own way in.',
+    note: 'Percentiles of the median round: 2 is the median, 10 the 90th, 100 the 99th percentile. Dashed: the model, excluding the publisher’s request.',
     x: { label: '1 / (1 − p)' },
     y: { label: 'ms' },
     series,
   }
 }
 
-/** The model's quantiles, in milliseconds. */
+/** Returns the model's quantile in milliseconds. */
 function quantileOf(
   variant: Variant,
   workload: Workload,
@@ -131,7 +131,7 @@ function quantileOf(
   return (p) => (turn + joinedQuantile(rowOf(workload, rate, oneWay, { write, read }), p)) * 1e3
 }
 
-/** Rates of the lines from the model, and between what was measured. */
+/** Rates of the model's lines. */
 const RATES = Array.from({ length: 17 }, (_, i) => 10 ** (-2 + i / 4))
 
 function crossoverPlots(outcome: Outcome): Plot[] {
@@ -146,7 +146,7 @@ function crossoverPlots(outcome: Outcome): Plot[] {
         const estimate = figure(summary)
         return estimate === null ? [] : [{ rate: summary.rate, ...estimate }]
       })
-      // The axis has no place for nothing.
+      // A logarithmic axis has no zero.
       .filter(({ value }) => value > 0)
       .sort((a, b) => a.rate - b.rate)
     if (own.length === 0) return []
@@ -184,12 +184,12 @@ function crossoverPlots(outcome: Outcome): Plot[] {
       kind && cpuFor({ way: kind, interval }, { rate, subscribers, rtt: rtt / 1e3 }, coefficients)?.value
     return cpu(1) === undefined ? [] : [{ ...line(variant, 'hot', (rate) => cpu(rate)!), line: false }]
   }
-  const x = { label: 'messages/s to a subscriber' }
+  const x = { label: 'messages/s per subscriber' }
   return [
     {
       id: 'bytes-rate',
-      title: 'Bytes a subscriber and second',
-      note: 'Points are measured, with intervals of 95 % where there is more than one round; lines are the model. Where many messages share an answer, polling costs fewer bytes than a push a message.',
+      title: 'Bytes per second and subscriber',
+      note: 'Points: measurements, with 95 % intervals if there are several rounds. Lines: the model. When many messages share a response, polling needs fewer bytes than one push per message.',
       x,
       y: { label: 'bytes/s' },
       series: variants.flatMap((variant) => [
@@ -199,8 +199,8 @@ function crossoverPlots(outcome: Outcome): Plot[] {
     },
     {
       id: 'cpu-rate',
-      title: 'Server CPU a subscriber and second',
-      note: 'Without what the server takes with nobody there. Points are measured, with intervals of 95 % where there is more than one round; hollow ones are what the same costs a hot server that has others to serve: one that wakes for each message pays more for it.',
+      title: 'Server CPU per second and subscriber',
+      note: 'CPU beyond that of a server without subscribers. Points: measurements, with 95 % intervals if there are several rounds. Hollow points: the cost on a hot, busy server. A server that wakes up for each message pays more.',
       x,
       y: { label: 'µs/s' },
       series: variants.flatMap((variant) => [...points(variant, ({ cpu }) => cpu.own), ...hot(variant)]),
@@ -212,7 +212,7 @@ function times({ value, low, high }: Estimate, factor: number): Estimate {
   return { value: value * factor, low: low && low * factor, high: high && high * factor }
 }
 
-/** The model's bytes a message, with no round behind it. */
+/** Returns the model's bytes per message, without a measurement. */
 export function bytesAt(variant: Variant, workload: Workload): number {
   const { rate, wait } = workload
   if (variant.kind === 'poll') {

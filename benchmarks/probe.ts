@@ -1,8 +1,8 @@
 import { UsageError } from './options.ts'
 
 /**
- * Whether an app answers as the readers expect, before any of them asks.
- * @throws UsageError that says in one line what it does not do
+ * Checks whether the app responds as the readers expect.
+ * @throws UsageError that names the missing feature
  */
 export async function probe({ href }: URL): Promise<void> {
   const base = href.replace(/\/$/, '')
@@ -12,13 +12,13 @@ export async function probe({ href }: URL): Promise<void> {
       return { status: response.status, text: await response.text() }
     } catch (error) {
       const { code, message } = ((error as Error).cause ?? error) as NodeJS.ErrnoException
-      throw new UsageError(`--url '${href}' can't be asked (${code ?? message})`)
+      throw new UsageError(`--url '${href}' can't be reached (${code ?? message})`)
     }
   }
   const poll = await ask('poll')
   if (poll.status !== 200 || !poll.text.startsWith('{"cursor":"')) {
     throw new UsageError(
-      `--url '${href}' is no app with fastify-tidings: GET ${base}/poll answered ${poll.status}; if the plugin has a prefix, it belongs to the URL`,
+      `--url '${href}' is not an app with fastify-tidings: GET ${base}/poll returned ${poll.status}; if the plugin has a prefix, add it to the URL`,
     )
   }
   const { status } = await ask('publish', {
@@ -28,7 +28,7 @@ export async function probe({ href }: URL): Promise<void> {
   })
   if (status !== 201) {
     throw new UsageError(
-      `--url '${href}' lets nobody publish: POST ${base}/publish answered ${status}; the plugin needs the option publish: true`,
+      `--url '${href}' does not let clients publish: POST ${base}/publish returned ${status}; set the plugin's option publish: true`,
     )
   }
 }

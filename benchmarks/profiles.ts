@@ -1,11 +1,11 @@
-/** The headers that a client sends beside `Host`. */
+/** Named sets of request headers besides `Host`. */
 export type Profile = 'minimal' | 'fetch' | 'browser'
 
 export const PROFILES: readonly Profile[] = ['minimal', 'fetch', 'browser']
 
 type Kind = 'poll' | 'longpoll' | 'sse' | 'ws'
 
-/** What fetch of Node 20 sends for our client, which asks past every cache. */
+/** The headers of Node 20's fetch with `cache: 'no-store'`, as the client uses it. */
 const FETCH = [
   'connection: keep-alive',
   'accept: */*',
@@ -17,7 +17,7 @@ const FETCH = [
   'accept-encoding: gzip, deflate',
 ]
 
-/** As Chromium 150 on Linux sent them over HTTP/1.1 to a page of the same origin; ORIGIN is the page's. */
+/** The headers of Chromium 150 on Linux over HTTP/1.1 for a same-origin page. ORIGIN is the page's origin. */
 const AGENT =
   'User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/150.0.0.0 Safari/537.36'
 const BRANDS = 'sec-ch-ua: "Not;A=Brand";v="8", "Chromium";v="150"'
@@ -58,7 +58,7 @@ const BROWSER: Record<Kind, readonly string[]> = {
   ws: [...NO_CACHE, AGENT, 'Origin: ORIGIN', ...LAST.slice(-2)],
 }
 
-/** The lines of a request's head after the first, without the empty one that ends it. */
+/** Returns the header lines of a request, without the request line and the final empty line. */
 export function headersOf(profile: Profile, kind: Kind, authority: string): string {
   const lines = profile === 'minimal' ? [] : profile === 'fetch' ? FETCH : BROWSER[kind]
   const own = lines.filter((line) => kind !== 'ws' || !/^connection:/i.test(line))

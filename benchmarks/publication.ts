@@ -5,21 +5,21 @@ import type { Estimate } from './statistics.ts'
 import type { Summary } from './summary.ts'
 import { show } from './table.ts'
 
-/** What a run says in the repository: pure, and from its JSON alone, so that each figure can be found there. */
+/** Renders the published results. All figures come from the results file. */
 
-/** What is read of the file: that of `bench --json`, and the flags of the run. */
+/** A results file: the output of `bench --json` plus the flags of the run. */
 export type Published = Results & { readonly args: readonly string[] }
 
 const FOR: Record<string, string> = {
-  'poll 100 ms': 'nothing: a push is quicker, and costs less',
-  'poll 1 s': 'where a second may pass, and messages come more often than polls',
-  'poll 5 s': 'many messages an answer, and nobody waits for them; the least to set up',
-  longpoll: 'where only plain requests come through',
-  sse: 'messages one way, to a browser: it reconnects and goes on by itself',
-  ws: 'messages both ways, and the fewest bytes of a push',
+  'poll 100 ms': 'nothing: a push is faster and cheaper',
+  'poll 1 s': 'delays up to a second, and messages that are more frequent than polls',
+  'poll 5 s': 'many messages per response, without urgency; the simplest setup',
+  longpoll: 'networks that only allow plain requests',
+  sse: 'one-way messages to browsers, which reconnect and resume on their own',
+  ws: 'two-way messages, and the fewest bytes per push',
 }
 
-/** The one table: of the headline. */
+/** The table of the headline section. */
 export function answerTable({ summaries, memory, settings }: Published): string {
   const rows = summaries
     .filter(({ section, variant }) => section === 'headline' && settings.variants.includes(variant))
@@ -40,20 +40,20 @@ export function answerTable({ summaries, memory, settings }: Published): string 
   return markdown(
     [
       'transport',
-      'delay, ms: half within (99 %)',
+      'latency, ms: median (p99)',
       'requests',
       'bytes on the socket',
       'with TCP/IP',
       'server CPU, µs',
       'idle: CPU, µs/s',
       'idle: memory, kB',
-      'for',
+      'use for',
     ],
     rows,
   )
 }
 
-/** What can't be told from nothing is told by its bound. */
+/** A figure that may be zero is shown as its upper bound. */
 function idleText(idle: Estimate | null): string {
   return idle?.low != null && idle.low <= 0 ? `< ${show(idle.high)}` : show(idle?.value)
 }
@@ -63,64 +63,63 @@ function wireBytes(bytes: Summary['bytes']): number | null {
   return bytes.both.value + bytes.tcpModelled.value
 }
 
-/** The picture, beside which this stands: what it is of. */
+/** The map of the cheapest transport. */
 export function picture(results: Published): string {
   return mapOf(results.settings, coefficientsOf(results))
 }
 
-/** What stands in the README, between its markers. */
+/** The README's text between the markers. */
 export function readmeText(results: Published): string {
   const { settings, summaries, machine } = results
   const { subscribers, rate, payload, rounds, profile } = settings
   const mapped = mappedOf(settings)
   const ws = summaries.find(({ section, variant }) => section === 'headline' && variant === 'ws')?.bytes
   const around = (ws?.overhead?.value ?? 0) - (ws?.up?.value ?? 0)
-  return `${standing(results)}A message of ${payload} bytes to each of ${subscribers} subscribers, ${rate} times a second, over loopback; requests, bytes and CPU are those of a message that one subscriber gets (headers: ${profile}), medians of ${rounds} rounds on ${machine.cores} cores of ${machine.cpu}, Node ${machine.node}. [All figures with their intervals](benchmarks/results/RESULTS.md), [for programs](benchmarks/results/results.json), [plots](benchmarks/results/results.html); \`npm run bench:publish\` makes them.
+  return `${standing(results)}The workload is a message of ${payload} bytes to each of ${subscribers} subscribers, ${rate} times per second, over loopback. Requests, bytes and CPU are per delivered message (headers: ${profile}). Figures are medians of ${rounds} rounds on ${machine.cores} cores of ${machine.cpu}, Node ${machine.node}. See [all figures with their intervals](benchmarks/results/RESULTS.md), [JSON](benchmarks/results/results.json) and [plots](benchmarks/results/results.html). \`npm run bench:publish\` generates them.
 
 ${answerTable(results)}
-Two bytes of frame are not two bytes on the wire. A message on a WebSocket has ${show(ws?.payload?.value)} bytes of payload, ${show(ws?.envelope?.value)} of envelope and about ${show(around)} of frame and pings; its TCP/IP headers come to ${show(ws?.tcpCounted?.value)} more here as the kernel counted segments, ${show(ws?.tcpModelled?.value)} by the model at an MSS of 1448 (a segment of 52 bytes, and its acknowledgement), and TLS would add 22.
+A frame header of two bytes is a small part of a message on the network. A WebSocket message has ${show(ws?.payload?.value)} bytes of payload, ${show(ws?.envelope?.value)} of envelope, and about ${show(around)} of frame header and pings. TCP/IP headers add ${show(ws?.tcpCounted?.value)} bytes, according to the segments counted by the kernel, or ${show(ws?.tcpModelled?.value)} in the model at an MSS of 1448 (52 bytes for the segment and for its acknowledgement). TLS would add 22.
 
-![The cheapest transport over message rate and the delay that may be](benchmarks/results/cheapest.svg)
+![The cheapest transport by message rate and maximum p99 latency](benchmarks/results/cheapest.svg)
 
-${streams(results)}What is cheapest by the month, with the headers of a browser over ${mapped.rtt} ms of round trip: bytes that leave the server at ${PRICES.gigabyte} US dollars a GB, by the model, and the CPU of a hot server at ${PRICES.core} a core and month, as measured here; ${profile === 'browser' ? 'the table above has the same headers' : `the table above has the headers of the profile ${profile}`}. \`npx fastify-tidings-bench advise\` says it for your figures.
+${streams(results)}The map shows the lowest monthly price with the headers of a browser and a round trip of ${mapped.rtt} ms: ${PRICES.gigabyte} US dollars per GB of egress, from the model, plus ${PRICES.core} per core, from the measured CPU of a hot server. ${profile === 'browser' ? 'The table above has the same headers' : `The table above has the headers of the profile ${profile}`}. \`npx fastify-tidings-bench advise\` ranks the transports for other workloads.
 `
 }
 
-/** How near the streams are to each other: the map shows only the first. */
+/** Compares the two streaming transports, since the map shows only the cheaper one. */
 function streams({ ranking }: Published): string {
   const of = (figure: string) =>
     ranking.find((one) => one.variant === 'sse' && one.figure === figure)?.comparison
   const [bytes, cpu] = [of('bytes'), of('cpu')]
   if (bytes === undefined || cpu === undefined) return ''
   const interval = `${show(cpu.ratio.low)} to ${show(cpu.ratio.high)}`
-  return `Server-Sent Events take ${show(bytes.ratio.value)} times the bytes of WebSocket on the socket, and ${show(cpu.ratio.value)} times its CPU (${interval}: ${cpu.verdict}): the map shows the first of them alone, however near the other is.\n\n`
+  return `Server-Sent Events use ${show(bytes.ratio.value)} times the bytes of WebSocket on the socket, and ${show(cpu.ratio.value)} times its CPU (${interval}: ${cpu.verdict}). The map shows only the cheaper one, even if the difference is small.\n\n`
 }
 
 function standing({ passed, judgements }: Published): string {
-  const said = 'as [its results](benchmarks/results/RESULTS.md) say'
-  if (!passed)
-    return `**This run did not pass all of its gates, ${said}: its figures are not to be cited.**\n\n`
+  const said = 'see [the results](benchmarks/results/RESULTS.md)'
+  if (!passed) return `**This run did not pass all of its gates (${said}). Do not cite its figures.**\n\n`
   const others = judgements.filter(({ state }) => state !== 'holds').map(({ title }) => title)
   return others.length === 0
     ? ''
-    : `The table's own figures were judged and hold. **What the machine disturbed could not be judged, ${said}, and is not to be cited: ${others.join('; ')}.**\n\n`
+    : `The table's figures hold. **Do not cite the sections that the machine disturbed (${said}): ${others.join('; ')}.**\n\n`
 }
 
-/** At the top of each page, until a run by this method stands there. */
+/** The notice on pages with results of an earlier format. Those pages contain this exact text. */
 export const EARLIER =
   'These figures were made by an earlier method, which measured servers before their code was compiled: CPU and the delay of long polling are too high, and the ranking by CPU is not to be cited until they are made anew.'
 
 const BEGIN = '<!-- results: by npm run bench:publish -->'
 const END = '<!-- end of results -->'
 
-/** @throws where the README has no markers */
+/** @throws if the README has no markers */
 export function withResults(readme: string, results: Published): string {
   const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)]
   if (begin === -1 || end < begin) throw new Error(`The README has no ${BEGIN} … ${END}`)
   return `${readme.slice(0, begin + BEGIN.length)}\n\n${readmeText(results)}\n${readme.slice(end)}`
 }
 
-/** @param text the run's tables */
+/** @param text the tables of the run */
 export function resultsText(results: Published, text: string): string {
   const { args, machine, versions, settings, date, passed, repeated } = results
   const command = ['npm run bench:publish', ...(args.length > 0 ? ['--', ...args] : [])].join(' ')
@@ -136,14 +135,11 @@ ${markdown(
     ['system', `${machine.platform}, ${machine.kernel}`],
     ['versions', `Node ${machine.node}, ${packages.join(', ')}`],
     ['seed', String(settings.seed)],
-    [
-      'gates and residuals',
-      passed ? 'all that was judged holds' : 'NOT all hold: what stands against which part is said below',
-    ],
-    ['rounds run again', String(repeated)],
+    ['gates and residuals', passed ? 'all judged sections hold' : 'NOT all hold: see the failures below'],
+    ['repeated rounds', String(repeated)],
   ],
 )}
-A figure in brackets is its interval of 95 %. [How it was measured](../README.md); [the same for programs](results.json), [with plots](results.html).
+Brackets contain the 95 % interval. See [the method](../README.md), [JSON](results.json) and [plots](results.html).
 
 \`\`\`text
 ${text.trimEnd()}
@@ -151,7 +147,7 @@ ${text.trimEnd()}
 `
 }
 
-/** Columns of figures to the right. */
+/** Renders a Markdown table. Columns of figures are right-aligned. */
 function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   const figures = (column: number) => rows.every((row) => /^[0-9–<]/.test(row[column]!))

@@ -8,8 +8,8 @@ import { report } from './report.ts'
 import { type Outcome, passed, residualsIn, run } from './run.ts'
 
 /**
- * One run into the repository: `npm run bench:publish`. It takes the flags of bench, and is run in the root. With
- * `--again` alone nothing is measured: what follows from the rounds in `results.json` is reckoned and written anew.
+ * Runs the benchmark and writes the results to the repository: `npm run bench:publish`, in the root folder, with the
+ * flags of bench. `--again` measures nothing: it derives all pages again from the rounds in `results.json`.
  */
 
 const FOLDER = 'benchmarks/results'
@@ -30,7 +30,7 @@ async function measured(args: string[], options: BenchOptions): Promise<void> {
   await write({ ...resultsOf(outcome), args })
 }
 
-/** What the file's run was. */
+/** Restores the outcome of the run in the file. */
 function outcomeOf(published: Published): Outcome {
   const { args, rounds, failures, repeated, heatings, hot, memory, ceiling } = published
   const settings = readBench([...args]) as BenchOptions
@@ -46,13 +46,13 @@ const write = (results: Published) =>
 const read = async () => JSON.parse(await readFile(`${FOLDER}/results.json`, 'utf8')) as Published
 const given = process.argv.slice(2)
 const named = given.some((arg) => /^--(again|header-profile)\b/.test(arg))
-// The map beside the table has the headers of a browser: so has the table, unless it is told otherwise.
+// The map uses the headers of a browser, so the table does too, unless a flag overrides it.
 const args = named ? given : ['--header-profile', 'browser', ...given]
 if (args[0] !== '--again') {
   const options = readBench(args)
   if (options === 'help' || options.quick || options.url !== undefined) {
     process.stderr.write(
-      'bench:publish takes the flags of bench, without --quick, --url and --help; or --again\n',
+      'bench:publish takes the flags of bench except --quick, --url and --help; or --again alone\n',
     )
     process.exit(2)
   }

@@ -1,7 +1,7 @@
 import type { Exchange } from './adapters/adapter.ts'
 import type { Target } from './readers/reader.ts'
 
-/** The request that publishes to a channel of ours. */
+/** Returns the request that publishes to a channel of this plugin. */
 export function publishing({ path }: Target, channel: string, body: string): Exchange {
   return { path: `${path}/publish?channel=${channel}`, headers: { 'Content-Type': 'text/plain' }, body }
 }

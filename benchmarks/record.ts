@@ -6,28 +6,28 @@ import type { Trips } from './readers/trip.ts'
 import type { Raw } from './round.ts'
 import { withoutWorst } from './statistics.ts'
 
-/** The figures of one round. */
+/** Computes the figures of one round. */
 
-/** Bytes a delivered message. */
+/** Bytes per delivered message. */
 export interface Bytes {
   readonly up: number
   readonly down: number
   readonly both: number
-  /** What of both is payload, what envelope around it, and the rest: HTTP, lines, chunks, frames. */
+  /** The parts of `both`: payload, envelope, and the rest (HTTP headers, event lines, chunks, frames). */
   readonly payload: number
   readonly envelope: number
   readonly overhead: number
-  /** Headers of TCP and IP: as counted on this machine, and as modelled where segments carry 1448. */
+  /** TCP/IP headers: counted on this machine, and modelled with 1448 bytes per segment. */
   readonly tcpCounted: number | null
   readonly tcpModelled: number
 }
 
 export interface Process {
-  /** The share of the time that its event loop worked. */
+  /** The share of time in which the event loop was busy. */
   readonly utilisation: number
-  /** Its delay's 99th percentile, in milliseconds. */
+  /** 99th percentile of the event loop delay, in milliseconds. */
   readonly delayP99: number
-  /** The share of the time that it was ready to run and another process had its core; 0 where that is not told. */
+  /** The share of time in which the process was runnable without a core; 0 if unknown. */
   readonly waited: number
 }
 
@@ -35,16 +35,19 @@ export interface Measured {
   readonly variant: string
   readonly section: string
   readonly block: number
-  /** Of the window. */
+  /** Length of the window. */
   readonly seconds: number
   readonly publishes: number
   readonly deliveries: number
-  /** Of the whole round, its warm-up included. */
+  /** Over the whole round, including the warm-up. */
   readonly missed: number
   readonly duplicates: number
   readonly reordered: number
   readonly faults: readonly string[]
-  /** From the planned time to delivery; from the server's acceptance on; the publisher's own exchange. Null: nothing to measure. */
+  /**
+   * Times to delivery from the planned time and from the server's acceptance, and times of the publish request. Null:
+   * none.
+   */
   readonly latency: Latency | null
   readonly accepted: Latency | null
   readonly publish: Latency | null
@@ -52,60 +55,60 @@ export interface Measured {
   readonly emptyShare: number | null
   readonly connections: number
   readonly bytes: Bytes | null
-  /** Of the server. Microseconds a second, and a delivery. */
+  /** CPU of the server in microseconds, per second and per delivery. */
   readonly cpuPerSecond: number | null
   readonly cpuPerDelivery: number | null
   readonly serverRssBytes: number | null
   readonly server: Process | null
   readonly load: Process
-  /** Mean of the cycles of polls and of their squares, in seconds. */
+  /** Means of the polling cycles and of their squares, in seconds. */
   readonly cycle: { readonly mean: number; readonly square: number } | null
-  /** Null: of a server that an adapter has started. */
+  /** Null for a server that an adapter started. */
   readonly trips: Trips | null
-  /** How long the server took; null for an app that is not ours. */
+  /** Internal times of the server. Null for an app that is not part of this package. */
   readonly work: Work | null
   readonly quality: Quality
 }
 
-/** The server's own clock in the window, in seconds. */
+/** Internal times of the server in the window, in seconds. */
 export interface Work {
-  /** From taking a message until it is handed to those that wait, on average. */
+  /** Mean time from accepting a message to the start of the fan-out. */
   readonly turn: number
-  /** From then until the first of them is written to, on average. */
+  /** Mean time from there to the first write. */
   readonly ahead: number
-  /** Readers that waited for a message, each time counted. */
+  /** Deliveries: one per waiting reader and message. */
   readonly writes: number
-  /** In which messages were handed to them, `ahead` included. */
+  /** Total time of the fan-out, including `ahead`. */
   readonly handed: number
-  /** From the first write of a row on, on average: what a reader takes of the server, and what it takes of the load. */
+  /** Mean time per reader after the first write of a row: in the server, and to read it in the load. */
   readonly write: number
   readonly read: number
-  /** In which its event loop was not idle. */
+  /** Time in which the event loop was not idle. */
   readonly active: number
 }
 
-/** What the gates look at. */
+/** Inputs of the gates. */
 export interface Quality {
-  /** Whether the machine may be disturbed more than in a full run. */
+  /** Whether the wide bounds of a quick run apply. */
   readonly lenient: boolean
-  /** Planned publishes of the window that were accepted in it, of all planned. */
+  /** The share of planned publishes in the window that were accepted in time. */
   readonly acceptedShare: number
-  /** Publishes before their time. */
+  /** Publishes before their planned time. */
   readonly early: number
   /** Milliseconds. */
   readonly lagP99: number
   readonly proxyLagP99: number
-  /** Load, publisher and proxy together, of one core. */
+  /** CPU of load, publisher and proxy together, in cores. */
   readonly loadCore: number
   readonly steal: number
-  /** Share of the time for which the server was ready to run and had no core, and for which it ran. Null: not told. */
+  /** Shares of time in which the server was runnable without a core, and running. Null: unknown. */
   readonly serverWaited: number | null
   readonly serverRan: number | null
-  /** What the server tells of its CPU, as a part of what another reader finds. 1 also where there is no other. */
+  /** The server's own CPU figure divided by that of /proc. 1 if /proc has none. */
   readonly cpuTold: number
-  /** How far a clock was off, in milliseconds. */
+  /** Maximum clock error in milliseconds. */
   readonly clockOff: number
-  /** Deliveries before their message was sent. */
+  /** Messages that arrived before they were sent. */
   readonly negative: number
 }
 
@@ -147,7 +150,7 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
       publishes++
       lags.push(sent - at)
       const answered = published.answered[channel]![index]!
-      // One planned for the window's last moments is answered after it, and no worse for that.
+      // The response to a publish planned for the last moments of the window may arrive after it.
       if (answered <= window.to + 10_000) inTime++
       if (!Number.isNaN(answered)) leg.add(answered - at)
     }
@@ -224,7 +227,7 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
     }
   }
 
-  /** A stream's one request, spread over its session: what comes of it to each message. */
+  /** Spreads the single request of a stream over its session: the requests per message. */
   function perSession(messages: number, time: number): number {
     if (!isStream(plan)) return 0
     return (workload.subscribers * time) / (messages * workload.session)
@@ -232,8 +235,8 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
 }
 
 /**
- * The server's CPU, as a part of what another reader has found. He has looked before and after each of the server's own
- * figures: between the least and the most that this can be, it is 1.
+ * Divides the server's own CPU figure by that of /proc. /proc was read before and after each of the server's figures,
+ * which gives a range for the ratio. Returns 1 if it is within the range.
  */
 function toldOf({ serverUsage, witness }: Raw): number {
   if (serverUsage === undefined || witness === undefined) return 1
@@ -243,7 +246,7 @@ function toldOf({ serverUsage, witness }: Raw): number {
   return told < least ? told / least : told > most ? told / most : 1
 }
 
-/** What goes over the sockets of the subscribers; a stream's opening is spread over its session. */
+/** Computes bytes on the subscribers' sockets. The setup of a stream is spread over its session. */
 function bytesOf({ plan, opened, segments, load }: Raw, deliveries: number, seconds: number): Bytes {
   const { payload, session } = plan.workload
   const [before, after] = load
@@ -261,7 +264,7 @@ function bytesOf({ plan, opened, segments, load }: Raw, deliveries: number, seco
     envelope: envelope - payload,
     overhead: up + down - envelope,
     tcpCounted:
-      // Those of connections that were closed are not counted any more.
+      // The kernel drops the counters of closed connections.
       segments === undefined || after.connections > before.connections
         ? null
         : (SEGMENT * (segments[1].in + segments[1].out - segments[0].in - segments[0].out)) / deliveries,

@@ -6,25 +6,25 @@ import Fastify from 'fastify'
 import tidings, { memoryBus } from 'fastify-tidings'
 
 /*
- * What many long replays do to everybody else: how long the turns of the event loop take meanwhile, by the clock and in
- * CPU time, and how late a live reader gets what is published every 20 ms. The replays are read in a process of their
- * own, as fast as they come.
+ * Measures how many concurrent replays affect other clients: the duration of event loop turns by wall clock and CPU
+ * time, and the latency of a live reader that receives a message every 20 ms. A separate process reads the replays at
+ * full speed.
  */
 
-/** Messages in the log, bytes of each, and the replays of one run after the other. */
+/** Messages in the log, bytes of each, and the numbers of concurrent replays to measure. */
 const PLAN = { messages: 100_000, payload: 120, replays: [100, 1000] }
 
 /** Milliseconds between two live messages. */
 const PERIOD = 20
 
-/** What ends a run that does not end by itself, in milliseconds. */
+/** Milliseconds after which a run fails. */
 const LIMIT = 300_000
 
 function request(query: string): string {
   return `GET /sse?${query} HTTP/1.1\r\nHost: localhost\r\n\r\n`
 }
 
-/** Reads that many replays to their ends, and goes. */
+/** Reads `count` replays to their ends, then exits. */
 function readAll(port: number, count: number, bytes: number): void {
   let open = count
   for (let i = 0; i < count; i++) {
@@ -42,7 +42,7 @@ function readAll(port: number, count: number, bytes: number): void {
   setTimeout(() => process.exit(1), LIMIT).unref()
 }
 
-/** What is seen in each turn of the event loop, until it is ended: milliseconds by the clock, and of CPU. */
+/** Records each event loop turn until stopped: milliseconds by wall clock, and of CPU. */
 function watchTurns(): { readonly clock: number[]; readonly cpu: number[]; end(): void } {
   const clock: number[] = []
   const cpu: number[] = []
@@ -91,7 +91,7 @@ async function main(): Promise<void> {
 
   process.stdout.write(
     `Node ${process.version}, ${PLAN.messages.toLocaleString('en')} messages of ${PLAN.payload} bytes; milliseconds\n\n` +
-      '| replays | turn p99 | turn p99.9 | longest | CPU of a turn p99 | live delay p50 | p99 |\n' +
+      '| replays | turn p99 | turn p99.9 | longest | turn CPU p99 | live delay p50 | p99 |\n' +
       '|---:|---:|---:|---:|---:|---:|---:|\n',
   )
   for (const count of PLAN.replays) {
@@ -100,7 +100,7 @@ async function main(): Promise<void> {
     const reader = fork(fileURLToPath(import.meta.url), [port, count, bytes].map(String))
     const [code] = await once(reader, 'exit')
     turns.end()
-    if (code !== 0) throw new Error(`the replays of ${count} readers did not end`)
+    if (code !== 0) throw new Error(`${count} replays did not finish in time`)
     const { clock, cpu } = turns
     const cells = [
       count.toLocaleString('en'),

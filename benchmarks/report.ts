@@ -4,7 +4,7 @@ import type { Outcome } from './run.ts'
 import { rankingOf, type Summary, summariesOf } from './summary.ts'
 import { show, table } from './table.ts'
 
-/** The outcome as tables, for people: the verdict first. */
+/** Renders the outcome as text tables, with the verdict first. */
 export function report(outcome: Outcome): string {
   return [headlineText(outcome), ...details(outcome)].join('\n')
 }
@@ -24,15 +24,15 @@ function details(outcome: Outcome): string[] {
   parts.push(...rankingTable(outcome))
   if (residuals.length > 0) parts.push(...residualTable(outcome))
   parts.push(...heatTables(outcome), ...extraTables(outcome))
-  if (repeated > 0) parts.push(`${repeated} rounds were run again, since the machine was disturbed.\n`)
+  if (repeated > 0) parts.push(`${repeated} rounds were repeated because the machine was disturbed.\n`)
   for (const { kind, text } of failures) parts.push(`${kind === 'wrong' ? 'FAILED' : 'DISTURBED'}: ${text}\n`)
   return parts
 }
 
-/** Units at which the curve of a heating is shown. */
+/** Units at which the table shows the cost. */
 const SHOWN = [200, 1000, 5000, 10_000, 20_000, 30_000, 40_000]
 
-/** What a cold start costs, and how the cost of a unit falls until a server is hot. */
+/** The cost of a cold start: CPU per unit until the server is hot. */
 function heatTables({ heatings }: Outcome): string[] {
   const cold = heatings.flatMap((heating) => {
     const start = coldStartOf(heating)
@@ -54,8 +54,8 @@ function heatTables({ heatings }: Outcome): string[] {
   if (cold.length === 0) return []
   const head = SHOWN.map((units) => `at ${units.toLocaleString('en-US')}`)
   return [
-    'A cold start: server CPU µs a unit as it gets hot, in a closed loop; extra is what all of them took more than hot ones\n',
-    table(['server', 'a unit is a', ...head, 'hot', 'units', 'extra CPU ms', 'settled'], cold),
+    'Cold start: server CPU µs per unit in a closed loop; extra is the total above the cost of as many hot units\n',
+    table(['server', 'unit', ...head, 'hot', 'units', 'extra CPU ms', 'settled'], cold),
   ]
 }
 
@@ -92,7 +92,7 @@ function sectionTables(summaries: readonly Summary[]): string[] {
       ),
       table(
         [
-          'A delivered message',
+          'Per delivered message',
           'requests',
           'empty %',
           'bytes up',
@@ -118,9 +118,9 @@ function sectionTables(summaries: readonly Summary[]): string[] {
     table(
       [
         'Server',
-        'CPU µs a delivery',
-        'CPU µs an idle subscriber and second',
-        'CPU µs a further delivery',
+        'CPU µs/delivery',
+        'idle CPU µs/s',
+        'marginal CPU µs',
         'CPU ms/s',
         'event loop %',
         'event loop delay p99 ms',
@@ -147,7 +147,7 @@ function rankingTable(outcome: Outcome): string[] {
   const ranking = rankingOf(outcome)
   if (ranking.length === 0) return []
   return [
-    'Against ws, the median of the rounds; "ws, repeated" is the same again, and shows the noise\n',
+    'Relative to ws, median of the rounds; "ws, repeated" is the same variant again and shows the noise\n',
     table(
       ['Figure', 'variant', 'ratio', '95 % interval', 'verdict'],
       ranking.map(({ figure, variant, comparison: { ratio, verdict } }) => [
@@ -163,7 +163,7 @@ function rankingTable(outcome: Outcome): string[] {
 
 function residualTable({ residuals }: Outcome): string[] {
   return [
-    'The model, from the run’s own rate, round trips and CPU\n',
+    'The model. Inputs are the run’s own rate, round trips and CPU\n',
     table(
       ['Section', 'variant', 'figure', 'measured', 'model', 'bound', 'agrees'],
       residuals.map(({ section, variant, figure, measured, model, bound, holds }) => [
@@ -185,10 +185,7 @@ function extraTables({ memory, ceiling, hot }: Outcome): string[] {
     const counts = [...new Set(hot.map(({ subscribers }) => subscribers))]
     tables.push(
       table(
-        [
-          'A delivery of a hot server, CPU µs',
-          ...counts.map((count) => `to ${count.toLocaleString('en-US')}`),
-        ],
+        ['CPU µs/delivery, hot server', ...counts.map((count) => `to ${count.toLocaleString('en-US')}`)],
         [...new Set(hot.map(({ kind }) => kind))].map((kind) => [
           kind,
           ...counts.map((count) =>
@@ -201,7 +198,7 @@ function extraTables({ memory, ceiling, hot }: Outcome): string[] {
   if (memory.length > 0) {
     tables.push(
       table(
-        ['An idle subscriber', 'server RSS, kB', 'kernel caches, both ends, kB'],
+        ['Idle subscriber', 'server RSS, kB', 'kernel caches, both ends, kB'],
         memory.map(({ kind, rssPerSubscriber, kernelPerSubscriber }) => [
           kind,
           within(rssPerSubscriber, 1000),
@@ -213,7 +210,7 @@ function extraTables({ memory, ceiling, hot }: Outcome): string[] {
   if (ceiling.length > 0) {
     tables.push(
       table(
-        ['/poll, as often as it can', 'CPU µs', 'requests/s', 'p50 ms', 'p99 ms', 'MB/s', 'errors'],
+        ['/poll at saturation', 'CPU µs', 'requests/s', 'p50 ms', 'p99 ms', 'MB/s', 'errors'],
         ceiling.map(({ answer, cpuPerRequest, requestsPerSecond, p50, p99, bytesPerSecond, errors }) => [
           answer,
           show(cpuPerRequest),

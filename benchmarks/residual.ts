@@ -16,13 +16,13 @@ import { headersOf } from './profiles.ts'
 import type { Measured } from './record.ts'
 import { errorOf, meanOf } from './statistics.ts'
 
-/** What the model says of a round, beside what was measured. */
+/** Compares the model's prediction with the measurement. */
 
 export interface Prediction {
-  /** Milliseconds, from acceptance on. */
+  /** Milliseconds from acceptance to delivery. */
   readonly delay: number
   readonly requests: number
-  /** Bytes a message, up and down. */
+  /** Bytes per message in both directions. */
   readonly bytes: number
 }
 
@@ -39,16 +39,16 @@ export interface Residual {
   readonly section: string
   readonly measured: number
   readonly model: number
-  /** How far they may be apart. */
+  /** Maximum difference. */
   readonly bound: number
-  /** Null: too few rounds to know how far they scatter, or too few that the machine left alone. */
+  /** Null: too few rounds to know the scatter, or too few undisturbed ones. */
   readonly holds: boolean | null
 }
 
-/** As the server's own address stands in a request. */
+/** Has the length of the server's address in a request. */
 const AUTHORITY = '127.0.0.1:40000'
 
-/** What an exchange of the server under test weighs. */
+/** Sizes of an exchange with the server under test. */
 export function exchangeBytes(
   kind: 'poll' | 'longpoll',
   workload: Workload,
@@ -56,7 +56,7 @@ export function exchangeBytes(
   return exchangeOf(kind, shapeOf(workload, headersOf(workload.profile, kind, AUTHORITY).length))
 }
 
-/** A message on a stream: envelope, what stands around it, and its part of the signs of life. */
+/** Bytes per message on a stream: envelope, framing and a share of the heartbeats. */
 export function pushBytes(kind: 'sse' | 'ws', workload: Workload, rate: number): number {
   return pushOf(kind, shapeOf(workload, 0), rate)
 }
@@ -66,17 +66,17 @@ function shapeOf({ payload, wait, channels, subscribers }: Workload, headers: nu
   return { payload, wait, channel, headers }
 }
 
-/** What a message takes of the server where nobody reads, in seconds. */
+/** Server time per message without readers, in seconds. */
 export interface Publishing {
-  /** At work, what it does for itself included. */
+  /** Busy time, including the server's own work. */
   readonly active: number
-  /** From taking it until it would be handed to readers: p. */
+  /** p: the time from accepting the message to the start of the fan-out. */
   readonly turn: number
 }
 
 /**
- * By the rounds at this rate that had no reader; where there were none, by those of streams, whose writing is taken
- * off; else zeros.
+ * Derived from the rounds without readers at this rate. Without such rounds, from those of streams minus their writes.
+ * Otherwise zeros.
  */
 export function publishingOf(
   sections: readonly Section[],
@@ -98,21 +98,21 @@ export function publishingOf(
   }
 }
 
-/** The server's times, as the models take them. */
+/** Times of the server, as inputs of the models. */
 export interface Times {
-  /** From taking a message until its first write begins. */
+  /** From accepting a message to its first write. */
   readonly turn: number
-  /** s */
+  /** s: server time per write. */
   readonly write: number
-  /** r: what the load takes to read from one of its streams. */
+  /** r: time of the load to read from one stream. */
   readonly read: number
-  /** s_r */
+  /** s_r: server time per request. */
   readonly request: number
 }
 
 /**
- * s is read off the server's clock, and the load's reading off its own; s_r is what remains of a long poll's time at work when writing and publishing are
- * taken off. Neither is looked for in the latency.
+ * The server measures s, and the load measures r. The rest of the busy time of long polling, without writing and
+ * publishing, is s_r. The latency is not an input.
  */
 export function timesOf({ work, requests, deliveries, publishes }: Measured, publishing: Publishing): Times {
   const { handed, active, ahead, write, read } = work!
@@ -126,8 +126,8 @@ export function timesOf({ work, requests, deliveries, publishes }: Measured, pub
 }
 
 /**
- * λ, d, g and s come from the run: λ from the publishes, d and g from round trips before anything was published, s
- * from the server's clock. None of them is fitted from the latency under test.
+ * All inputs come from the run. λ comes from the publishes, d and g from round trips before the first publish, and s
+ * from the server's clock. Nothing is fitted to the measured latency.
  */
 export const predict: Model = (variant, workload, measured, publishing) => {
   const { deliveries, cycle } = measured
@@ -142,7 +142,7 @@ export const predict: Model = (variant, workload, measured, publishing) => {
 
   if (variant.kind === 'poll') {
     if (cycle === null) return null
-    // Two lengths that have the measured mean and variance.
+    // Two lengths with the measured mean and variance.
     const spread = Math.sqrt(Math.max(0, cycle.square - cycle.mean ** 2))
     const polling = { rate, oneWay, cycles: [cycle.mean - spread, cycle.mean + spread] }
     return {
@@ -179,7 +179,10 @@ export const predict: Model = (variant, workload, measured, publishing) => {
   }
 }
 
-/** A row of streams: one process reads for all, and of the way to it what the network does not take is its waking. */
+/**
+ * A row of streams that one process reads. The network takes part of the one-way delay; the rest is the process's
+ * wake-up.
+ */
 export function rowOf(
   { channels, subscribers, rtt }: Workload,
   rate: number,
@@ -190,21 +193,21 @@ export function rowOf(
   return { rate, oneWay, readers, write, shared: { wake: Math.max(0, oneWay - rtt / 2e3), read } }
 }
 
-/** What a row takes less than if each of its readers had to wake: the models of long polls know nothing of processes. */
+/** Time that a row saves because one process reads for all. The models of long polling assume separate processes. */
 export function awakeOf(row: Push): number {
   const { shared: _, ...apart } = row
   return takenDelay(apart) - takenDelay(row)
 }
 
-/** Fewer do not tell how far the figures scatter. */
+/** Minimum rounds to estimate the scatter. */
 const ENOUGH_ROUNDS = 3
 /**
- * The part of the model by which they may differ, a delay's and that of all else, which agrees to a part in 300; the
- * milliseconds; and the standard errors.
+ * Maximum difference as a share of the prediction: for delays, and for all else, which agrees to one part in 300. Then
+ * milliseconds for delays, and the number of standard errors.
  */
 const BOUND = { delay: 0.1, part: 0.015, milliseconds: 0.3, errors: 3 }
 
-/** The residuals of one variant over its rounds. */
+/** Returns the residuals of one variant over its rounds. */
 export function residualsOf(
   variant: Variant,
   workload: Workload,
@@ -228,8 +231,8 @@ export function residualsOf(
       return value === undefined ? [] : [{ value, model: prediction[figure], disturbed }]
     })
     if (both.length === 0) return []
-    // A delay that the machine has spoilt tells nothing of the model, nor do the requests of one who asks again: messages
-    // that come together share an answer. What a stream sends for a message no machine can spoil.
+    // Disturbed rounds say nothing about a delay. They also affect the requests of polling, since late messages share a
+    // response. The bytes of a stream do not depend on the machine.
     const streams = variant.kind === 'sse' || variant.kind === 'ws'
     const quiet = both.filter(({ disturbed }) => (figure !== 'delay' && streams) || !disturbed)
     const shown = quiet.length < ENOUGH_ROUNDS ? both : quiet

@@ -10,23 +10,23 @@ import type { Usage } from './processes/usage.ts'
 import type { Target } from './readers/reader.ts'
 import type { Trips } from './readers/trip.ts'
 
-/** What one round has brought, as it came from the processes. */
+/** The raw data of one round. */
 export interface Raw {
   readonly plan: RoundPlan
-  /** Start of the schedule, and the window, on the shared clock. */
+  /** Start of the schedule and the window, on the shared clock. */
   readonly start: number
   readonly window: { readonly from: number; readonly to: number }
   readonly schedule: readonly Float64Array[]
   readonly published: Published
-  /** By channel and number; undefined for an app that is not ours. */
+  /** Acceptance times by channel and number. Undefined for an app that is not part of this package. */
   readonly accepted: readonly Float64Array[] | undefined
   readonly received: Received
   readonly trips: Trips | null
-  /** At the window's ends. */
+  /** At the start and the end of the window. */
   readonly server: readonly [Pick<Usage, 'at' | 'cpu'>, Pick<Usage, 'at' | 'cpu'>] | undefined
   readonly serverUsage: readonly [Usage, Usage] | undefined
   readonly work: readonly [Work, Work] | undefined
-  /** Before anything is published, and at the window's ends. */
+  /** Before the first publish, and at the start and the end of the window. */
   readonly opened: Mark
   readonly load: readonly [Mark, Mark]
   readonly publisher: readonly [Usage, Usage]
@@ -34,54 +34,54 @@ export interface Raw {
   /** Microseconds. */
   readonly proxyLag: number
   readonly segments: readonly [Segments, Segments] | undefined
-  /** The share of the machine that its host took away. */
+  /** The share of CPU that the host stole. */
   readonly steal: number
-  /** The server's CPU by another reader, just before and after each of its own figures, in microseconds. */
+  /** The server's CPU in /proc before and after each of its own figures, in microseconds. */
   readonly witness: readonly [Bracket, Bracket] | undefined
-  /** How far the clock of any process was outside of the time in which it was asked, in microseconds. */
+  /** Maximum distance of a process's clock from the time in which it was read, in microseconds. */
   readonly clockOff: number
 }
 
-/** What a figure that was told between them must lie between. */
+/** Bounds of a figure that was read in between. */
 export interface Bracket {
   readonly before: number
   readonly after: number
 }
 
-/** For tests: what is done to a round so that it must fail. */
+/** Fault injection for tests. */
 export interface Inject {
   readonly spoil?: boolean
-  /** Milliseconds for which the publisher is kept from its work before each message. */
+  /** Milliseconds to block the publisher before each message. */
   readonly starve?: number
-  /** Milliseconds by which the load's clock is slow. */
+  /** Clock skew of the load in milliseconds. */
   readonly slow?: number
-  /** The share of the bytes that is not counted. */
+  /** The share of bytes that is not counted. */
   readonly uncounted?: number
-  /** The share of the server's CPU that is told. */
+  /** The share of its CPU that the server reports. */
   readonly cpuTold?: number
-  /** What becomes of a round's raw figures: what a machine does that can't be made to do it. */
+  /** Modifies the raw data, for faults that can't be injected otherwise. */
   readonly raw?: (raw: Raw) => Raw
 }
 
-/** Who takes part in a round. */
+/** The processes of a round. */
 export interface Cast {
-  /** Undefined: the app under test is none of our own. */
+  /** Undefined for an app that is not part of this package. */
   readonly server: Child<ServerApi> | undefined
   readonly load: Child<LoadApi>
   readonly publisher: Child<PublisherApi>
   readonly proxy: Child<ProxyApi> | undefined
-  /** The process that does its work, where it is known. */
+  /** The process that does the work, if known. */
   readonly pid: number | undefined
-  /** Of a server that is none of ours. */
+  /** The adapter of a server that is not part of this package. */
   readonly adapter: string | undefined
-  /** Where the app listens. */
+  /** The app's address. */
   readonly target: Target
   readonly inject: Inject
-  /** Whether the machine does nothing else. */
+  /** Whether the machine runs nothing else. */
   readonly alone: boolean
 }
 
-/** @throws where a process can't do its part */
+/** @throws if a process fails */
 export async function runRound(plan: RoundPlan, cast: Cast): Promise<Raw> {
   const { workload, variant, duration } = plan
   const { server, pid, adapter, load, publisher, proxy, target, inject, alone } = cast
@@ -98,12 +98,12 @@ export async function runRound(plan: RoundPlan, cast: Cast): Promise<Raw> {
     ...[load, publisher, proxy].map((child) => child && pin(child.pid, 'load')),
   ])
 
-  // Publisher and proxy keep time: they must not wait for the load.
+  // Publisher and proxy keep time and must not wait for the load.
   await yieldTo(load.pid, alone)
 
   const schedule = scheduleOf(plan)
   const { names, of } = channelsOf(workload)
-  // What asks for nothing, and what echoes, no adapter says.
+  // Adapters do not describe an empty request or an echo.
   const trips = adapter === undefined ? await load.call('trips', far ?? target) : null
   const readers = variant.kind === undefined ? [] : of
   await load.call('open', {
@@ -137,7 +137,7 @@ export async function runRound(plan: RoundPlan, cast: Cast): Promise<Raw> {
     starve: inject.starve ?? 0,
   })
   let clockOff = 0
-  /** Asks a process what it has used: its clock must say a time between the question and the answer. */
+  /** Reads the usage of a process. Its clock must show a time between request and response. */
   const timed = async <T>(ask: () => Promise<T>, at: (answer: T) => number) => {
     const before = now()
     const answer = await ask()
@@ -221,7 +221,7 @@ function pair<T>(one: T | undefined, other: T | undefined): [T, T] | undefined {
   return one === undefined || other === undefined ? undefined : [one, other]
 }
 
-/** @param url checked: http alone */
+/** @param url an http URL */
 export function targetOf(url: URL): Target {
   return {
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
@@ -230,7 +230,10 @@ export function targetOf(url: URL): Target {
   }
 }
 
-/** The CPU of an app that is none of ours: as it tells it, else as /proc has it of a process on this machine. */
+/**
+ * Returns the CPU of an app that is not part of this package, from its /stats, or from /proc if it runs on this
+ * machine.
+ */
 async function toldBy(
   target: Target,
   adapter: string | undefined,
@@ -242,7 +245,7 @@ async function toldBy(
   return cpu === undefined ? undefined : { at: now(), cpu }
 }
 
-/** The CPU that an app tells of itself. */
+/** Reads the CPU from the app's /stats. */
 async function statsOf({ host, port, path }: Target): Promise<{ at: number; cpu: number } | undefined> {
   try {
     const response = await fetch(`http://${host}:${port}${path}/stats`)

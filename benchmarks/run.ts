@@ -16,29 +16,29 @@ import type { Inject } from './round.ts'
 import { Stage } from './stage.ts'
 import { believable, type Judgement, judgementsOf } from './verdict.ts'
 
-/** Runs what is planned, and keeps what can be believed. */
+/** Runs the plan and keeps the valid rounds. */
 
 export interface Outcome extends Extras {
-  /** When it was begun. */
+  /** Start of the run. */
   readonly date: Date
   readonly settings: Settings
   readonly sections: readonly Section[]
   readonly rounds: readonly Measured[]
-  /** What stands against the run: each says so aloud. */
+  /** Failed gates, each with a message. */
   readonly failures: readonly Failure[]
-  /** Rounds that were run again, since the machine was disturbed. */
+  /** Rounds that were repeated because the machine was disturbed. */
   readonly repeated: number
   readonly residuals: readonly Residual[]
-  /** How the servers became hot. */
+  /** The warm-up of each server. */
   readonly heatings: readonly Heating[]
-  /** Whether it was interrupted: rounds are those of whole blocks. */
+  /** Whether the run was interrupted. The rounds are those of complete blocks. */
   readonly partial: boolean
 }
 
 export interface RunOptions {
-  /** Takes one line of progress. */
+  /** Receives a line of progress. */
   readonly progress: (line: string) => void
-  /** Ends the run: what is complete is returned. */
+  /** Stops the run, which returns the complete blocks. */
   readonly signal?: AbortSignal
   /** For tests. */
   readonly model?: Model
@@ -46,24 +46,24 @@ export interface RunOptions {
   readonly limits?: Limits
 }
 
-/** Seconds that the memory of idle subscribers takes, the heating of a server, and a case of what hot servers take. */
+/** Estimated seconds: memory of idle subscribers, heating of a server, and a case of the hot CPU cost. */
 const MEMORY = 60
 const HEAT = 4
 const HOT = 30
 
-/** @param limits of a full run @returns roughly what these rounds take, and what comes behind them, in seconds */
+/** Estimates the seconds of these rounds and of the measurements after them. @param limits of a full run */
 function secondsFor(settings: Settings, plans: Block, limits: Limits | undefined): number {
   const after = limits === undefined ? 0 : MEMORY + HOT + 3 * limits.ceiling
   const heating = settings.heat > 0 ? HEAT : 0
   return plans.reduce((sum, plan) => sum + secondsOf(plan), after + heating * serversOf(plans))
 }
 
-/** Whether all sections and what is measured beside them are run. */
+/** Whether the run includes all sections and the extra measurements. */
 function isFull(settings: Settings): boolean {
   return !settings.quick && isOurs(settings) && settings.against === undefined
 }
 
-/** Roughly what a run takes, in seconds, with nothing repeated. */
+/** Estimates the seconds of a run without repetitions. */
 export function needOf(settings: Settings, sections: readonly Section[]): number {
   const plans = sections.flatMap(({ blocks }) => blocks.flat())
   return secondsFor(settings, plans, isFull(settings) ? LIMITS : undefined)
@@ -101,7 +101,7 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
     const end = now() + Math.max(60 * settings.minutes, 1.1 * secondsTo(all.flat())) * 1e6
     const inTime = (plans: Block) => !signal.aborted && now() + secondsTo(plans) * 1e6 < end
     const calm = async (left: Block) => {
-      do progress(`Is the machine our own? ${clock(secondsTo(left))} left`)
+      do progress(`Waiting for an undisturbed machine; ${clock(secondsTo(left))} left`)
       while (inTime(left) && (await stealNow()) > STEAL)
     }
     await believed(
@@ -121,7 +121,7 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
     signal.removeEventListener('abort', stop)
     await stage.end()
   }
-  // In the order of the plan.
+  // Restore the order of the plan.
   const kept = sections.flatMap(({ blocks }) => blocks.flatMap((block) => found.get(block) ?? []))
   const rounds = kept.flatMap((one) => one.rounds)
   return {
@@ -138,56 +138,56 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
   }
 }
 
-/** The settings, with those transports that an adapter has. @throws UsageError */
+/** Returns the settings with the transports that the adapter supports. @throws UsageError */
 async function adapted(settings: Settings, target: string): Promise<Settings> {
   const { readers } = await adapterOf(target)
   const variants = settings.variants.filter(({ kind }) => readers[kind!] !== undefined)
   if (variants.length === 0) {
     throw new UsageError(
-      `--target '${target}' has none of these --transports: it has ${Object.keys(readers).join(', ')}`,
+      `--target '${target}' supports none of these --transports: it has ${Object.keys(readers).join(', ')}`,
     )
   }
   if (settings.workload.channels === 'each')
-    throw new UsageError('--target has one channel: --channels shared')
+    throw new UsageError('--target supports a single channel: use --channels shared')
   return { ...settings, variants }
 }
 
-/** Files that a process has open beside its connections, roughly. */
+/** Files that a process opens beside its connections, with a margin. */
 const FILES = 100
 
-/** @throws UsageError where a process may not hold so many connections */
+/** @throws UsageError if the limit of open files is too low */
 function mayOpen(connections: number): void {
   const [files, most] = [connections + FILES, openFiles()]
   if (files <= most) return
   throw new UsageError(
-    `${connections} connections need ${files} open files, and ${most} are allowed: raise that by ulimit -n ${files}`,
+    `${connections} connections need ${files} open files, but the limit is ${most}: run ulimit -n ${files}`,
   )
 }
 
 type Block = readonly RoundPlan[]
 
-/** A block's rounds, as they are kept. */
+/** The rounds of a block to keep. */
 export interface Believed {
   readonly rounds: readonly Measured[]
-  /** Rounds that were run again. */
+  /** Repeated rounds. */
   readonly repeated: number
 }
 
-/** How a machine is met that has other things to do. */
+/** Policy for disturbed rounds. */
 export interface Patience<P> {
-  /** How often a round is run again, at most. */
+  /** Maximum repetitions of a round. */
   readonly repeats: number
-  /** Whether there is time for all these. */
+  /** Whether there is time for these rounds. */
   inTime(plans: readonly P[]): boolean
-  /** Resolves when nothing disturbs it any more, or these, which are still to be run, leave no time to wait for that. */
+  /** Resolves when the machine is undisturbed, or when the remaining rounds leave no time to wait. */
   calm(left: readonly P[]): Promise<void>
 }
 
 /**
- * Runs blocks. A round that the machine has disturbed is run again at once, when the machine is calm and while there is
- * time: the rounds of a block are compared with each other, and must lie near each other. What was lost stays lost.
- * @param run one round; `attempt` counts from 0, and `left` begins with it
- * @param found takes what is kept of each block that is complete
+ * Runs blocks. Repeats a disturbed round at once, after the machine has calmed down and while there is time: the rounds
+ * of a block are compared, so they must run close to each other. Lost messages are an error even in a disturbed round.
+ * @param run runs one round; `attempt` counts from 0, and `left` starts with the round itself
+ * @param found receives the rounds to keep of each complete block
  */
 export async function believed<P>(
   blocks: readonly (readonly P[])[],
@@ -213,7 +213,7 @@ export async function believed<P>(
   }
 }
 
-/** The model beside all that was measured. */
+/** Compares the model with all measurements. */
 export function residualsIn(
   sections: readonly Section[],
   rounds: readonly Measured[],
@@ -228,13 +228,13 @@ export function residualsIn(
   )
 }
 
-/** What may be said of each section. */
+/** Returns the judgement of each section. */
 export function judged({ sections, rounds, failures, residuals, heatings }: Outcome): Judgement[] {
   const cold = heatings.filter(({ settled }) => settled === false).map(({ variant }) => variant)
   return judgementsOf({ sections, rounds, failures, residuals, cold })
 }
 
-/** Whether the run can be believed. */
+/** Whether the run is valid. */
 export function passed(outcome: Outcome): boolean {
   return believable(judged(outcome))
 }

@@ -1,16 +1,16 @@
-/** A bucket is so many times as wide as the one before it. */
+/** Ratio of the widths of adjacent buckets. */
 const WIDTH = 1.01
 const LOG = Math.log(WIDTH)
 
 /**
- * Counts of times by their logarithm, in buckets of a hundredth of the value: what rounds keep of their delays, so that
- * a percentile can be told of all of them together.
+ * A quantile sketch with logarithmic buckets and a relative error of 1 %. Sketches of several rounds can be merged to
+ * get percentiles over all of them.
  */
 export class Sketch {
   readonly #counts = new Map<number, number>()
   #total = 0
 
-  /** @param pairs as `pairs` gives them, of several sketches one after the other */
+  /** @param pairs the concatenated `pairs` of any number of sketches */
   constructor(pairs: readonly number[] = []) {
     for (let i = 0; i < pairs.length; i += 2) this.#put(pairs[i]!, pairs[i + 1]!)
   }
@@ -20,17 +20,17 @@ export class Sketch {
     this.#total += times
   }
 
-  /** @param time microseconds; what is below one counts as one */
+  /** @param time microseconds; values below 1 count as 1 */
   add(time: number): void {
     this.#put(Math.round(Math.log(Math.max(1, time)) / LOG), 1)
   }
 
-  /** Each bucket's number and its count. */
+  /** Returns pairs of bucket number and count. */
   pairs(): number[] {
     return [...this.#counts].sort(([a], [b]) => a - b).flat()
   }
 
-  /** Milliseconds. NaN of none. @param share from 0 to 1 */
+  /** Returns a quantile in milliseconds, or NaN if empty. @param share from 0 to 1 */
   quantile(share: number): number {
     let left = share * this.#total
     for (const [bucket, count] of [...this.#counts].sort(([a], [b]) => a - b)) {

@@ -7,8 +7,8 @@ import { serve, urlOf } from 'fastify-tidings-demo'
 import { type CDPSession, chromium, type Page } from 'playwright-core'
 
 /*
- * The page and its server, left to themselves: messages at a rate in four lanes with the plots open, and what both
- * hold in memory after a collection, sampled over the time. The server is a process of its own.
+ * Soak test of the demo page and its server: messages at a constant rate in four lanes. Samples the memory of both
+ * after garbage collection. The server runs in its own process.
  */
 
 interface Memory {
@@ -27,7 +27,7 @@ async function server(): Promise<void> {
   process.send!(urlOf(app))
 }
 
-/** Bytes of the page's heap, and the elements in it. */
+/** Returns the bytes of the page's heap, and its number of DOM nodes. */
 async function pageMemory(devtools: CDPSession): Promise<{ heap: number; nodes: number }> {
   await devtools.send('HeapProfiler.collectGarbage')
   const { metrics } = await devtools.send('Performance.getMetrics')
@@ -35,7 +35,7 @@ async function pageMemory(devtools: CDPSession): Promise<{ heap: number; nodes: 
   return { heap: of('JSHeapUsedSize'), nodes: of('Nodes') }
 }
 
-/** What the page asks of a machine as it loads: observed from its beginning. */
+/** Records layout shifts and long tasks from the start of the page load. */
 function observe(): void {
   const seen = { shift: 0, long: [] as number[] }
   Object.assign(globalThis, { seen })
@@ -52,18 +52,18 @@ function observe(): void {
   }).observe({ type: 'longtask', buffered: true })
 }
 
-/** Seconds for which the main thread has worked so far. */
+/** Returns the seconds of main thread work so far. */
 async function mainThread(devtools: CDPSession): Promise<number> {
   const { metrics } = await devtools.send('Performance.getMetrics')
   return metrics.find(({ name }) => name === 'TaskDuration')!.value
 }
 
-/** The tasks of more than 50 ms since this was asked last, milliseconds. */
+/** Returns the tasks over 50 ms since the last call, in milliseconds. */
 function longTasks(page: Page): Promise<number[]> {
   return page.evaluate(() => (globalThis as unknown as { seen: { long: number[] } }).seen.long.splice(0))
 }
 
-/** A figure in the heading of each lane. */
+/** Returns a figure of each lane. */
 async function figure(page: Page, name: string): Promise<string> {
   return (await page.locator(`.lane [data-figure="${name}"]`).allTextContents()).join(' ')
 }
@@ -107,7 +107,7 @@ async function main(): Promise<void> {
 
   process.stdout.write(
     `${values.rate} messages/s in four lanes, Node ${process.version}, Chromium ${browser.version()}, plots ${values.plots ? 'open' : 'closed'}; ` +
-      `ready after ${ready.toFixed(0)} ms, layout shift ${shift.toFixed(3)}; after a collection, MB\n\n` +
+      `ready after ${ready.toFixed(0)} ms, layout shift ${shift.toFixed(3)}; MB after garbage collection\n\n` +
       '| minute | server: heap | resident | page: heap | elements | main thread | tasks over 50 ms | longest, ms | missed | repeated | errors |\n' +
       '|---:|---:|---:|---:|---:|---:|---:|---:|---|---|---:|\n',
   )

@@ -16,29 +16,29 @@ interface Stoppable {
 }
 
 export interface StageOptions {
-  /** The app under test, where it is none of our own. */
+  /** A running app to measure. */
   readonly url?: URL | undefined
   readonly target?: string | undefined
   readonly inject?: Inject | undefined
-  /** Whether the machine does nothing else. */
+  /** Whether the machine runs nothing else. */
   readonly alone?: boolean
-  /** Requests or deliveries that a server has behind it before it is measured. */
+  /** Requests or deliveries that warm a server up before its first round. */
   readonly heat?: number
 }
 
-/** A server, hot. */
+/** A hot server. */
 interface Hot {
   readonly generation: number
-  /** Ours; what serves otherwise is `other`, whose work the process `pid` does. */
+  /** The server of this package. Otherwise, `other` starts the server, and the process `pid` does the work. */
   readonly server: Child<ServerApi> | undefined
   readonly other: Child<TargetApi> | undefined
   readonly pid: number | undefined
   readonly target: Target
 }
 
-/** The processes of a run, which stay from round to round: of servers there is one for each variant. */
+/** The processes of a run. They persist across rounds, with one server per variant. */
 export class Stage {
-  /** How the servers became hot, in the order in which they did. */
+  /** The warm-up of each server, in order. */
   readonly heatings: Heating[] = []
   readonly #options: StageOptions
   readonly #children = new Set<Stoppable>()
@@ -67,13 +67,13 @@ export class Stage {
     this.#children.delete(child)
   }
 
-  /** Ends all processes. What runs fails. */
+  /** Stops all processes. Pending operations fail. */
   async end(): Promise<void> {
     this.#ended = true
     await Promise.all([...this.#children].map((child) => child.stop()))
   }
 
-  /** A server that nobody has used. */
+  /** Starts a new server. */
   async #server(checkout?: string): Promise<{ server: Child<ServerApi>; target: Target; pid: number }> {
     const server = this.#child<ServerApi>('server')
     const port = await server.call('start', checkout === undefined ? undefined : entryOf(checkout))
@@ -81,7 +81,7 @@ export class Stage {
     return { server, target: { host: '127.0.0.1', port, path: '' }, pid: server.pid }
   }
 
-  /** A server that an adapter starts. */
+  /** Starts a server with an adapter. */
   async #adapted(adapter: string): Promise<{ other: Child<TargetApi>; target: Target; pid: number }> {
     const other = this.#child<TargetApi>('target')
     const { port, pid } = await other.call('start', adapter)
@@ -89,7 +89,7 @@ export class Stage {
     return { other, target: { host: '127.0.0.1', port, path: '' }, pid }
   }
 
-  /** Runs something against a server of its own. */
+  /** Runs a function with a new server. */
   async serve<T>(use: (url: string, server: Child<ServerApi>) => Promise<T>): Promise<T> {
     const { server, target } = await this.#server()
     try {
@@ -99,7 +99,7 @@ export class Stage {
     }
   }
 
-  /** What a server holds, and the kernel for it, with so many subscribers to whom nothing comes. */
+  /** Measures resident and kernel memory of a server with idle subscribers. */
   idle(kind: Kind, subscribers: number): Promise<{ rssBytes: number; kernelBytes: number | null }> {
     return this.serve(async (url, server) => {
       await this.#load.call('open', {
@@ -121,7 +121,7 @@ export class Stage {
     })
   }
 
-  /** Heats the server of a variant, or finds the one that is hot. One before it is ended. */
+  /** Returns the variant's hot server. A new generation replaces the previous server. */
   async #heated(variant: Variant, workload: Workload, generation: number): Promise<Hot> {
     const { url, target: adapter, heat: units = 0 } = this.#options
     const known = this.#hot.get(variant.name)
@@ -145,7 +145,7 @@ export class Stage {
     return hot
   }
 
-  /** @throws where a process can't do its part */
+  /** @throws if a process fails */
   async run(plan: RoundPlan): Promise<Raw> {
     const { inject = {}, alone = false } = this.#options
     if (plan.workload.rtt > 0) this.#proxy ??= this.#child<ProxyApi>('proxy')
@@ -162,7 +162,7 @@ export class Stage {
     })
   }
 
-  /** The load, for what is measured beside the rounds. */
+  /** The load process, for measurements outside of rounds. */
   get load(): Child<LoadApi> {
     return this.#load
   }

@@ -1,6 +1,6 @@
-/** Means, intervals and what may be said of a difference. */
+/** Means, intervals and verdicts on differences. */
 
-/** A figure over rounds. The interval is null where one round does not give one. */
+/** A figure over several rounds. The interval is null if there are too few rounds. */
 export interface Estimate {
   readonly value: number
   readonly low: number | null
@@ -16,7 +16,7 @@ export function medianOf(values: readonly number[]): number {
   return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2
 }
 
-/** The standard error of the mean; 0 of one value. */
+/** Returns the standard error of the mean; 0 for a single value. */
 export function errorOf(values: readonly number[]): number {
   if (values.length < 2) return 0
   const mean = meanOf(values)
@@ -25,8 +25,8 @@ export function errorOf(values: readonly number[]): number {
 }
 
 /**
- * The median round's figure, with the interval of 95 % that order statistics give: as far from both ends as leaves out no
- * more than 5 % (the sign test), however skewed the rounds are. Five rounds and fewer can't.
+ * Returns the median with its 95 % interval from order statistics (the sign test), which holds for skewed
+ * distributions. It needs six values.
  */
 export function medianEstimate(values: readonly number[]): Estimate {
   const sorted = [...values].sort((a, b) => a - b)
@@ -47,24 +47,24 @@ export function medianEstimate(values: readonly number[]): Estimate {
 export type Verdict = 'lower' | 'higher' | 'tie' | 'not distinguished'
 
 export interface Comparison {
-  /** The first over the second. */
+  /** The first figure divided by the second. */
   readonly ratio: Estimate
   readonly verdict: Verdict
 }
 
-/** A tie: the whole interval lies this near to one. */
+/** Maximum distance of an interval's ends from one in a tie. */
 export const TIE = 0.05
 
 /**
- * Two figures that were measured in the same blocks: the median of their ratios, so that what a block has in common falls
- * out, and one block that was disturbed decides nothing.
+ * Compares two figures from the same blocks by the median of their ratios. Effects common to a block cancel out, and a
+ * single disturbed block does not matter.
  */
 export function compare(first: readonly number[], second: readonly number[]): Comparison {
   const ratio = medianEstimate(first.map((one, block) => one / second[block]!))
   return { ratio, verdict: verdictOf(ratio) }
 }
 
-/** What an interval says of a ratio. */
+/** Returns the verdict for the interval of a ratio. */
 export function verdictOf({ low, high }: Estimate): Verdict {
   if (low === null || high === null) return 'not distinguished'
   if (low >= 1 - TIE && high <= 1 + TIE) return 'tie'
@@ -73,7 +73,7 @@ export function verdictOf({ low, high }: Estimate): Verdict {
   return 'not distinguished'
 }
 
-/** The slope of the straight line nearest to the points (least squares). */
+/** Returns the slope of the least-squares line. */
 export function slopeOf(points: readonly (readonly [x: number, y: number])[]): number {
   const x = meanOf(points.map((point) => point[0]))
   const y = meanOf(points.map((point) => point[1]))
@@ -81,7 +81,7 @@ export function slopeOf(points: readonly (readonly [x: number, y: number])[]): n
   return up / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0)
 }
 
-/** The most of sorted values without the worst hundredth, one at least: a short round has no hundred. 0 of none. */
+/** Returns the maximum of sorted values after dropping the highest hundredth, at least one value. 0 if empty. */
 export function withoutWorst(sorted: readonly number[]): number {
   return sorted.at(-1 - Math.ceil(sorted.length / 100)) ?? sorted[0] ?? 0
 }

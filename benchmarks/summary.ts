@@ -10,37 +10,39 @@ import { type Comparison, compare, type Estimate, medianEstimate, slopeOf } from
 export interface Summary {
   readonly section: string
   readonly variant: string
-  /** That are told: those that nothing disturbed, where they are enough. */
+  /** Rounds that the figures cover: the undisturbed ones if there are enough. */
   readonly rounds: number
-  /** Messages a second and channel that were published. */
+  /** Published messages per second and channel. */
   readonly rate: number
   readonly publishes: number
   readonly deliveries: number
-  /** Milliseconds. The mean is the median round's; a percentile and the maximum are of all rounds together. */
+  /** Milliseconds. The mean is that of the median round; percentiles and the maximum cover all rounds. */
   readonly latency: Percentiles | null
   readonly accepted: Percentiles | null
   readonly publish: Percentiles | null
-  /** Whether the p50 is below five lags of the publisher. */
+  /** Whether the p50 is less than five times the publisher's lag. */
   readonly atFloor: boolean
   readonly requests: Estimate | null
   readonly emptyShare: Estimate | null
   readonly connections: number
   readonly bytes: Record<keyof NonNullable<Measured['bytes']>, Estimate | null> | null
   readonly cpu: {
-    /** Microseconds a delivery, what publishing takes included; of an idle subscriber and second; of one delivery more. */
+    /**
+     * Microseconds per delivery including publishing, per second of an idle subscriber, and per additional delivery.
+     */
     readonly total: Estimate | null
     readonly idle: Estimate | null
     readonly marginal: number | null
-    /** Microseconds a second. */
+    /** Microseconds per second. */
     readonly perSecond: Estimate | null
-    /** Microseconds a subscriber and second, without what the same takes with nobody there, where that was measured. */
+    /** Microseconds per second and subscriber, beyond a server without subscribers, if measured. */
     readonly own: Estimate | null
   }
   readonly serverUtilisation: number | null
   readonly serverDelayP99: number | null
   readonly loadUtilisation: number
   readonly loadDelayP99: number
-  /** The share of the time for which the load was ready to run and had no core. */
+  /** The share of time in which the load was runnable without a core. */
   readonly loadWaited: number
 }
 
@@ -71,7 +73,7 @@ export function summariesOf({ sections, rounds: all, settings }: Outcome): Summa
   )
 }
 
-/** In the order in which they are shown, whatever the order in which they ran. */
+/** Returns the variants in display order. */
 function namesOf({ blocks }: Section): string[] {
   const names = blocks[0]!.map(({ variant }) => variant.name)
   const place = (own: string) => {
@@ -82,7 +84,7 @@ function namesOf({ blocks }: Section): string[] {
   return names.sort((a, b) => place(a) - place(b) || a.localeCompare(b, 'en', { numeric: true }))
 }
 
-/** @param subscribers of this section @param idle of the one in which nothing is published */
+/** @param subscribers of this section @param idle CPU from the idle section */
 function summaryOf(
   own: readonly Measured[],
   all: readonly Measured[],
@@ -141,7 +143,9 @@ function sum(rounds: readonly Measured[], figure: (round: Measured) => number): 
   return rounds.reduce((total, round) => total + figure(round), 0)
 }
 
-/** Of one round, beside that of its block in which nobody was there; in a run that has none, as it is. */
+/**
+ * Subtracts the round without subscribers in the same block. If the run has no such rounds, returns the CPU unchanged.
+ */
 function ownOf(
   { section, block, variant, cpuPerSecond }: Measured,
   all: readonly Measured[],
@@ -155,7 +159,7 @@ function ownOf(
   return (cpuPerSecond - (nobody?.cpuPerSecond ?? 0)) / subscribers
 }
 
-/** Microseconds of CPU that an idle subscriber takes in a second, where that was measured. */
+/** Returns microseconds of CPU per second of an idle subscriber, if measured. */
 function idleOf(variant: string, all: readonly Measured[], subscribers: number): Estimate | null {
   const values = all
     .filter((round) => round.section === 'idle' && round.variant === variant)
@@ -164,7 +168,7 @@ function idleOf(variant: string, all: readonly Measured[], subscribers: number):
   return values.length === 0 ? null : medianEstimate(values)
 }
 
-/** The slope of CPU over deliveries; it needs two rates. */
+/** Returns the slope of CPU over deliveries. It needs two rates. */
 function marginalOf(rounds: readonly Measured[]): number | null {
   const points = rounds.flatMap(({ section, cpuPerSecond, deliveries, seconds }) =>
     section === 'idle' || cpuPerSecond === null
@@ -177,7 +181,7 @@ function marginalOf(rounds: readonly Measured[]): number | null {
     : slopeOf(points.map(({ point }) => point))
 }
 
-/** Publishes above a percentile, of all rounds together, with which it is told. */
+/** Minimum publishes above a percentile, over all rounds. */
 const ABOVE = 10
 
 function percentiles(own: readonly Measured[], leg: 'latency' | 'accepted' | 'publish'): Percentiles | null {
@@ -188,7 +192,7 @@ function percentiles(own: readonly Measured[], leg: 'latency' | 'accepted' | 'pu
   if (known.length === 0) return null
   const publishes = known.reduce((total, one) => total + one.publishes, 0)
   const all = new Sketch(known.flatMap(({ latency }) => latency.sketch))
-  /** Of all together; between the least and the most of the rounds that tell it themselves, as order statistics have it. */
+  /** The quantile over all rounds. The interval spans the rounds' own quantiles by order statistics. */
   const at = (share: number, figure: (latency: Latency) => number | null): Estimate => {
     const rounds = known.map(({ latency }) => figure(latency)).filter((value) => value !== null)
     const { low, high } = rounds.length === known.length ? medianEstimate(rounds) : { low: null, high: null }
@@ -207,7 +211,7 @@ function percentiles(own: readonly Measured[], leg: 'latency' | 'accepted' | 'pu
   }
 }
 
-/** One figure of two variants of a section, block by block. */
+/** A comparison of two variants in one section, block by block. */
 export interface Ranked {
   readonly section: string
   readonly figure: 'latency' | 'cpu' | 'bytes'
@@ -222,7 +226,7 @@ const FIGURES: Record<Ranked['figure'], (round: Measured) => number | null> = {
   bytes: ({ bytes }) => bytes?.both ?? null,
 }
 
-/** Every variant against ws, ws itself among them: that is the noise floor. A quick run ranks nothing. */
+/** Compares every variant with ws. The second measurement of ws shows the noise floor. A quick run has no ranking. */
 export function rankingOf({ sections, rounds, settings }: Outcome): Ranked[] {
   const first = sections[0]!
   if (settings.quick) return []

@@ -1,4 +1,4 @@
-/** A table in box-drawing characters: the first column to the left, figures to the right. */
+/** Renders a table with box-drawing characters. The first column is left-aligned, all others are right-aligned. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]!.length)))
   const bar = (left: string, middle: string, right: string) =>
@@ -15,7 +15,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   ].join('\n')
 }
 
-/** A number in three digits or more; what there is no figure for is a dash. */
+/** Formats a number with at least three significant digits. A missing number is a dash. */
 export function show(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–'
   const size = Math.abs(value)

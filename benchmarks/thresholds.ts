@@ -5,12 +5,12 @@ import type { Residual } from './residual.ts'
 import type { Outcome } from './run.ts'
 import { show } from './table.ts'
 
-/** What a run is held to, as a line each. */
+/** The thresholds of a run, one line each. */
 
 export interface Threshold {
-  /** Null: it could not be judged. */
+  /** Null: not judged. */
   readonly holds: boolean | null
-  /** What was found, and in brackets what is asked for. */
+  /** The measured value, with the threshold in brackets. */
   readonly text: string
 }
 
@@ -33,29 +33,29 @@ export function thresholdsOf({ rounds, residuals, settings }: Outcome): Threshol
   return [
     {
       holds: lost === 0,
-      text: `messages missed, doubled or out of order: ${lost} (none of ${sum(({ deliveries }) => deliveries).toLocaleString('en-US')})`,
+      text: `messages missed, duplicated or out of order: ${lost} (0 of ${sum(({ deliveries }) => deliveries).toLocaleString('en-US')})`,
     },
-    { holds: early === 0, text: `messages before their time: ${early} (none)` },
-    { holds: late === 0, text: `rounds in which the server refused or delayed publishes: ${late} (none)` },
+    { holds: early === 0, text: `messages ahead of their planned time: ${early} (0)` },
+    { holds: late === 0, text: `rounds in which the server refused or delayed publishes: ${late} (0)` },
     { holds: clock <= BOUNDS.clock, text: `clock error: ${show(clock)} ms (at most ${BOUNDS.clock} ms)` },
     ...(isOurs(settings)
       ? [
           {
             holds: off <= BOUNDS.cpu,
-            text: `server CPU, of what /proc counts: ${percent(told[0])} to ${percent(told[1])} (within ${percent(BOUNDS.cpu)})`,
+            text: `server CPU relative to /proc: ${percent(told[0])} to ${percent(told[1])} (within ${percent(BOUNDS.cpu)})`,
           },
         ]
       : []),
     ...modelled(
-      'bytes and requests against the model',
+      'bytes and requests relative to the model',
       '1.5 %',
       residuals,
       ({ figure }) => figure !== 'delay',
     ),
-    ...modelled('delay against the model', '10 %', residuals, ({ figure }) => figure === 'delay'),
+    ...modelled('delay relative to the model', '10 %', residuals, ({ figure }) => figure === 'delay'),
     {
       holds: quiet === rounds.length ? true : null,
-      text: `rounds that the machine left undisturbed: ${quiet} of ${rounds.length} (three quarters of each row)`,
+      text: `undisturbed rounds: ${quiet} of ${rounds.length} (three quarters of each row)`,
     },
   ]
 }

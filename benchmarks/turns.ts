@@ -5,7 +5,7 @@ import type { Measured } from './record.ts'
 import type { Outcome } from './run.ts'
 import { compare } from './statistics.ts'
 
-/** Two checkouts that were measured by turns: each round beside that of the other which ran next to it. */
+/** Compares two checkouts that ran in alternation, round by round. */
 
 const FIGURES: Readonly<Record<string, (round: Measured) => number | null>> = {
   'delay p50, ms': ({ latency }) => latency?.p50 ?? null,
@@ -14,7 +14,7 @@ const FIGURES: Readonly<Record<string, (round: Measured) => number | null>> = {
   requests: ({ requests }) => requests,
 }
 
-/** This checkout over the other one. Empty: there was no other. */
+/** Compares this checkout with the other one. Empty without another checkout. */
 export function turnsOf({ settings, rounds }: Outcome): Change[] {
   const { against, variants } = settings
   if (against === undefined) return []

@@ -3,31 +3,31 @@ import type { Section } from './plan.ts'
 import type { Measured } from './record.ts'
 import type { Residual } from './residual.ts'
 
-/** What may be said of each section, from what stands against its rounds. */
+/** Judges each section from its rounds, failures and residuals. */
 
 export interface Judgement {
   readonly section: string
   readonly title: string
   /**
-   * `holds`: nothing stands against it. `wrong`: something does, whatever the machine did. `void`: the machine disturbed
-   * too much of it to tell; its figures are not to be cited, and those of other sections are none the worse.
+   * `holds`: no failures. `wrong`: failures that a disturbance does not explain. `void`: too many disturbed rounds; do
+   * not cite the figures. Other sections are not affected.
    */
   readonly state: 'holds' | 'wrong' | 'void'
   readonly rounds: number
   readonly quiet: number
-  /** Lines of the model: that hold, that fail, and that could not be judged. */
+  /** Residuals that agree, that differ, and that could not be judged. */
   readonly model: { readonly holds: number; readonly fails: number; readonly unjudged: number }
-  /** Variants with too few rounds that nothing disturbed, and servers that were not hot. */
+  /** Variants with too few undisturbed rounds, or with servers that were not hot. */
   readonly reasons: readonly string[]
 }
 
-/** What the judgement is of. */
+/** Input of the judgement. */
 export interface Judged {
   readonly sections: readonly Section[]
   readonly rounds: readonly Measured[]
   readonly failures: readonly Failure[]
   readonly residuals: readonly Residual[]
-  /** Variants whose server's cost was still falling when it was measured. */
+  /** Variants with a server that had not settled. */
   readonly cold: readonly string[]
 }
 
@@ -41,7 +41,7 @@ export function judgementsOf({ sections, rounds, failures, residuals, cold }: Ju
       const all = own.filter((round) => round.variant === variant)
       const calm = all.filter((round) => !isDisturbed(round)).length
       const found =
-        calm < quietNeeded(all.length) ? [`${variant}: ${calm} of ${all.length} rounds were quiet`] : []
+        calm < quietNeeded(all.length) ? [`${variant}: ${calm} of ${all.length} rounds undisturbed`] : []
       return cold.includes(variant) ? [...found, `${variant}: its server was not hot`] : found
     })
     const lines = residuals.filter(({ section }) => section === name)
@@ -50,7 +50,7 @@ export function judgementsOf({ sections, rounds, failures, residuals, cold }: Ju
       fails: lines.filter(({ holds }) => holds === false).length,
       unjudged: lines.filter(({ holds }) => holds === null).length,
     }
-    // What was judged of bytes and requests was judged by rounds that could not spoil them.
+    // The residuals of bytes and requests use rounds in which no disturbance affects them.
     const failing = lines.some(
       ({ holds, figure }) => holds === false && (figure !== 'delay' || reasons.length === 0),
     )
@@ -60,7 +60,7 @@ export function judgementsOf({ sections, rounds, failures, residuals, cold }: Ju
   })
 }
 
-/** Whether the run can be believed: nothing is wrong with it, and its first section could be judged. */
+/** Whether the run is valid: no section is wrong, and the first one holds. */
 export function believable(judgements: readonly Judgement[]): boolean {
   return judgements[0]?.state === 'holds' && judgements.every(({ state }) => state !== 'wrong')
 }

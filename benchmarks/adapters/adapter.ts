@@ -5,19 +5,19 @@ import { UsageError } from '../options.ts'
 import type { Kind } from '../readers/reader.ts'
 import { SHIPPED } from './names.ts'
 
-/** What makes a server measurable that is none of ours: how it starts, how one publishes to it, and how one reads. */
+/** Describes how to start a server that is not part of this package, how to publish to it, and how to read from it. */
 export interface Adapter {
-  /** Listens on 127.0.0.1, in a process of its own. `pid` names another process, where that one does the work. */
+  /** Starts the server on 127.0.0.1, in its own process. Set `pid` if another process does the work. */
   start(): Promise<{ port: number; pid?: number | undefined; stop?(): unknown }>
-  /** The request that publishes a text to all readers. */
+  /** Returns the request that publishes a text to all readers. */
   publish(text: string): Exchange
-  /** How one reader reads, for each transport that the server has. */
+  /** Starts one reader, for each transport that the server supports. */
   readonly readers: Partial<Record<Kind, (reader: Reading) => void>>
-  /** The numbers of the messages in what has come; without it, those of all payloads that stand there as they were sent. */
+  /** Extracts the message numbers from a received text. By default, every payload that was sent verbatim is found. */
   indexesOf?(text: string): number[]
 }
 
-/** A request. The method is POST where it has a body, else GET. */
+/** A request. The default method is POST if there is a body, otherwise GET. */
 export interface Exchange {
   readonly path: string
   readonly method?: string
@@ -31,21 +31,21 @@ export interface Answered {
   header(name: string): string | undefined
 }
 
-/** What a reader reads with. All that it sends and gets is counted. */
+/** The API that a reader uses to read. It counts every request and every byte. */
 export interface Reading {
-  /** Its number, from 0 on. */
+  /** The reader's number, from 0. */
   readonly index: number
-  /** It has its place: what is published from here on comes to it. */
+  /** Reports that the reader is subscribed: it receives every message published from now on. */
   ready(): void
-  /** A message, or several of them, as it came. */
+  /** Reports a received text with one or more messages. */
   message(text: string): void
-  /** Sends a request; requests of one reader go over one connection, one after another. */
+  /** Sends a request. All requests of a reader share one connection and run one after another. */
   request(exchange: Exchange, answered: (answer: Answered) => void): void
-  /** Calls back at a poll's next time: before its first request, too. */
+  /** Waits for the next polling time, also before the first request. */
   pause(then: () => void): void
-  /** Opens a stream of server-sent events. A reader whose `open` is not given is ready when the answer begins. */
+  /** Opens an SSE stream. Without `open`, the reader is ready as soon as the response headers arrive. */
   events(path: string, on: { open?(): void; event(data: string, name: string | undefined): void }): void
-  /** Opens a WebSocket; `send` sends a text of 125 characters at most. */
+  /** Opens a WebSocket. `send` sends a text of up to 125 characters. */
   socket(
     path: string,
     on: {
@@ -56,21 +56,21 @@ export interface Reading {
   ): void
 }
 
-/** The module of a name, or of a path. */
+/** Resolves the name of a bundled adapter, or a path, to a module URL. */
 export function moduleOf(target: string): string {
   const shipped = SHIPPED.find((name) => name === target)
   if (shipped === undefined) return pathToFileURL(resolve(target)).href
   return import.meta.url.replace(/adapter(?=\.\w+$)/, shipped)
 }
 
-/** @throws UsageError where there is no such module, it is no adapter, or it needs a package that is not installed */
+/** @throws UsageError if the module does not exist, exports no adapter, or imports a package that is not installed */
 export async function adapterOf(target: string): Promise<Adapter> {
   const url = moduleOf(target)
   const path = new URL(url)
   try {
     await access(path)
   } catch {
-    throw new UsageError(`--target '${target}' is no file, and none of ${SHIPPED.join(', ')}`)
+    throw new UsageError(`--target '${target}' is neither a file nor one of ${SHIPPED.join(', ')}`)
   }
   let adapter: Partial<Adapter>
   try {
@@ -92,14 +92,14 @@ export async function adapterOf(target: string): Promise<Adapter> {
   )
 }
 
-/** Eight digits that no other stands before, and what fills a payload up or ends it behind them. */
+/** Eight digits that do not follow a digit and that precede the padding or the end of a payload. */
 const PAYLOAD = /(?<![0-9])[0-9]{8}(?=x|["\\\s<]|$)/g
 
 export function indexesOf({ indexesOf: own }: Adapter, text: string): number[] {
   return own === undefined ? [...text.matchAll(PAYLOAD)].map(([digits]) => Number(digits)) : own(text)
 }
 
-/** A request as it goes over the wire. */
+/** Serializes a request as HTTP/1.1. */
 export function requestText(
   { path, method, headers = {}, body }: Exchange,
   authority: string,

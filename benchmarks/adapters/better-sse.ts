@@ -3,7 +3,7 @@ import { createChannel, createSession } from 'better-sse'
 import type { Adapter } from './adapter.ts'
 import { listening, publishRoute } from './parts.ts'
 
-/** better-sse with a channel, behind a server of node:http. Its events are JSON. */
+/** better-sse with one channel on a node:http server. Event data is JSON. */
 export default {
   async start() {
     const channel = createChannel()

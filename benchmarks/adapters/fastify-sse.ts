@@ -8,7 +8,7 @@ interface Stream {
   onClose(listener: () => void): void
 }
 
-/** A Fastify route with @fastify/sse. Its events are JSON. */
+/** A Fastify route with @fastify/sse. Event data is JSON. */
 export default {
   async start() {
     const app = Fastify()

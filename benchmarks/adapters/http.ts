@@ -2,10 +2,10 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { Adapter, Reading } from './adapter.ts'
 import { listening, publishRoute, send } from './parts.ts'
 
-/** Messages that are kept for those who ask again. */
+/** Messages that the log keeps. */
 const KEPT = 1000
 
-/** node:http alone: a log of a thousand messages, behind polls, long polls and server-sent events. */
+/** Plain node:http: a log of a thousand messages with polling, long polling and Server-Sent Events. */
 export default {
   async start() {
     const kept: string[] = []
@@ -50,7 +50,7 @@ export default {
   },
 } satisfies Adapter
 
-/** Asks again and again from where the last answer ended. */
+/** Polls in a loop. Each request continues at the cursor of the last response. */
 function asking(reader: Reading, path: string, next: (then: () => void) => void): void {
   const ask = (query: string) =>
     reader.request({ path: path + query }, ({ body, header }) => {

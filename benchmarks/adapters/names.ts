@@ -1,4 +1,4 @@
-/** Servers that are measured by their name alone. */
+/** Names of the bundled adapters. */
 export const SHIPPED = [
   ...(['tidings', 'ws', 'http', 'fastify-websocket'] as const),
   ...(['better-sse', 'fastify-sse', 'socket.io', 'nchan'] as const),

@@ -4,11 +4,11 @@ import type { Adapter, Reading } from './adapter.ts'
 const CHANNEL = '?channel=bench'
 const TEXT = { 'Content-Type': 'text/plain' }
 
-/** nginx with nchan, as Debian's libnginx-mod-nchan has it: one worker. */
+/** nginx with nchan from Debian's libnginx-mod-nchan, with one worker. */
 export default {
   async start() {
     const { port, pid, close } = await nchan()
-    // Who comes is given the last message, which there must be.
+    // A new subscriber receives the last message, so one must exist.
     await fetch(`http://127.0.0.1:${port}/publish${CHANNEL}`, {
       method: 'POST',
       body: 'first',
@@ -28,7 +28,7 @@ export default {
   },
 } satisfies Adapter
 
-/** The first message is an old one, and says that the reader has its place. */
+/** Treats the first message, which is an old one, as the confirmation of the subscription. */
 function afterFirst(reader: Reading): (text: string) => void {
   let first = true
   return (text) => {
@@ -38,7 +38,7 @@ function afterFirst(reader: Reading): (text: string) => void {
   }
 }
 
-/** nchan tells the place of a message by Last-Modified and Etag, and takes it back as a condition. */
+/** Long-polls in a loop. nchan sends its cursor in Last-Modified and Etag and reads it from the conditional headers. */
 function asking(reader: Reading): void {
   const take = afterFirst(reader)
   const ask = (headers: Record<string, string>) =>

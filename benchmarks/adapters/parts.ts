@@ -1,10 +1,10 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** What several servers have in common. */
+/** Helpers that several adapters share. */
 
 export async function listening(server: Server): Promise<{ port: number; stop(): void }> {
-  // As long as the longest round: a connection that is closed meanwhile would be opened again.
+  // Longer than the longest round: the readers would reopen a connection that times out between two requests.
   server.keepAliveTimeout = 72_000
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
@@ -16,7 +16,7 @@ export async function listening(server: Server): Promise<{ port: number; stop():
   }
 }
 
-/** Takes what is published by POST /publish; all else goes to the other one. */
+/** Handles POST /publish and passes every other request on. */
 export function publishRoute(
   published: (text: string) => void,
   other: (request: IncomingMessage, response: ServerResponse) => void = (_, response) => {
@@ -40,7 +40,6 @@ export function publishRoute(
   }
 }
 
-/** Answers with a text. */
 export function send(response: ServerResponse, text: string, headers: Record<string, string> = {}): void {
   response.writeHead(200, {
     'content-type': 'text/plain',

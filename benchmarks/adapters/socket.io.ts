@@ -3,10 +3,10 @@ import { Server } from 'socket.io'
 import type { Adapter } from './adapter.ts'
 import { listening, publishRoute } from './parts.ts'
 
-/** Packets of Engine.IO stand behind each other in an answer, with this between them. */
+/** Separates Engine.IO packets in one response. */
 const SEPARATOR = '\x1e'
 
-/** socket.io, as a browser's client speaks to it: long polling alone, or WebSocket alone (Engine.IO 4). */
+/** socket.io with Engine.IO 4, over long polling alone or WebSocket alone. */
 export default {
   async start() {
     const io = new Server({ serveClient: false })

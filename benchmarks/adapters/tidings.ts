@@ -4,7 +4,7 @@ import type { Adapter, Reading } from './adapter.ts'
 
 const CURSOR = /^\{"cursor":"([^"]*)"/
 
-/** This plugin, measured like every other server. */
+/** This plugin behind the same adapter interface as every other server. */
 export default {
   async start() {
     const app = Fastify()
@@ -40,7 +40,7 @@ export default {
   },
 } satisfies Adapter
 
-/** Asks again and again from where the last answer ended. */
+/** Polls in a loop. Each request continues at the cursor of the last response. */
 function asking(reader: Reading, path: string, next: (then: () => void) => void): void {
   const ask = (cursor: string) =>
     reader.request(

@@ -3,7 +3,7 @@ import { WebSocketServer } from 'ws'
 import type { Adapter } from './adapter.ts'
 import { listening, publishRoute } from './parts.ts'
 
-/** ws alone, behind a server of node:http that takes what is published. */
+/** Plain ws on a node:http server that accepts publishes. */
 export default {
   async start() {
     const sockets = new WebSocketServer({ noServer: true })

@@ -1,5 +1,5 @@
 /* global uPlot */
-// Draws the plots that stand in the page as JSON. Runs in a browser, behind uPlot.
+// Draws the plots from the JSON in the page. Runs in a browser, after uPlot.
 const plots = JSON.parse(document.getElementById('plots').textContent)
 const dark = matchMedia('(prefers-color-scheme: dark)')
 
@@ -47,7 +47,7 @@ function draw() {
   }
 }
 
-/** Intervals: a line from low to high through its point. */
+/** Draws each interval as a vertical line through its point. */
 function bars({ ctx, valToPos, scales }, series) {
   ctx.save()
   ctx.lineWidth = devicePixelRatio

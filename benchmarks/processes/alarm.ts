@@ -1,6 +1,8 @@
 import { Worker } from 'node:worker_threads'
 
-/** The thread that sleeps. It is JavaScript as it stands: what loads TypeScript does not reach into threads. */
+/**
+ * A thread that sleeps until a given time. Plain JavaScript, because TypeScript loaders do not apply to worker threads.
+ */
 const SLEEPER = `
 const { parentPort, workerData: { changes, due } } = require('node:worker_threads')
 for (;;) {
@@ -13,11 +15,11 @@ for (;;) {
 }`
 
 /**
- * Calls at a time, never before it and some hundred microseconds after it. Timers have a grain of a millisecond, and
- * fire up to two early: a thread sleeps in this one's stead, which meanwhile reads what comes.
+ * Calls back at a time, never before it and some hundred microseconds after it. Timers have a resolution of one
+ * millisecond and fire up to two milliseconds early. A thread sleeps instead, so this process can handle I/O meanwhile.
  */
 export class Alarm {
-  /** How often it was set, and for when: shared with the thread. */
+  /** Incremented with each change of `due`, to wake the thread. */
   readonly #changes = new Int32Array(new SharedArrayBuffer(4))
   readonly #due = new Float64Array(new SharedArrayBuffer(8)).fill(Number.POSITIVE_INFINITY)
   #ring!: () => void
@@ -28,15 +30,15 @@ export class Alarm {
       execArgv: [],
       workerData: { changes: this.#changes, due: this.#due },
     })
-    // It may have been set again while a ring was under way.
+    // The alarm may have been set again while a message of the thread was on its way.
     worker.on('message', (at: number) => {
       if (at === this.#due[0]) this.#ring()
     })
-    // Not before: listening holds the process again.
+    // Call unref() last: adding a listener calls ref().
     worker.unref()
   }
 
-  /** @param at microseconds on the shared clock, in place of what it was set for */
+  /** @param at microseconds on the shared clock; replaces the previous alarm */
   set(at: number, ring: () => void): void {
     this.#ring = ring
     this.#due[0] = at

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-/** What a process can be asked for. */
+/** The functions that a process offers. */
 // biome-ignore lint/suspicious/noExplicitAny: each process names its own
 export type Api = Record<string, (argument: any) => any>
 
@@ -18,13 +18,13 @@ interface Answer {
   error?: string
 }
 
-/** Names of files beside this one, with the ending that this one has: `.ts` in the sources, `.js` when compiled. */
+/** This file's path and extension: `.ts` in the sources, `.js` when compiled. */
 const SELF = fileURLToPath(import.meta.url)
 
-/** Processes of a run. */
+/** Names of the processes. */
 export type Name = 'server' | 'target' | 'load' | 'publisher' | 'proxy' | '../redis/instance'
 
-/** A process of our own, which is asked and answers. It ends with this one. */
+/** A child process with a request/response API. It exits with its parent. */
 export class Child<A extends Api> {
   readonly #process: ChildProcess
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
@@ -34,7 +34,7 @@ export class Child<A extends Api> {
   constructor(name: Name) {
     this.#process = fork(SELF.replace(/child(?=\.\w+$)/, name), [], {
       serialization: 'advanced',
-      // So that it can throw away what is not held any more before its memory is looked at.
+      // Lets the process run the garbage collector before measuring memory.
       execArgv: [
         ...process.execArgv,
         ...(name === 'server' || name === '../redis/instance' ? ['--expose-gc'] : []),
@@ -42,7 +42,7 @@ export class Child<A extends Api> {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     this.#exited = once(this.#process, 'exit').then(([code, signal]) => {
-      const error = new Error(`The ${name} process ended early (${signal ?? code})`)
+      const error = new Error(`The ${name} process exited early (${signal ?? code})`)
       for (const { reject } of this.#waiting.values()) reject(error)
       this.#waiting.clear()
     })
@@ -74,14 +74,14 @@ export class Child<A extends Api> {
     })
   }
 
-  /** Ends it, and waits for its end. Stopping twice is harmless. */
+  /** Stops the process and waits for its exit. Safe to call twice. */
   async stop(): Promise<void> {
     if (this.#process.connected) this.#process.disconnect()
     await this.#exited
   }
 }
 
-/** The other side: answers questions until the parent lets go. */
+/** The child's side: responds to requests until the parent disconnects. */
 export function answer(api: Api): void {
   process.on('message', async (message) => {
     const { id, name, argument } = message as Question
@@ -91,10 +91,11 @@ export function answer(api: Api): void {
     } catch (error) {
       reply = { id, error: (error as Error).message }
     }
-    // The parent may have gone meanwhile, and needs no answer then.
+    // The parent may have exited meanwhile.
     if (process.connected) process.send!(reply, undefined, undefined, () => {})
   })
   process.on('disconnect', () => process.exit())
-  // The terminal sends Ctrl-C to all of a group: the parent has still to ask for figures, and lets go when it has.
+  // The terminal sends SIGINT to the whole process group. The parent still needs the figures, and disconnects
+  // afterwards.
   process.on('SIGINT', () => {})
 }

@@ -7,27 +7,27 @@ import { Answers, isLast } from '../readers/answers.ts'
 import { readerOf } from '../readers/open.ts'
 import type { Common, Kind, Reader, Target } from '../readers/reader.ts'
 
-/** A load that goes as fast as the server does: a closed loop, to heat it and to find what it costs when it is hot. */
+/** A closed loop at maximum speed, to heat a server and to measure its CPU when hot. */
 
 export interface DrivePlan {
   readonly target: Target
-  /** Undefined: nobody reads, and a unit is a publish. Of polls it is a request, of the others a delivery. */
+  /** Undefined: no readers, and a unit is a publish. For polling, a unit is a request; otherwise a delivery. */
   readonly kind: Kind | undefined
-  /** A server that is none of ours, by its adapter. */
+  /** The adapter of a server that is not part of this package. */
   readonly adapter?: string | undefined
   readonly subscribers: number
   readonly payload: number
-  /** Publishes to a channel that nobody reads, with each that is read: the route of the publisher is to be hot, too. */
+  /** Publishes to a channel without readers, per publish with readers. They warm up the publish route. */
   readonly aside: number
 }
 
 const CHANNEL = 'bench-drive'
 const ASIDE = 'bench-aside'
-/** Readers that are opened at a time. */
+/** Readers to open concurrently. */
 const OPEN_AT_ONCE = 100
-/** Publishes at once where nobody reads. */
+/** Concurrent publishes without readers. */
 const AT_ONCE = 8
-/** Milliseconds between two messages to those that poll, so that some bring one. */
+/** Milliseconds between messages to polling readers, so that some responses carry a message. */
 const NOW_AND_THEN = 20
 
 export class Drive {
@@ -37,7 +37,7 @@ export class Drive {
   readonly #common: Common
   readonly #open: Promise<void>
   #socket!: Socket
-  /** What has been published and has no answer yet. */
+  /** Publishes without a response yet. */
   #outstanding: string[] = []
   #published = 0
   #delivered = 0
@@ -72,7 +72,7 @@ export class Drive {
     this.#open.catch(() => {})
   }
 
-  /** Opens the readers, as many at a time as may wait to be accepted. */
+  /** Opens the readers in batches that fit in the accept queue. */
   async #read(kind: Kind | undefined, subscribers: number): Promise<void> {
     for (let i = 0; kind !== undefined && i < subscribers; i++) {
       this.#readers.push(readerOf(kind, this.#adapter, this.#common, i, CHANNEL, 0))
@@ -87,7 +87,7 @@ export class Drive {
     return kind === 'poll' ? this.#common.tally.requests : this.#delivered
   }
 
-  /** Goes on until so many more units are done. @returns how many were, and the seconds that they took */
+  /** Continues until `count` more units are done. @returns the number of units, and the seconds that they took */
   async run(count: number): Promise<{ units: number; seconds: number }> {
     await this.#open
     const before = this.#units
@@ -107,11 +107,11 @@ export class Drive {
     this.#socket.destroy()
   }
 
-  /** What comes next, or the end. */
+  /** Publishes the next message, or stops. */
   #step(): void {
     const { kind, aside } = this.#plan
     if (this.#units >= this.#until) {
-      // Those that still have to be answered would count for what comes then.
+      // Outstanding publishes would count as the next run's.
       if (this.#outstanding.length === 0) this.#done()
       return
     }
@@ -139,7 +139,10 @@ export class Drive {
     else this.#connect()
   }
 
-  /** Connects to publish, again where the server has closed the connection. What has no answer goes out again. */
+  /**
+   * Connects to publish, and reconnects when the server closes the connection. Publishes without a response are
+   * repeated.
+   */
   #connect(): void {
     const { host, port } = this.#plan.target
     this.#socket?.destroy()
@@ -151,7 +154,7 @@ export class Drive {
       fresh = false
       this.#outstanding.shift()
       this.#answered++
-      if (status < 200 || status > 299) this.#fail(new Error(`/publish answered ${status}`))
+      if (status < 200 || status > 299) this.#fail(new Error(`/publish returned ${status}`))
       if (isLast(head)) this.#connect()
       this.#answer()
     })
@@ -168,7 +171,7 @@ export class Drive {
   #answer(): void {
     const { kind } = this.#plan
     if (kind === undefined || this.#units >= this.#until) this.#step()
-    // Polls go on by themselves; a message now and then gives them something to bring.
+    // Polling needs no publish to continue; an occasional message fills some responses.
     else if (kind === 'poll') setTimeout(() => this.#step(), NOW_AND_THEN)
   }
 }

@@ -18,41 +18,44 @@ import { answer } from './child.ts'
 import { Drive, type DrivePlan } from './drive.ts'
 import { type Usage, usageMeter } from './usage.ts'
 
-/** The subscribers of a round, as one process. */
+/** All subscribers of a round, in one process. */
 
 export interface LoadPlan {
   readonly target: Target
   readonly kind: Kind
-  /** A server that is none of ours, by its adapter. */
+  /** The adapter of a server that is not part of this package. */
   readonly adapter?: string | undefined
   readonly profile: Profile
   readonly interval: number
   readonly pause: boolean
   readonly wait: number
   readonly seed: number
-  /** One for each subscriber. */
+  /** The channel of each subscriber. */
   readonly channels: readonly string[]
-  /** The messages that come to each subscriber. */
+  /** The number of messages that each subscriber receives. */
   readonly messages: readonly number[]
-  /** For tests: the second message of the first four subscribers is dropped, doubled, swapped, and a foreign one. */
+  /**
+   * Fault injection for tests: among the first four subscribers, the second message is dropped, duplicated, swapped, or
+   * unknown.
+   */
   readonly spoil: boolean
-  /** For tests: milliseconds by which its clock is slow, and the share of the bytes that it does not count. */
+  /** Fault injection for tests: clock skew in milliseconds, and the share of bytes that are not counted. */
   readonly slow?: number
   readonly uncounted?: number
 }
 
-/** What has been counted up to a moment. */
+/** Counters at one moment. */
 export interface Mark extends Tally {
   readonly usage: Usage
-  /** How many cycles have been noted. */
+  /** Polling cycles recorded so far. */
   readonly cycles: number
-  /** How often something was read, and the microseconds that looking at it took, apart from reading it. */
+  /** Number of reads, and the microseconds spent processing them. */
   readonly reads: number
   readonly looked: number
 }
 
 export interface Received {
-  /** For each subscriber, when each message came; NaN where it did not. */
+  /** Per subscriber, the arrival time of each message; NaN if missed. */
   readonly at: readonly Float64Array[]
   readonly duplicates: number
   readonly reordered: number
@@ -61,7 +64,7 @@ export interface Received {
   readonly cycles: Float64Array
 }
 
-/** Readers that are opened at a time: fewer than may wait to be accepted, or the kernel would turn some away. */
+/** Readers to open concurrently. More could overflow the accept queue. */
 const AT_ONCE = 100
 
 const usage = usageMeter()
@@ -85,13 +88,13 @@ let duplicates = 0
 let reordered = 0
 let faults: string[] = []
 let drive: Drive | undefined
-/** The share of the bytes that is told: all of it, but for tests. */
+/** The share of bytes to count. Less than 1 only in tests. */
 let counted = 1
 
 const api = {
   trips: measureTrips,
 
-  /** Opens all subscribers. @returns once each has its place */
+  /** Opens all subscribers. @returns once each is subscribed */
   async open(plan: LoadPlan): Promise<void> {
     const adapter = plan.adapter === undefined ? undefined : await adapterOf(plan.adapter)
     putBack((plan.slow ?? 0) * 1e3)
@@ -116,7 +119,7 @@ const api = {
 
     const deliver = (reader: number, index: number, at: number) => {
       const times = received[reader]!
-      if (!(index < times.length)) fault('A message came that was not sent')
+      if (!(index < times.length)) fault('An unknown message arrived')
       else if (!Number.isNaN(times[index]!)) duplicates++
       else {
         times[index] = at
@@ -144,7 +147,7 @@ const api = {
   },
 
   async mark(): Promise<Mark> {
-    // Kept from its core, it has not read yet what is there: a turn of the loop does.
+    // A process that had no core may have unread data; an event loop turn reads it.
     await new Promise(setImmediate)
     await new Promise(setImmediate)
     lookAtParts()
@@ -158,20 +161,20 @@ const api = {
     return { ...tally, ...reading, up, down, cycles: cycles.length, usage: usage() }
   },
 
-  /** How many messages have still to come. */
+  /** Returns the number of outstanding messages. */
   left: () => left,
 
-  /** Begins a load that goes as fast as the server does. */
+  /** Starts a closed loop. */
   async drive(plan: DrivePlan): Promise<void> {
     drive = new Drive(plan, plan.adapter === undefined ? undefined : await adapterOf(plan.adapter))
   },
 
   driven: (units: number) => drive!.run(units),
 
-  /** Ends it. */
+  /** Stops the closed loop. */
   driveStop: () => drive?.stop(),
 
-  /** Ends the subscribers. */
+  /** Closes the subscribers. */
   close(): Received {
     lookAtParts()
     for (const reader of readers) reader.stop()
@@ -179,7 +182,10 @@ const api = {
   },
 }
 
-/** When each of them polls first, in parts of the interval: one in each part, so that a window has as many as it must. */
+/**
+ * Returns the first polling time of each reader as a part of the interval. There is one reader in each equal part, so
+ * every window has the same number of polls.
+ */
 function phasesOf(count: number, random: Random): number[] {
   return shuffled(
     random,
@@ -187,7 +193,7 @@ function phasesOf(count: number, random: Random): number[] {
   )
 }
 
-/** For tests: a wire that does what the real one never may. */
+/** Fault injection for tests: a connection that drops, duplicates and reorders messages. */
 function spoilt(deliver: Common['deliver']): Common['deliver'] {
   let held = 0
   const second: Common['deliver'][] = [

@@ -7,28 +7,28 @@ import { answer } from './child.ts'
 import { usageMeter } from './usage.ts'
 
 /**
- * A way of some length: what comes in at one end goes out at the other after a fixed time, in order, the end and the
- * reset of a connection included. It models no loss, no bandwidth and no slow start.
+ * The delay proxy. It forwards bytes, end and reset of a connection after a fixed delay, in order. It models no loss,
+ * no bandwidth and no slow start.
  */
 
-/** What waits on a way: bytes, or what ends it. */
+/** Bytes in flight, or the end of a connection. */
 interface Item {
   readonly at: number
   readonly do: () => void
   readonly size: number
 }
 
-/** Bytes on a way, past which its sender is read no further. */
+/** Maximum bytes in flight. Beyond that, the proxy pauses the sender. */
 const BOUND = 1024 * 1024
 
 const usage = usageMeter()
 const alarm = new Alarm()
-/** Ways that have something under way, by when it is due: each way's items are in order, all with the same delay. */
+/** Directions with items in flight. The items of each are ordered by due time. */
 const waiting = new Set<Way>()
-/** By how much it was late at most, in each span of so many microseconds: what one message brings is one sample. */
+/** Microseconds per lag sample. The maximum of a span counts, so one message is one sample. */
 const SPAN = 50_000
 let lags = new Map<number, number>()
-/** When the next one is due. */
+/** The next due time. */
 let due = Number.POSITIVE_INFINITY
 let server: Server | undefined
 
@@ -39,7 +39,7 @@ class Way {
   readonly #delay: () => number
   #size = 0
 
-  /** @param delay of what comes in now, in microseconds */
+  /** @param delay of the current data in microseconds */
   constructor(from: Socket, to: Socket, delay: () => number) {
     this.#from = from
     this.#delay = delay
@@ -51,14 +51,14 @@ class Way {
   #put(size: number, act: () => void): void {
     this.#size += size
     if (this.#size > BOUND) this.#from.pause()
-    // No overtaking, though the first bytes take longer.
+    // Keep the order, although the first bytes have a longer delay.
     const at = Math.max(now() + this.#delay(), this.items.at(-1)?.at ?? 0)
     this.items.push({ at, do: act, size })
     waiting.add(this)
     wake(at)
   }
 
-  /** Lets out what is due. @returns when the next one is */
+  /** Forwards the items that are due. @returns the next due time */
   let(time: number): number {
     const { items } = this
     let count = 0
@@ -92,17 +92,17 @@ function run(): void {
 interface Far {
   readonly host: string
   readonly port: number
-  /** Milliseconds that it adds to a round trip. */
+  /** Milliseconds added to a round trip. */
   readonly rtt: number
 }
 
-/** Opens a way in place of the last one. @returns the port */
+/** Replaces the previous proxy server. @returns the port */
 async function open({ host, port, rtt }: Far): Promise<number> {
   const oneWay = (rtt / 2) * 1000
   server?.close()
   server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
     const far = connect({ host, port, noDelay: true, allowHalfOpen: true })
-    // The handshake that the client has had for nothing: one round trip more for what comes first.
+    // The client's TCP handshake is with the proxy and has no delay, so the first bytes take an extra round trip.
     let first = true
     new Way(near, far, () => {
       const delay = first ? oneWay * 3 : oneWay
@@ -119,7 +119,7 @@ async function listen(own: Server): Promise<number> {
   return (own.address() as AddressInfo).port
 }
 
-/** Code that has run often is compiled: a proxy that is new is late. */
+/** Warms the proxy up until its code is compiled. A cold proxy is late. */
 async function practise(): Promise<void> {
   const echo = createServer((socket) => socket.pipe(socket))
   const port = await open({ host: '127.0.0.1', port: await listen(echo), rtt: 1 })
@@ -148,7 +148,7 @@ const api = {
 
   usage,
 
-  /** By how much it was late since the last look, in microseconds, without the worst hundredth, one at least. */
+  /** Returns the lag since the last call in microseconds, excluding the worst hundredth, or at least one sample. */
   lag(): number {
     const sorted = [...lags.values()].sort((a, b) => a - b)
     lags = new Map()

@@ -9,7 +9,7 @@ import { Alarm } from './alarm.ts'
 import { answer } from './child.ts'
 import { usageMeter } from './usage.ts'
 
-/** One message to publish: when, on the shared clock, and as what. */
+/** A message to publish at a time on the shared clock. */
 interface Planned {
   readonly at: number
   readonly channel: number
@@ -18,21 +18,21 @@ interface Planned {
 
 export interface PublisherPlan {
   readonly target: Target
-  /** A server that is none of ours, by its adapter. */
+  /** The adapter of a server that is not part of this package. */
   readonly adapter?: string | undefined
   readonly channels: readonly string[]
-  /** For each channel the planned times, in microseconds after the start. */
+  /** Planned times per channel, in microseconds after the start. */
   readonly times: readonly Float64Array[]
-  /** The start, on the shared clock. */
+  /** Start time on the shared clock. */
   readonly start: number
   readonly payload: number
-  /** Whether each message has a key, so that it can be sent again: to an app that may close a connection. */
+  /** Whether messages carry an idempotency key, so that they can be repeated after an app closes the connection. */
   readonly keyed: boolean
-  /** For tests: milliseconds for which it is kept from its work before each message. */
+  /** Fault injection for tests: milliseconds to block before each message. */
   readonly starve: number
 }
 
-/** By channel and number; NaN where it has not come to that. */
+/** Times by channel and number; NaN if it has not happened. */
 export interface Published {
   readonly sent: readonly Float64Array[]
   readonly answered: readonly Float64Array[]
@@ -41,18 +41,18 @@ export interface Published {
 const usage = usageMeter()
 const alarm = new Alarm()
 /**
- * It is awake so long before a message, in microseconds, and turns its loop: waking takes some hundred, and more where
- * the host has to wake the machine. No more than a twentieth of the time between two.
+ * Microseconds before a message at which the process wakes up and spins its event loop. Waking takes some hundred
+ * microseconds, more on a sleeping virtual machine. At most a twentieth of the mean interval.
  */
 const EARLY = 1500
-/** To sleep on. */
+/** Never changes: Atomics.wait on it blocks the thread. */
 const BED = new Int32Array(new SharedArrayBuffer(4))
 let line: Socket
 let state: { -readonly [K in keyof Published]: Published[K] }
 let over = Promise.resolve()
 
 const api = {
-  /** Connects, and publishes at the planned times. @returns its own port, once connected */
+  /** Connects, then publishes at the planned times. @returns the local port, once connected */
   async start(plan: PublisherPlan): Promise<number> {
     const { target, times } = plan
     const planned: Planned[] = times
@@ -71,7 +71,7 @@ const api = {
 
   usage,
 
-  /** @returns what became of it, once each answer has come or two seconds have passed */
+  /** @returns the times, once all responses have arrived or two seconds have passed */
   async finish(): Promise<Published> {
     await over
     line.destroy()
@@ -111,7 +111,7 @@ function publish(
     const use = (socket: Socket) => {
       let fresh = true
       const answers = new Answers(({ status, head }) => {
-        // What comes behind a last answer is asked for again.
+        // Ignore data after the last response of a connection; the publishes are repeated.
         if (socket !== line) return
         fresh = false
         const { channel, index } = planned[done++]!
@@ -123,19 +123,19 @@ function publish(
         try {
           answers.take(part.toString('latin1'))
         } catch {
-          // What can't be understood is no acceptance: that it is missing is told.
+          // An unreadable response counts as not accepted.
           finish()
         }
       })
       socket.on('error', () => {})
       socket.on('close', () => {
         if (socket !== line || finished || done === next) return
-        // An app that closes a connection before any answer does so for ever.
+        // An app that closes the connection before any response would do so again.
         if (fresh) finish()
         else reopen()
       })
     }
-    /** A server may close a connection that it has answered on: what has no answer goes out over a new one. */
+    /** A server may close a connection after a response. Repeats publishes without a response on a new one. */
     const reopen = () => {
       line.destroy()
       line = connect({ host: plan.target.host, port: plan.target.port, noDelay: true })

@@ -5,31 +5,31 @@ import { indexOf } from '../payload.ts'
 import { answer } from './child.ts'
 import { usageMeter } from './usage.ts'
 
-/** The server under test: the plugin in an app that has nothing else, and notes when it took each message. */
+/** The server under test: an app with this plugin alone. It records when it accepts each message. */
 
 const accepted = new Map<string, number[]>()
 const work = { messages: 0, turn: 0, rows: 0, ahead: 0, writes: 0, handed: 0 }
 let app: FastifyInstance | undefined
 let meter: ReturnType<typeof usageMeter> | undefined
 
-/** What the server has done so far; times in microseconds. */
+/** Counters since the start; times in microseconds. */
 export type Work = Readonly<typeof work>
 
 /**
- * Notes when each message is taken, how long its turn goes on before the readers get it, how long it takes to the first
- * one's write, and how long all of them take.
+ * Records when the server accepts each message, the time until the fan-out starts, the time until the first write, and
+ * the duration of the fan-out.
  */
 function watch(bus: Bus): void {
   const { groups } = bus.log
   const publish = bus.publish.bind(bus)
-  // The class of all views: a row of readers is handed out in parts, where it is long.
+  // The class of all groups. A long row of readers is served in several parts.
   const rows = Object.getPrototypeOf(groups.of(['watch'])) as { flush(this: Row, most: number): number }
   const { flush } = rows
   let taken: number[] = []
   let first: number | undefined
 
   app!.server.once('connection', (socket) => {
-    // Of Node's insides, the class of all TCP handles: some writes go past the streams.
+    // The Node-internal class of all TCP handles: some writes bypass the streams.
     const tcp = Object.getPrototypeOf(Reflect.get(socket, '_handle')) as Record<string, unknown>
     for (const name of ['writeBuffer', 'writeLatin1String', 'writeUtf8String', 'writev']) {
       const write = tcp[name] as (...args: unknown[]) => unknown
@@ -47,7 +47,7 @@ function watch(bus: Bus): void {
   }
   bus.publish = (channel, payload, key, publisher) => {
     const at = now()
-    // Where nobody reads: as late as it goes out to many.
+    // Without readers, use the turn in which a fan-out would start.
     if (taken.length === 0) setImmediate(() => setImmediate(() => begin(now())))
     taken.push(at)
     let times = accepted.get(channel)
@@ -74,7 +74,7 @@ function watch(bus: Bus): void {
   }
 }
 
-/** What is looked at of a view. */
+/** The state of a group that the measurement uses. */
 interface Row {
   readonly dirty: boolean
   readonly handing: boolean
@@ -82,7 +82,7 @@ interface Row {
 }
 
 const api = {
-  /** Listens, so that a round need not wait for it. @param entry the plugin's module, where it is another checkout's */
+  /** Starts listening ahead of a round. @param entry the plugin's module, if from another checkout */
   async ready(entry: string | undefined): Promise<void> {
     if (app !== undefined) return
     const { memoryBus, tidings } = (await import(
@@ -95,7 +95,7 @@ const api = {
     await app.listen({ host: '127.0.0.1', port: 0 })
   },
 
-  /** It is being measured from now on: what it took before is forgotten. @returns the port */
+  /** Starts a measurement and clears the accepted times. @returns the port */
   async start(entry?: string): Promise<number> {
     await api.ready(entry)
     accepted.clear()
@@ -105,7 +105,7 @@ const api = {
 
   usage: () => meter!(),
 
-  /** For tests: tells only so much of its CPU. */
+  /** Fault injection for tests: reports only this share of its CPU. */
   tell(share: number): void {
     const whole = usageMeter()
     meter = () => {
@@ -116,10 +116,10 @@ const api = {
 
   work: (): Work => ({ ...work }),
 
-  /** When each message was taken, by channel and number. */
+  /** Returns when each message was accepted, by channel and number. */
   accepted: () => new Map([...accepted].map(([channel, times]) => [channel, Float64Array.from(times)])),
 
-  /** What it holds when nothing is left to be thrown away. */
+  /** Returns the resident memory after garbage collection. */
   async memory(): Promise<number> {
     const { gc } = globalThis
     gc?.()

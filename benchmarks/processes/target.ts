@@ -1,12 +1,12 @@
 import { adapterOf } from '../adapters/adapter.ts'
 import { answer } from './child.ts'
 
-/** A server under test that is none of ours, as its adapter starts it. */
+/** A server that an adapter starts. */
 
 let stop: (() => unknown) | undefined
 
 const api = {
-  /** @returns where it listens, and which process does its work */
+  /** @returns the port, and the process that does the work */
   async start(target: string): Promise<{ port: number; pid: number }> {
     const { start } = await adapterOf(target)
     const { port, pid = process.pid, stop: end } = await start()
@@ -14,7 +14,7 @@ const api = {
     return { port, pid }
   },
 
-  /** What it has begun beside itself is ended. */
+  /** Stops everything that the adapter started. */
   async end(): Promise<void> {
     await stop?.()
   },

@@ -2,24 +2,24 @@ import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'n
 import { now } from '../clock.ts'
 import { waited } from '../machine.ts'
 
-/** What a process has used up to a moment. */
+/** Resource usage of a process at one moment. */
 export interface Usage {
   /** Microseconds on the shared clock. */
   readonly at: number
   /** Microseconds of CPU, user and system. */
   readonly cpu: number
   readonly rssBytes: number
-  /** The event loop's time at work since it began. */
+  /** Event loop utilisation since the start. */
   readonly loop: EventLoopUtilization
-  /** 99th percentile of the event loop's delay since the last look, in milliseconds. */
+  /** 99th percentile of the event loop delay since the last call, in milliseconds. */
   readonly delayP99: number
-  /** Microseconds for which it was ready to run and another process had its core; 0 where that is not told. */
+  /** Microseconds for which the process was runnable without a core; 0 if unknown. */
   readonly waited: number
 }
 
 const RESOLUTION = 10
 
-/** Watches this process from now on. */
+/** Starts measuring this process. */
 export function usageMeter(): () => Usage {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION })
   delay.enable()

@@ -1,11 +1,11 @@
-/** One HTTP/1.1 answer; text is latin1, so that a character is a byte. */
+/** An HTTP/1.1 response. Text is latin1, so one character is one byte. */
 export interface HttpAnswer {
   readonly status: number
   readonly head: string
   readonly body: string
 }
 
-/** Cuts what comes over a connection into answers (RFC 9112). Bodies have a length, or the answer has none. */
+/** Parses HTTP/1.1 responses (RFC 9112) with a content-length or without a body. */
 export class Answers {
   readonly #done: (answer: HttpAnswer) => void
   #text = ''
@@ -14,12 +14,12 @@ export class Answers {
     this.#done = done
   }
 
-  /** Whether a part of an answer has come, and the rest of it has not. */
+  /** Whether a response has arrived partially. */
   get begun(): boolean {
     return this.#text !== ''
   }
 
-  /** @throws where a body's length is not told */
+  /** @throws if the body has no content-length */
   take(part: string): void {
     this.#text += part
     for (;;) {
@@ -30,7 +30,7 @@ export class Answers {
       const length = lengthOf(status, head)
       if (this.#text.length < end + 4 + length) return
       const body = this.#text.slice(end + 4, end + 4 + length)
-      // What a server may send behind its last answer is none.
+      // Ignore data after the last response of the connection.
       this.#text = isLast(head) ? '' : this.#text.slice(end + 4 + length)
       this.#done({ status, head, body })
     }
@@ -40,22 +40,22 @@ export class Answers {
 function lengthOf(status: number, head: string): number {
   if (status === 204 || status === 304) return 0
   const length = headerOf(head, 'content-length')
-  // A refusal that ends with the connection: of what it says the status is enough.
+  // For an error response that closes the connection, the status is enough.
   if (length === undefined && status >= 400 && isLast(head)) return 0
   if (length === undefined || headerOf(head, 'content-encoding') !== undefined) {
     throw new Error(
-      `An answer is compressed or of unknown length; try --header-profile minimal: ${head.split('\r\n', 1)[0]}`,
+      `A response is compressed or has no content-length; try --header-profile minimal: ${head.split('\r\n', 1)[0]}`,
     )
   }
   return Number(length)
 }
 
-/** A header's value. @param name in small letters */
+/** Returns a header's value. @param name in lower case */
 export function headerOf(head: string, name: string): string | undefined {
   return new RegExp(`\\r\\n${name}:[ \\t]*([^\\r]*)`, 'i').exec(head)?.[1]
 }
 
-/** Whether it is the last answer of its connection (RFC 9112 section 9.6). */
+/** Whether this is the last response of the connection (RFC 9112 section 9.6). */
 export function isLast(head: string): boolean {
   return /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(headerOf(head, 'connection') ?? '')
 }

@@ -6,7 +6,7 @@ import { clientFrame, Frames, handshake } from './ws.ts'
 
 const END = '\r\n\r\n'
 
-/** Reads a server that is none of ours, as its adapter says. */
+/** Opens a reader of a server with an adapter. */
 export function foreignReader(
   adapter: Adapter,
   kind: Kind,
@@ -29,7 +29,7 @@ export function foreignReader(
       take(part)
     },
     answers: common.prompt === true || kind === 'poll' || kind === 'longpoll',
-    // One that has been answered may be closed.
+    // The server may close the connection after a response.
     closed: () => waiting.length === 0 && (kind === 'poll' || kind === 'longpoll'),
   })
 
@@ -51,7 +51,7 @@ export function foreignReader(
     line.socket.write(text, 'latin1')
   }
 
-  /** Hands on what comes behind an answer's head. */
+  /** Sends a GET request and passes on everything after the response's head. */
   const behind = (path: string, more: string, opened: (head: string) => (part: Buffer) => void) => {
     let text = ''
     take = (part) => {
@@ -88,7 +88,7 @@ export function foreignReader(
     },
     events(path, { open: opened = open, event }) {
       behind(path, 'Accept: text/event-stream\r\n', (head) => {
-        if (!head.startsWith('HTTP/1.1 200')) throw new Error(`${path} answered ${head.split('\r\n', 1)[0]}`)
+        if (!head.startsWith('HTTP/1.1 200')) throw new Error(`${path} returned ${head.split('\r\n', 1)[0]}`)
         opened()
         let text = ''
         const blocks = (part: string) => {
@@ -113,7 +113,7 @@ export function foreignReader(
       const own = protocol === undefined ? '' : `Sec-WebSocket-Protocol: ${protocol}\r\n`
       behind(path, headers + own, (head) => {
         if (!head.startsWith('HTTP/1.1 101') || !head.includes(accept)) {
-          throw new Error(`${path} answered ${head.split('\r\n', 1)[0]}`)
+          throw new Error(`${path} returned ${head.split('\r\n', 1)[0]}`)
         }
         opened(send)
         return (part) => frames.take(part)
@@ -130,7 +130,7 @@ export function foreignReader(
   }
 }
 
-/** An event of a stream: its data and its name. Blocks without data are comments. */
+/** Parses an event and passes on its data and name. Ignores blocks without data, such as comments. */
 function dispatch(block: string, event: (data: string, name: string | undefined) => void): void {
   const lines = block.split(/\r?\n/)
   const values = (field: string) =>

@@ -7,8 +7,8 @@ import { wsReader } from './ws.ts'
 
 /**
  * Opens a reader.
- * @param adapter of a server that is none of ours
- * @param phase when it polls first, in parts of the interval
+ * @param adapter of a server that is not part of this package
+ * @param phase the first polling time as a part of the interval
  */
 export function readerOf(
   kind: Kind,

@@ -8,8 +8,8 @@ const OPEN = '"messages":['
 const MORE = '"more":true}'
 
 /**
- * Asks again and again, each interval or at once, on one connection.
- * @param phase the first poll, as a part of the interval
+ * Polls at the interval, or long-polls in a loop, on one connection.
+ * @param phase the first polling time as a part of the interval
  */
 export function pollReader(
   kind: 'poll' | 'longpoll',
@@ -24,11 +24,11 @@ export function pollReader(
   let asks = 0
   let timer: NodeJS.Timeout | undefined
   let seen = 0
-  /** When the last request of a cycle was sent, and when the next one is due. */
+  /** The time of the cycle's last request, and the due time of the next one. */
   let asked = Number.NaN
   let due = Number.NaN
 
-  /** Whether an answer is waited for, and how many have come over this connection. */
+  /** Whether a response is outstanding, and the number of responses on this connection. */
   let asking = false
   let answered = 0
 
@@ -38,7 +38,7 @@ export function pollReader(
       answers.take(part.toString('latin1'))
     },
     answers: true,
-    // A server may close a connection that it has answered on (RFC 9112 section 9.3.1): a poll is asked for again.
+    // A server may close a connection after a response (RFC 9112 section 9.3.1), so send the poll again.
     closed() {
       if (answers.begun || (asking && answered === 0)) return false
       if (asking) reopen()
@@ -49,7 +49,7 @@ export function pollReader(
     new Answers((answer) => {
       asking = false
       answered++
-      // All that follows on this connection would be lost.
+      // The server ignores requests after the last response of a connection.
       if (isLast(answer.head)) line.socket.destroy()
       if (!line.stopped) take(answer)
     })
@@ -68,7 +68,7 @@ export function pollReader(
   }
   const query = () => {
     const place = cursor === '' ? '' : `&cursor=${cursor}${kind === 'longpoll' ? `&wait=${wait}` : ''}`
-    // As our client has it, against caches: always of one length.
+    // The client's cache buster, with a fixed length.
     return `channel=${channel}${place}&_=0.${String(++asks).padStart(UNIQUE - 2, '0')}`
   }
 
@@ -83,7 +83,7 @@ export function pollReader(
     const first = cursor === ''
     const next = status === 204 ? headerOf(head, 'tidings-cursor') : CURSOR.exec(body)?.[1]
     if ((status !== 200 && status !== 204) || next === undefined) {
-      line.fail(`/${kind} answered ${status} ${body.slice(0, 200)}`)
+      line.fail(`/${kind} returned ${status} ${body.slice(0, 200)}`)
       return
     }
     cursor = next
@@ -101,7 +101,7 @@ export function pollReader(
     } else if (kind === 'longpoll' || body.endsWith(MORE)) ask()
     else if (pause) timer = setTimeout(poll, interval * 1e3)
     else {
-      // On a grid, so that the rate is kept; an answer that is late moves the grid.
+      // Polls run on a grid to keep the rate. A late response shifts the grid.
       due = Math.max(due + interval * 1e6, now())
       timer = setTimeout(poll, (due - now()) / 1e3)
     }

@@ -3,57 +3,57 @@ import { now } from '../clock.ts'
 import { indexOf } from '../payload.ts'
 import { headersOf, type Profile } from '../profiles.ts'
 
-/** Where the routes are. */
+/** The address of the routes. */
 export interface Target {
   readonly host: string
   readonly port: number
-  /** In front of the routes, without a slash at its end. */
+  /** The prefix of the routes, without a trailing slash. */
   readonly path: string
 }
 
 export type Kind = 'poll' | 'longpoll' | 'sse' | 'ws'
 
-/** What all readers of a process have counted. */
+/** Counters of all readers in a process. */
 export interface Tally {
   requests: number
-  /** Answers that carried no message. */
+  /** Responses without messages. */
   empty: number
   connections: number
   deliveries: number
-  /** Bytes of the envelopes that came. */
+  /** Bytes of received envelopes. */
   envelopes: number
-  /** Bytes of connections that are closed. */
+  /** Bytes of closed connections. */
   up: number
   down: number
 }
 
-/** What readers of a process share. */
+/** State that the readers of a process share. */
 export interface Common {
   readonly target: Target
   readonly profile: Profile
   /** Seconds. */
   readonly interval: number
-  /** Whether a poll waits the interval after its answer, not after its request. */
+  /** Whether a poll waits for the interval after its response instead of its request. */
   readonly pause: boolean
   /** Seconds. */
   readonly wait: number
-  /** Whether what comes is looked at in the turn in which it came, by readers that have nothing to answer, too. */
+  /** Whether all readers process data in the turn in which it arrived, even those that send nothing. */
   readonly prompt?: boolean
   readonly tally: Tally
-  /** Seconds from request to request, for polls. */
+  /** Seconds from request to request; polling only. */
   readonly cycles: number[]
   readonly open: Set<Socket>
-  /** What went wrong. */
+  /** Reports an error. */
   readonly fault: (text: string) => void
-  /** A message has come. */
+  /** Reports a delivered message. */
   readonly deliver: (reader: number, index: number, at: number) => void
 }
 
 /** One subscriber. */
 export interface Reader {
-  /** It has its place: all that is published from here on comes to it. */
+  /** Resolves when the reader is subscribed: it receives every message published from then on. */
   readonly ready: Promise<void>
-  /** Nothing of what comes from here on is a fault. */
+  /** Closes the connection. Later data and errors are ignored. */
   stop(): void
 }
 
@@ -61,10 +61,10 @@ type Take = (part: Buffer, at: number) => void
 
 let parts: [Take, Buffer, number][] = []
 
-/** How often something was read, and the microseconds that looking at it took. */
+/** Number of reads, and the microseconds spent processing them. */
 export const reading = { reads: 0, looked: 0 }
 
-/** Looks at what has come. */
+/** Processes all received data. */
 export function lookAtParts(): void {
   const all = parts
   parts = []
@@ -78,9 +78,9 @@ export function lookAtParts(): void {
 const LATER = 5
 
 /**
- * A reader's work must not make those behind it look slower than they are, since real ones do not share a process: all
- * that comes is noted with its time, and looked at later. One who has to answer does it when all sockets of this turn
- * were read, the others when the row is over.
+ * Defers the processing of received data. Real readers run in separate processes, so the work of one must not delay the
+ * next. The arrival time is recorded at once. Readers that send a response process the data after all sockets of this
+ * turn were read, the others after the row.
  */
 function later(take: Take, part: Buffer, at: number, answers: boolean): void {
   if (parts.push([take, part, at]) > 1) return
@@ -89,22 +89,22 @@ function later(take: Take, part: Buffer, at: number, answers: boolean): void {
 }
 
 /**
- * Where all connections of the process read into, each copying what it has got at once: that takes a third of what a
- * stream of buffers takes, and a row of readers must not be paced by the one process that reads for all of them.
+ * The buffer that all connections of the process read into; each copies its data. That takes a third of the time that
+ * buffers of the stream take, and this process must not slow down a row of readers.
  */
 const READ = Buffer.alloc(65_536)
 
-/** What a reader makes of its connection. */
+/** Callbacks of a reader's connection. */
 interface Use {
-  /** Takes what comes, and when its first byte was seen. */
+  /** Receives data, and the time at which it arrived. */
   readonly data: (part: Buffer, at: number) => void
-  /** Whether it asks again when it has been answered. */
+  /** Whether the reader sends a request after each response. */
   readonly answers: boolean
-  /** The other side has closed it. @returns whether that is no fault, and all that it asks for */
+  /** The server closed the connection. @returns whether that is expected and handled */
   readonly closed?: () => boolean
 }
 
-/** A reader's connection, one after another where it may be opened again: its bytes are counted. */
+/** A reader's connection, which may be reopened. Counts its bytes. */
 export class Line {
   readonly common: Common
   readonly #use: Use
@@ -125,7 +125,7 @@ export class Line {
     return this.#stopped
   }
 
-  /** Opens a new connection in place of the last one, which is closed. */
+  /** Opens a new connection that replaces the closed one. */
   open(): void {
     const { common } = this
     const { data, answers, closed = () => false } = this.#use
@@ -164,7 +164,7 @@ export class Line {
       common.tally.down += socket.bytesRead
       common.open.delete(socket)
       if (current() && !closed()) {
-        this.fail(broken === undefined ? 'A connection was closed by the other side' : reasonOf(broken))
+        this.fail(broken === undefined ? 'The server closed a connection' : reasonOf(broken))
       }
     })
   }
@@ -189,18 +189,18 @@ export class Line {
   }
 }
 
-/** Why a connection is none, and what to do where that is known. */
+/** Returns the text for a failed connection, with the remedy if known. */
 export function reasonOf({ code, message }: NodeJS.ErrnoException): string {
   return code === 'EMFILE' || code === 'ENFILE'
-    ? `No more connections can be opened (${code}): raise the limit with ulimit -n, or ask for fewer --subscribers`
+    ? `Can't open more connections (${code}): raise the limit with ulimit -n, or reduce --subscribers`
     : message
 }
 
 const DATA = '"data":"'
 
 /**
- * Hands on the numbers of all messages in a text of envelopes.
- * @returns how many
+ * Reports all messages in a text of envelopes.
+ * @returns their number
  */
 export function deliverAll(common: Common, reader: number, text: string, at: number): number {
   let count = 0
@@ -212,7 +212,7 @@ export function deliverAll(common: Common, reader: number, text: string, at: num
   return count
 }
 
-/** A promise, and what settles it. */
+/** A promise with its resolve function. */
 export function gate(): { promise: Promise<void>; open: () => void } {
   let open!: () => void
   const promise = new Promise<void>((resolve) => {

@@ -3,10 +3,10 @@ import { type Common, deliverAll, gate, Line, type Reader } from './reader.ts'
 const BREAK = '\r\n'
 const DATA = 'data: '
 const ID = '\nid: '
-/** The heartbeat has no empty line behind it: it stands in front of the event that comes next. */
+/** A heartbeat ends without an empty line, so it precedes the next event. */
 const BEATS = /^(?::\n)*/
 
-/** Decodes HTTP/1.1's chunked coding (RFC 9112 section 7.1). */
+/** Decodes the chunked transfer coding of HTTP/1.1 (RFC 9112 section 7.1). */
 export class Chunks {
   readonly #take: (text: string) => void
   #raw = ''
@@ -29,10 +29,10 @@ export class Chunks {
   }
 }
 
-/** Reads one stream of server-sent events, in HTTP/1.1's chunked coding. */
+/** Reads an SSE stream in chunked transfer coding. */
 export function sseReader(common: Common, reader: number, channel: string): Reader {
   const { promise: ready, open } = gate()
-  /** What came before the head's end, and what is decoded and no whole event yet. */
+  /** Bytes before the end of the head, and decoded text without a complete event. */
   let raw = ''
   let text = ''
   const chunks = new Chunks((more) => {
@@ -50,7 +50,7 @@ export function sseReader(common: Common, reader: number, channel: string): Read
         if (end === -1) return
         const head = raw.slice(0, end)
         if (!head.startsWith('HTTP/1.1 200') || !/\r\ntransfer-encoding: chunked/i.test(head)) {
-          throw new Error(`/sse answered ${head.split(BREAK, 1)[0]}, or no chunks`)
+          throw new Error(`/sse returned ${head.split(BREAK, 1)[0]}, or is not chunked`)
         }
         headed = true
         chunks.take(raw.slice(end + 4))
@@ -78,7 +78,7 @@ export function sseReader(common: Common, reader: number, channel: string): Read
     ready,
     stop() {
       line.stop()
-      // A stream's one request is empty only where nothing ever came.
+      // A stream's single request is empty only if no message ever arrived.
       if (received === 0) common.tally.empty++
     },
   }

@@ -4,22 +4,22 @@ import { Answers, isLast } from './answers.ts'
 import type { Target } from './reader.ts'
 import { clientFrame, Frames, handshake } from './ws.ts'
 
-/** Round trips, in seconds: the middle one of several. */
+/** Round-trip times in seconds: the median of several. */
 export interface Trips {
-  /** A frame to /echo and back. Undefined where the app has no /echo. */
+  /** A frame to /echo and back. Undefined if the app has no /echo. */
   readonly echo: number | undefined
-  /** A request for nothing new, and its answer. */
+  /** A request without new messages, and its response. */
   readonly http: number
 }
 
 const TRIPS = 11
 /**
- * Milliseconds between two echoes: both ends have fallen asleep then, as they have when a message comes, and what
- * disturbs one of them does not disturb the most.
+ * Milliseconds between two echoes. Both processes have gone to sleep by then, as they have when a message arrives. A
+ * disturbance affects only some of the echoes.
  */
 const PAUSE = 3
 
-/** Measures round trips with nothing else under way. */
+/** Measures round trips on an idle server. */
 export async function measureTrips(target: Target): Promise<Trips> {
   return { http: await httpTrip(target), echo: await echoTrip(target) }
 }
@@ -28,7 +28,7 @@ function middle(times: readonly number[]): number {
   return [...times].sort((a, b) => a - b)[times.length >> 1]!
 }
 
-/** @throws where the app does not answer /poll */
+/** @throws if the app does not respond to /poll */
 function httpTrip({ host, port, path }: Target): Promise<number> {
   const request = `GET ${path}/poll?channel=calibrate&cursor=now HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`
   return repeat(host, port, 0, (socket, trip) => {
@@ -64,7 +64,9 @@ interface Trip {
   take(part: Buffer): void
 }
 
-/** The first trip over a connection sets it up, and does not count; where all are last ones, they are all there is. */
+/**
+ * Repeats a round trip. The first one on each connection does not count, unless every response closes its connection.
+ */
 function repeat(
   host: string,
   port: number,
@@ -107,11 +109,11 @@ function repeat(
           end(() => reject(error))
         }
       })
-      let broken = new Error('The app closed a connection before it had answered')
+      let broken = new Error('The app closed a connection without a response')
       socket.on('error', (error) => {
         broken = error
       })
-      // One that has been answered may be closed.
+      // The server may close the connection after a response.
       socket.on('close', () => (fresh ? reject(broken) : open()))
     }
     open()

@@ -4,7 +4,7 @@ import { type Common, deliverAll, gate, Line, type Reader } from './reader.ts'
 const END = '\r\n\r\n'
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
-/** What an upgrade asks for, and how its answer must begin. */
+/** Returns the request headers of an upgrade, and the expected accept header. */
 export function handshake(): { headers: string; accept: string } {
   const key = randomBytes(16).toString('base64')
   return {
@@ -15,12 +15,12 @@ export function handshake(): { headers: string; accept: string } {
   }
 }
 
-/** A frame of a client, which masks (RFC 6455 section 5.3); with a mask of zeros the payload stays as it is. */
+/** Encodes a client's frame, which is masked (RFC 6455 section 5.3). A zero mask leaves the payload unchanged. */
 export function clientFrame(opcode: number, payload: Buffer): Buffer {
   return Buffer.concat([Buffer.of(0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 0), payload])
 }
 
-/** Cuts what comes after the upgrade into frames of a server: whole and unmasked. */
+/** Parses a server's frames, which are unmasked and unfragmented. */
 export class Frames {
   readonly #done: (opcode: number, payload: Buffer) => void
   #bytes: Buffer = Buffer.alloc(0)
@@ -44,7 +44,7 @@ export class Frames {
   }
 }
 
-/** Reads one WebSocket, and answers its pings. */
+/** Reads a WebSocket and responds to pings. */
 export function wsReader(common: Common, reader: number, channel: string): Reader {
   const { promise: ready, open } = gate()
   const { headers, accept } = handshake()
@@ -74,7 +74,7 @@ export function wsReader(common: Common, reader: number, channel: string): Reade
       const end = head.indexOf(END)
       if (end === -1) return
       if (!head.startsWith('HTTP/1.1 101') || !head.includes(accept)) {
-        throw new Error(`/ws answered ${head.split('\r\n', 1)[0]}`)
+        throw new Error(`/ws returned ${head.split('\r\n', 1)[0]}`)
       }
       upgraded = true
       frames.take(Buffer.from(head.slice(end + END.length), 'latin1'))

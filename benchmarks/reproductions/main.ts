@@ -10,8 +10,8 @@ import { Stage } from '../stage.ts'
 import { show, table } from '../table.ts'
 
 /**
- * Published tables, set up again: `npm run bench:reproductions`. Published figures stand beside those measured, with
- * the reason where they differ.
+ * Reproduces published comparisons: `npm run bench:reproductions`. Prints the published figures beside the measured
+ * ones, and explains differences.
  */
 
 const BASE: Workload = {
@@ -24,13 +24,13 @@ const BASE: Workload = {
   profile: 'minimal',
   rtt: 0,
 }
-/** One way of Pimentel and Nickerson, in milliseconds. */
+/** The one-way delay of Pimentel and Nickerson, in milliseconds. */
 const ONE_WAY = 40.3
 const PAUSE = 0.15
-/** Seconds that each is measured. */
+/** Seconds per measurement. */
 const DURATION = 20
 const SEED = 1
-/** Bytes beside a message on the stream of Appelqvist and Örnmyr. */
+/** Bytes per message beside the payload in the stream of Appelqvist and Örnmyr. */
 const THEIRS = 8
 
 const said: string[] = []
@@ -40,16 +40,16 @@ function say(text: string): void {
   said.push(text)
 }
 
-/** All that is said, with the machine and the gates first. */
+/** The full output: machine and gates first. */
 function written(date: Date): string {
   const { cores, cpu, platform, kernel, node } = machine()
   const gates =
     disturbed.length === 0
       ? 'all hold'
-      : `not all hold: these figures are not to be cited\n${disturbed.map((text) => `- ${text}`).join('\n')}`
-  return `# Published comparisons, set up again
+      : `some fail: do not cite these figures\n${disturbed.map((text) => `- ${text}`).join('\n')}`
+  return `# Published comparisons, reproduced
 
-\`npm run bench:reproductions\`, ${date.toISOString()}, ${cores} cores of ${cpu}, ${platform} ${kernel}, Node ${node}, seed ${SEED}. Each is one round of ${DURATION} s with ${BASE.subscribers} subscribers.
+\`npm run bench:reproductions\`, ${date.toISOString()}, ${cores} cores of ${cpu}, ${platform} ${kernel}, Node ${node}, seed ${SEED}. One round of ${DURATION} s each, with ${BASE.subscribers} subscribers.
 Gates: ${gates}
 
 \`\`\`text
@@ -105,7 +105,7 @@ async function pimentel(run: Run): Promise<void> {
         [poll.name, '151.3', show(polled.accepted?.mean), show(model)],
         ['WebSocket', '40.3', show(pushed.accepted?.mean), show(ONE_WAY)],
       ],
-    )}Sequential polling takes 2d + pause / 2, a little above what was published. Ours goes through a delay proxy whose\ntimers, with those of both processes, come on top.\n\n`,
+    )}Sequential polling takes 2d + pause / 2, slightly more than published. This measurement also includes the timers of the\ndelay proxy and of both processes.\n\n`,
   )
 }
 
@@ -127,11 +127,11 @@ async function appelqvist(run: Run): Promise<void> {
     ])
   }
   say(
-    `Appelqvist & Örnmyr 2017: bytes a message, long poll over SSE\n${table(['payload', 'long poll', 'SSE', 'ratio', 'as theirs', 'published'], rows)}Their SSE counts ${THEIRS} bytes beside a message; our id line and chunk make about 30, and the envelope, which long\npoll has too, makes both larger: so the ratio is smaller with small payloads. "As theirs": our long poll without\nits envelope, over the payload and ${THEIRS} bytes. What is left is the request: ours sends Host alone, a browser more.\n\n`,
+    `Appelqvist & Örnmyr 2017: bytes per message, long poll divided by SSE\n${table(['payload', 'long poll', 'SSE', 'ratio', 'as published', 'published'], rows)}The published SSE adds ${THEIRS} bytes per message. Here, the id line and the chunk add about 30, and both transports\nadd the envelope, so the ratio is lower for small payloads. "As published" divides the long poll without its envelope\nby the payload plus ${THEIRS} bytes. The remaining difference is the request, which has only a Host header here.\n\n`,
   )
 }
 
-/** Arithmetic, as theirs is: one update a second to each client. */
+/** Computed like the original: one update per second to each client. */
 function kaazing(): void {
   const workload: Workload = { ...BASE, profile: 'browser' }
   const { request, empty } = exchangeBytes('poll', workload)
@@ -152,10 +152,10 @@ function kaazing(): void {
     ]
   })
   say(
-    `Kaazing: megabits/s of headers alone, one update a second to each; theirs 871 bytes a poll, ours ${empty} (Chromium)\n${table(
-      ['clients', '871', 'ours', '+ TCP/IP', '+ TLS', 'frame of 2', '+ TCP/IP', '+ TLS'],
+    `Kaazing: megabits/s of headers alone, one update per second to each client; 871 bytes per poll as published, ${empty} here\n(Chromium)\n${table(
+      ['clients', '871', 'here', '+ TCP/IP', '+ TLS', 'frame of 2', '+ TCP/IP', '+ TLS'],
       rows,
-    )}The 2 bytes of a frame are not 2 bytes on the wire: with TCP/IP they are ${2 + pushHeaders(2)}.\n`,
+    )}With TCP/IP headers, the 2 bytes of a frame take ${2 + pushHeaders(2)} bytes on the network.\n`,
   )
 }
 

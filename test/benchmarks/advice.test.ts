@@ -8,43 +8,45 @@ import { headersOf } from '../../benchmarks/profiles.ts'
 const NEED: Need = { ...USUAL, subscribers: 20_000 }
 const of = (need: Partial<Need>) => rank({ ...NEED, ...need })
 
-t.test('what binds a transport, and where it would change places, in words', async (t) => {
+t.test('texts of limits and of rank changes', async (t) => {
   t.same(
     of({}).candidates.map(({ name, binding, changes }) => [name, binding, changes]),
     [
-      ['ws', 'none', 'at no rate near'],
-      ['sse', '6 connections an origin', 'at no rate near'],
-      ['longpoll', 'a request a message', 'with sse at 200/s'],
+      ['ws', 'none', 'none nearby'],
+      ['sse', '6 connections per origin', 'none nearby'],
+      ['longpoll', 'one request per message', 'with sse at 200/s'],
       ['poll 250 ms', '0.99 × 0.25 s + 20 ms', 'with longpoll at 4/s'],
     ],
   )
   t.match(of({ http: '2' }).candidates, [
-    { binding: 'a connection beside the one of HTTP/2' },
+    { binding: 'a connection beside HTTP/2' },
     { binding: '100 streams' },
   ])
   t.match(of({ latency: 0.021, tabs: 6 }).candidates, [{ name: 'ws', changes: '–' }])
 })
 
-t.test('the model assumes the headers that the browser of the benchmarks sends', (t) => {
+t.test('the model has the header sizes of the browser profile', (t) => {
   for (const kind of ['poll', 'longpoll'] as const) {
     t.equal(BROWSER_HEADERS, headersOf('browser', kind, '127.0.0.1:40000').length, kind)
   }
   t.end()
 })
 
-t.test('why one is dropped, in words', async (t) => {
+t.test('texts of the reasons for exclusion', async (t) => {
   const why = (need: Partial<Need>) => of(need).refused.map(({ name, why }) => `${name}: ${why}`)
-  t.same(why({ latency: 0.1 }), ['poll: 0.99 of the interval and the way are above 100 ms, even at 100 ms'])
-  const connections = '6 pages hold all 6 connections that a browser opens to an origin over HTTP/1.1'
+  t.same(why({ latency: 0.1 }), [
+    'poll: 0.99 of the interval plus the one-way delay exceeds 100 ms, even at 100 ms',
+  ])
+  const connections = '6 pages use all 6 connections that a browser opens to an origin over HTTP/1.1'
   t.same(why({ tabs: 6 }), [`longpoll: ${connections}`, `sse: ${connections}`])
-  const streams = '100 pages hold all 100 streams of the connection'
+  const streams = '100 pages use all 100 streams of the connection'
   t.same(why({ tabs: 100, http: '2' }), [`longpoll: ${streams}`, `sse: ${streams}`])
-  const proxy = 'a proxy that cuts after 20 s idle is quicker than its sign of life each 25 s'
+  const proxy = 'a proxy closes connections after 20 s idle, but its heartbeat comes every 25 s'
   t.same(why({ proxyIdle: 20 }), [`longpoll: ${proxy}`, `ws: ${proxy}`])
-  t.equal(why({ rtt: 3 }).at(-1), 'ws: its p99 of 1500 ms is above the budget')
+  t.equal(why({ rtt: 3 }).at(-1), 'ws: its p99 of 1500 ms exceeds the budget')
 })
 
-/** A run that has found these costs, whatever the number of subscribers. */
+/** Results with these costs for any number of subscribers. */
 function results(costs: Partial<Record<'longpoll' | 'sse' | 'ws' | 'poll', number>>, subscribers = 1000) {
   const { poll, ...held } = costs
   return {
@@ -59,7 +61,7 @@ function results(costs: Partial<Record<'longpoll' | 'sse' | 'ws' | 'poll', numbe
   }
 }
 
-t.test('the coefficients of a run: what a hot server costs, by the number of subscribers', async (t) => {
+t.test('coefficients of a run: CPU of hot servers by number of subscribers', async (t) => {
   const coefficients = coefficientsOf(results({ ws: 10, poll: 28 }))
   t.equal(coefficients.subscribers, 1000)
   t.same([...coefficients.held.keys()], ['ws'])
@@ -74,7 +76,7 @@ t.test('the coefficients of a run: what a hot server costs, by the number of sub
   )
 })
 
-t.test('CPU by the coefficients of a run, and the price with it', async (t) => {
+t.test('CPU from coefficients, and the price', async (t) => {
   const of = (name: string) =>
     rank(NEED, coefficientsOf(results({ ws: 10, poll: 28 }))).candidates.find((one) => one.name === name)!
   const near = (found: number | null, wanted: number) =>
@@ -88,7 +90,7 @@ t.test('CPU by the coefficients of a run, and the price with it', async (t) => {
   t.same(
     candidates.map(({ cores }) => cores),
     candidates.map(({ cores }) => cores!).sort((a, b) => a - b),
-    'traffic costs nothing: by CPU alone',
+    'without a traffic price, CPU alone decides',
   )
   for (const { price, cores } of candidates) near(price, cores! * 100)
   const at = { subscribers: 100, rate: 0.1, payload: 200, rtt: 0.04 }
@@ -97,7 +99,7 @@ t.test('CPU by the coefficients of a run, and the price with it', async (t) => {
   t.equal(cheapestFor({ ...at, latency: 0.5 }, undefined), 'ws')
 })
 
-t.test('what advise says', async (t) => {
+t.test('output of advise', async (t) => {
   const whole = { ws: 10, sse: 12, longpoll: 40, poll: 28 }
   const text = (subscribers: number) => JSON.stringify({ format: FORMAT, ...results(whole, subscribers) })
   const directory = t.testdir({
@@ -107,22 +109,22 @@ t.test('what advise says', async (t) => {
   })
   const cases: [args: string[], out: RegExp][] = [
     [['--help'], /--latency-p99 MS/],
-    [[], /Use WebSocket here, because .*1 ws.*Ranked by bytes.*CPU is not told/s],
+    [[], /Use WebSocket here, because .*1 ws.*Ranked by network bytes.*CPU is unknown/s],
     [['--payload', '5000'], /About the same: Server-Sent Events\..*1 ws.*= sse/s],
-    [['--latency-p99', '1', '--rtt', '100'], /poll: not here: .*Nothing fits/s],
+    [['--latency-p99', '1', '--rtt', '100'], /poll: excluded: .*Nothing fits/s],
     [
       ['--latency-p99', '21', '--tabs', '6'],
       /because nothing else fits and 99 of 100 messages arrive within 20 ms, where 21 ms is acceptable\./,
     ],
-    [['--tabs', '6', '--rtt', '0'], /sse: not here: 6 pages.*longpoll|longpoll: not here.*sse: not here/s],
+    [['--tabs', '6', '--rtt', '0'], /sse: excluded: 6 pages.*longpoll|longpoll: excluded.*sse: excluded/s],
     [
       ['--results', `${directory}/few.json`, '--subscribers', '1000'],
-      /it is the cheapest \([\d.,]+ a month; .*price a month.*0\.09 a GB.*extrapolated: a message went to 100 subscribers at most/s,
+      /it is the cheapest \([\d.,]+ a month; .*price\/month.*0\.09 per GB.*extrapolated: the run had at most 100 subscribers/s,
     ],
-    [['--results', `${directory}/quick.json`], /Ranked by bytes.*CPU is not told/s],
+    [['--results', `${directory}/quick.json`], /Ranked by network bytes.*CPU is unknown/s],
     [
       ['--results', `${directory}/many.json`, '--users', '5000', '--price-per-core', '0'],
-      /CPU is that of a hot server/,
+      /CPU is the cost of a hot server/,
     ],
   ]
   for (const [args, out] of cases) {
@@ -137,11 +139,11 @@ t.test('what advise says', async (t) => {
   }
 })
 
-t.test('flags and files that are wrong are named', async (t) => {
+t.test('errors name invalid flags and files', async (t) => {
   for (const [args, why] of [
     [['--results', '/nowhere'], /--results '\/nowhere' can't be read/],
-    [['--results', 'benchmarks/cli.ts'], /is no JSON/],
-    [['--results', 'package.json'], /must be of bench --json, format 4/],
+    [['--results', 'benchmarks/cli.ts'], /is not JSON/],
+    [['--results', 'package.json'], /must be output of bench --json, format 4/],
     [['--rate', 'fast'], /--rate 'fast' must be a number/],
   ] as const) {
     await t.rejects(advise([...args]), { message: why, exitCode: 2 })

@@ -9,7 +9,7 @@ import { build } from '../helper.ts'
 import { misfits } from './schema.ts'
 import { quickForks, runs, SMALL, small } from './small.ts'
 
-/** The command in this process. */
+/** Runs the command in this process. */
 async function run(args: string[]): Promise<{ code: number; out: string; lines: string[] }> {
   let out = ''
   const lines: string[] = []
@@ -27,13 +27,13 @@ t.test('--help', async (t) => {
   t.match(await run(['--help']), { code: 0, out: /--header-profile NAME/, lines: [] })
 })
 
-t.test('a file that can not be written is found out before the run', async (t) => {
+t.test('an unwritable file is reported before the run', async (t) => {
   await t.rejects(run([...SMALL, '--html', '/nowhere/x.html']), {
     message: "--html '/nowhere/x.html' can't be written (ENOENT)",
   })
 })
 
-t.test('to its end: tables, the figures as the schema says, the page', async (t) => {
+t.test('a complete run: tables, JSON that matches the schema, page', async (t) => {
   quickForks(t)
   const folder = t.testdir()
   const file = (name: string) => join(folder, name)
@@ -47,30 +47,30 @@ t.test('to its end: tables, the figures as the schema says, the page', async (t)
   t.match(lines, [/^Headline, round 1 of 1: sse; \d s left$/])
   t.match(await readFile(file('x.html'), 'utf8'), /^<!doctype html>/)
   t.same(misfits(results), [])
-  t.not(misfits({ ...results, rounds: [{}] }).length, 0, 'it would be told')
+  t.not(misfits({ ...results, rounds: [{}] }).length, 0, 'the schema test detects errors')
 })
 
-t.test('a run that nothing stands against ends with 0', async (t) => {
+t.test('a valid run exits with 0', async (t) => {
   quickForks(t)
   const { url } = await build(t, { publish: true })
-  // Nothing is published in so short a time: nothing can come late.
+  // Too short to publish anything, so no message can be late.
   const { code, out } = await run([...SMALL, '--url', url, '--transports', 'ws', '--rate', '0.01'])
   t.equal(code, 0, out)
-  t.match(out, /All that was judged holds.*✓ Headline: 1 of 1 rounds quiet.*All figures: --verbose/s)
+  t.match(out, /PASSED.*✓ Headline: 1 of 1 rounds undisturbed.*all figures/s)
   t.notMatch(out, /Latency, ms/)
 })
 
-t.test('Ctrl-C: what is complete is printed, and that it is partial', async (t) => {
+t.test('Ctrl-C: prints the completed blocks, and reports that the run is partial', async (t) => {
   const { url } = await build(t, { publish: true })
   const child = benchCli(t, [...SMALL, '--url', url, '--transports', 'sse', '--rounds', '90'])
   while (!child.stderr.includes('round 2 of 90')) await once(child.process.stderr!, 'data')
   child.process.kill('SIGINT')
   t.same(await child.ended, { code: 130, signal: null })
-  t.match(child.stdout, /PARTIAL: interrupted.*A delivered message/s)
+  t.match(child.stdout, /PARTIAL: interrupted.*Per delivered message/s)
   t.match(child.stderr, /^Headline, round 1 of 90: sse; 1 min \d+ s left$/m)
 })
 
-t.test('Ctrl-C before anything is complete', async (t) => {
+t.test('Ctrl-C before the first block', async (t) => {
   quickForks(t)
   const interrupt = new AbortController()
   const outcome = await runs(small('--rtt', '1', '--transports', 'ws'), {
@@ -81,7 +81,7 @@ t.test('Ctrl-C before anything is complete', async (t) => {
   t.match(report(outcome), /PARTIAL: interrupted/)
 })
 
-t.test('what is wrong with a command is said in one line, with exit code 2', async (t) => {
+t.test('a usage error is one line with exit code 2', async (t) => {
   quickForks(t)
   for (const [args, why] of [
     [['--nope'], /^fastify-tidings-bench: Unknown option '--nope'/],
@@ -97,7 +97,7 @@ t.test('what is wrong with a command is said in one line, with exit code 2', asy
   }
 })
 
-t.test('advise says it on stdout', async (t) => {
+t.test('advise prints to stdout', async (t) => {
   const child = benchCli(t, ['advise'])
   t.same(await child.ended, { code: 0, signal: null })
   t.match(child.stdout, /Rank.*ws/s)

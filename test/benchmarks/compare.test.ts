@@ -14,7 +14,7 @@ const QUALITY = {
   ...{ serverWaited: 0, serverRan: 0, cpuTold: 1, clockOff: 0, negative: 0 },
 }
 
-/** A run whose rounds cost so much. */
+/** A results file of rounds with these costs. */
 function fileOf(cpus: readonly number[], more: Partial<Results> = {}, bytes = 300): Results {
   const rounds = cpus.map(
     (cpuPerDelivery, block) =>
@@ -51,14 +51,14 @@ async function compares(t: Test, ...files: unknown[]): Promise<{ code: number; o
   return { code, out }
 }
 
-t.test('what is worse beyond the noise ends with 1', async (t) => {
+t.test('a figure that is worse beyond the noise gives exit code 1', async (t) => {
   const verdict = (before: Results, after: Results) =>
     changesOf(before, after).find(({ figure }) => figure.includes('CPU'))?.verdict
   t.equal(verdict(fileOf(FAST), fileOf(SLOW)), 'worse')
   t.equal(verdict(fileOf(SLOW), fileOf(FAST)), 'better')
   t.equal(verdict(fileOf(SLOW), fileOf(SLOW.map((cpu) => cpu + 0.5))), 'not distinguished')
-  t.equal(verdict(fileOf([10, 10]), fileOf([20, 20])), 'not distinguished', 'too few rounds to tell')
-  t.equal(judgedOf({ value: 1.03, low: 1.02, high: 1.06 }), 'tie', 'a twentieth is none')
+  t.equal(verdict(fileOf([10, 10]), fileOf([20, 20])), 'not distinguished', 'too few rounds')
+  t.equal(judgedOf({ value: 1.03, low: 1.02, high: 1.06 }), 'tie', 'within 5 %')
   t.match(await compares(t, fileOf(FAST), fileOf(SLOW)), {
     code: 1,
     out: /ws +│ server CPU, µs.*✗ 1 figures/s,
@@ -67,26 +67,26 @@ t.test('what is worse beyond the noise ends with 1', async (t) => {
   t.match(await compares(t, fileOf(FAST), fileOf(FAST, { passed: false })), { out: /did not pass/ })
 })
 
-t.test('of other machines only what does not depend on them', async (t) => {
+t.test('across machines, only machine-independent figures are compared', async (t) => {
   const other = { machine: { cpu: 'b', cores: 2, node: 'v20' } } as unknown as Partial<Results>
-  t.match(await compares(t, fileOf(FAST), fileOf(SLOW, other)), { code: 0, out: /Other machines/ })
+  t.match(await compares(t, fileOf(FAST), fileOf(SLOW, other)), { code: 0, out: /Different machines/ })
   t.equal((await compares(t, fileOf(FAST), fileOf(SLOW, other, 400))).code, 1)
 })
 
-t.test('three runs stand side by side, with the spread between them', async (t) => {
+t.test('three runs side by side, with their spread', async (t) => {
   const { code, out } = await compares(t, fileOf(FAST), fileOf(SLOW), fileOf(FAST))
   t.equal(code, 0)
   t.match(out, /most \/ least.*server CPU, µs.*2\.10/s)
 })
 
-t.test('what can not be compared is said in one line', async (t) => {
+t.test('a file that is not comparable gives a one-line error', async (t) => {
   const refuses = (why: RegExp, ...files: unknown[]) =>
     t.rejects(compares(t, ...files), { message: why, exitCode: 2 })
-  await refuses(/takes two files/, fileOf(FAST))
+  await refuses(/takes two or more files/, fileOf(FAST))
   await refuses(/format 3, not/, fileOf(FAST), { format: 3 })
-  await refuses(/it is no JSON/, fileOf(FAST), '{')
+  await refuses(/not JSON/, fileOf(FAST), '{')
   const settings = { variants: ['ws'], subscribers: 5 } as unknown as Results['settings']
-  await refuses(/other settings/, fileOf(FAST), fileOf(FAST, { settings }))
+  await refuses(/different settings/, fileOf(FAST), fileOf(FAST, { settings }))
   await t.rejects(bench(['compare', '/nowhere', '/nowhere']), { message: /can't be read \(ENOENT\)/ })
   let help = ''
   t.equal(
@@ -100,7 +100,7 @@ t.test('what can not be compared is said in one line', async (t) => {
   t.match(help, /BEFORE\.json/)
 })
 
-t.test('two checkouts by turns in one run', async (t) => {
+t.test('two checkouts in alternation', async (t) => {
   quickForks(t)
   const index = `export * from ${JSON.stringify(join(ROOT, 'index.ts'))}`
   const other = t.testdir({ dist: { 'index.js': index }, 'package.json': '{"type":"module"}' })
@@ -114,6 +114,6 @@ t.test('two checkouts by turns in one run', async (t) => {
   const bytes = turnsOf({ ...outcome, rounds: six }).find(({ figure }) => figure === 'bytes')
   if (outcome.rounds.every(({ deliveries }) => deliveries > 0))
     t.match(bytes, { variant: 'ws', verdict: 'worse' })
-  t.same(turnsOf({ ...outcome, settings: small() }), [], 'there was no other')
+  t.same(turnsOf({ ...outcome, settings: small() }), [], 'without another checkout')
   await t.rejects(runs(small('--against', '/nowhere')), { message: /run npm run build there/, exitCode: 2 })
 })

@@ -20,28 +20,28 @@ async function doctor(looked: Partial<Looked>, ...args: string[]): Promise<{ cod
   return { code: await doctorCommand(args, print, async () => ({ ...GOOD, ...looked })), out }
 }
 
-t.test('a machine that can measure, and how long it takes', async (t) => {
+t.test('a suitable machine, and the estimated duration', async (t) => {
   const { code, out } = await doctor({})
   t.equal(code, 0)
-  const [, minutes] = /A run will take (\d+) min, and 19 min at most/.exec(out)!
+  const [, minutes] = /The run will take (\d+) min, or at most 19 min/.exec(out)!
   t.ok(Number(minutes) > 5 && Number(minutes) <= 19, `${minutes} minutes`)
-  t.match((await doctor({}, '--quick')).out, /A run will take [12] min/)
+  t.match((await doctor({}, '--quick')).out, /The run will take [12] min/)
   t.match(await doctor({}, '-h'), { code: 0, out: /Usage/ })
 })
 
-t.test('all that is missing is told at once', async (t) => {
+t.test('reports all problems at once', async (t) => {
   const missing = { busy: 0.5, files: 1024, has: (name: string) => name !== 'uplot', tool: () => false }
   const { code, out } = await doctor(missing)
   t.equal(code, 2)
   for (const line of [
-    /✗ at work beside the run: 50\.0 %/,
+    /✗ CPU used by other processes: 50\.0 %/,
     /✗ ulimit -n: 1024/,
     /✗ package uplot/,
     /\? chrt: /,
   ]) {
     t.match(out, line)
   }
-  t.match(out, /3 of these must be mended first/)
+  t.match(out, /Fix 3 of these first/)
   const states = (looked: Partial<Looked>) =>
     findingsOf({ ...GOOD, ...looked }, readBench([]) as BenchOptions).filter(({ state }) => state !== 'good')
   t.same(states({}), [])
@@ -49,13 +49,13 @@ t.test('all that is missing is told at once', async (t) => {
   t.equal(states({ steal: 0.1 }).length, 1)
 })
 
-t.test('this machine is looked at', async (t) => {
+t.test('checks of this machine', async (t) => {
   const found = await look()
   t.ok(found.cores >= 1 && found.busy >= 0 && found.busy <= 1 && found.files > 0)
   t.ok(found.has('uplot') && !found.has('no-such-package') && !found.tool('no-such-tool'))
 })
 
-t.test('each column of the tables is explained', async (t) => {
+t.test('every column of the tables has an explanation', async (t) => {
   quickForks(t)
   let out = ''
   const code = await bench(['--explain'], {
@@ -64,7 +64,7 @@ t.test('each column of the tables is explained', async (t) => {
     },
   })
   t.equal(code, 0)
-  t.match(out, /p99 ms.*99 of 100 came within/s)
+  t.match(out, /p99 ms.*99 of 100 messages arrived within/s)
   const outcome = await runs(small('--transports', 'ws', '--heat', '200'))
   const heads = [...report(outcome).matchAll(/^┌.*\n│(.*)│$/gm)].flatMap(([, line]) =>
     line!.split('│').map((name) => name.trim()),

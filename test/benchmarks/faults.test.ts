@@ -8,7 +8,7 @@ import { quickForks, runs, SMALL, small } from './small.ts'
 
 type Injected = NonNullable<Parameters<typeof bench>[1]>
 
-/** The command, to which something is done so that it must fail. @returns what it says */
+/** Runs the command with an injected fault and checks that it fails. @returns its output */
 async function failing(t: Test, args: string[], injected: Injected): Promise<string> {
   quickForks(t)
   let out = ''
@@ -20,14 +20,14 @@ async function failing(t: Test, args: string[], injected: Injected): Promise<str
     progress: () => {},
   })
   t.equal(code, 1)
-  t.match(out, /FAILED: .*these figures are not to be cited/)
+  t.match(out, /FAILED: .*do not cite these figures/)
   return out
 }
 
-/** Times that it is tried: a machine that is busy may give a round no time in which anything could be counted. */
+/** Attempts: on a busy machine, a round may count nothing. */
 const TRIES = 5
 
-/** The same of three rounds, until all of these are said. */
+/** Repeats runs of three rounds until the output contains all of these texts. */
 async function failingWith(t: Test, whys: readonly RegExp[], injected: Injected): Promise<void> {
   let out = ''
   for (let i = 0; i < TRIES && !whys.every((why) => why.test(out)); i++) {
@@ -38,46 +38,43 @@ async function failingWith(t: Test, whys: readonly RegExp[], injected: Injected)
 
 const BYTES = /headline +│ +ws │ +bytes\/message │.*│ +FAILED │/
 
-/** More than any machine is late by, in microseconds. */
+/** Microseconds: more than any machine is late. */
 const HOUR = 3_600e6
 const later = (times: Float64Array) => times.map((time) => time + HOUR / 6)
 const earlier = (times: Float64Array) => times.map((time) => time - HOUR)
 
-t.test(
-  'a message that is dropped, comes twice, out of order or of itself; a clock that is slow',
-  async (t) => {
-    const { url } = await build(t, { publish: true })
-    const out = await failing(t, ['--url', url, '--transports', 'sse', '--subscribers', '4'], {
-      inject: { spoil: true, slow: 1000 },
-    })
-    for (const why of [
-      '1 messages were missed',
-      '1 messages came twice',
-      '1 messages came out of order',
-      'A message came that was not sent',
-    ]) {
-      t.ok(out.includes(`FAILED: headline: sse, round 1: ${why}`), why)
-    }
-    t.match(out, /FAILED: headline: sse, round 1: a clock was off by \d+\.\d\d ms/)
-  },
-)
+t.test('a dropped, duplicated, reordered or unknown message, and clock skew', async (t) => {
+  const { url } = await build(t, { publish: true })
+  const out = await failing(t, ['--url', url, '--transports', 'sse', '--subscribers', '4'], {
+    inject: { spoil: true, slow: 1000 },
+  })
+  for (const why of [
+    '1 messages were missed',
+    '1 messages arrived twice',
+    '1 messages arrived out of order',
+    'An unknown message arrived',
+  ]) {
+    t.ok(out.includes(`FAILED: headline: sse, round 1: ${why}`), why)
+  }
+  t.match(out, /FAILED: headline: sse, round 1: a clock was off by \d+\.\d\d ms/)
+})
 
-t.test('a message that goes out before its time, or comes before it was sent', async (t) => {
+t.test('a message that is published early, or arrives before it was sent', async (t) => {
   const { url } = await build(t, { publish: true })
   const spoilt = async (raw: (raw: Raw) => Raw, why: RegExp) =>
     t.match(await failing(t, ['--url', url, '--transports', 'sse'], { inject: { raw } }), why)
   await spoilt(
     (raw) => ({ ...raw, published: { ...raw.published, sent: raw.published.sent.map(earlier) } }),
-    /FAILED: headline: sse, round 1: \d+ messages were published before their time/,
+    /FAILED: headline: sse, round 1: \d+ messages were published before their planned time/,
   )
   await spoilt(
     (raw) => ({ ...raw, received: { ...raw.received, at: raw.received.at.map(earlier) } }),
-    /FAILED: headline: sse, round 1: \d+ deliveries came before their message was sent/,
+    /FAILED: headline: sse, round 1: \d+ messages arrived before they were sent/,
   )
 })
 
-t.test('half of the CPU is not told, and 8 % of the bytes are not counted', async (t) => {
-  const cpu = /FAILED: headline: ws, round \d: the server told \d+\.\d % of the CPU that \/proc has of it/
+t.test('half of the CPU not reported, and 8 % of the bytes not counted', async (t) => {
+  const cpu = /FAILED: headline: ws, round \d: the server reported \d+\.\d % of its CPU in \/proc/
   await failingWith(t, cpuOf(process.pid) === undefined ? [BYTES] : [BYTES, cpu], {
     inject: { cpuTold: 0.5, uncounted: 0.08 },
   })
@@ -91,7 +88,7 @@ t.test('a wrong model', async (t) => {
   await failingWith(t, [BYTES], { model })
 })
 
-t.test('a machine that disturbs all of it: nothing could be judged, which is no success', async (t) => {
+t.test('a disturbed machine: nothing can be judged, and the run fails', async (t) => {
   const { url } = await build(t, { publish: true })
   const out = await failing(t, ['--url', url, '--transports', 'ws', '--rate', '10'], {
     inject: {
@@ -104,11 +101,11 @@ t.test('a machine that disturbs all of it: nothing could be judged, which is no 
       }),
     },
   })
-  t.match(out, /\? Headline: NOT JUDGED: ws: 0 of 1 rounds were quiet/)
-  t.match(out, /FAILED: the machine was disturbed too much/)
+  t.match(out, /\? Headline: NOT JUDGED: ws: 0 of 1 rounds undisturbed/)
+  t.match(out, /FAILED: the machine was too disturbed/)
   t.match(out, /DISTURBED: headline: ws, round 1: the publisher lagged by \d+\.\d\d ms/)
   t.match(out, /DISTURBED: headline: ws, round 1: the proxy lagged by 3600000\.00 ms/)
-  t.match(out, /DISTURBED: headline: ws, round 1: the host took 50\.0 %/)
+  t.match(out, /DISTURBED: headline: ws, round 1: the host stole 50\.0 %/)
 })
 
 t.test('a server that waits for its core', async (t) => {
@@ -120,19 +117,22 @@ t.test('a server that waits for its core', async (t) => {
       },
     },
   })
-  t.match(out, /\? Headline: NOT JUDGED: ws: 0 of 1 rounds were quiet/)
+  t.match(out, /\? Headline: NOT JUDGED: ws: 0 of 1 rounds undisturbed/)
   t.match(out, /DISTURBED: headline: ws, round 1: the server waited for its core for \d+\.\d % of the time/)
 })
 
-t.test('a publisher that is starved', async (t) => {
+t.test('a starved publisher', async (t) => {
   const { url } = await build(t, { publish: true })
   const out = await failing(t, ['--url', url, '--transports', 'ws', '--rate', '40'], {
     inject: { starve: 60 },
   })
-  t.match(out, /headline: ws, round 1: only [\d.]+ % of the planned publishes were accepted in the window/)
+  t.match(
+    out,
+    /headline: ws, round 1: the server accepted only [\d.]+ % of the planned publishes in the window/,
+  )
 })
 
-t.test('a machine that is disturbed is looked at, and the round run again', async (t) => {
+t.test('a disturbed round is repeated', async (t) => {
   quickForks(t)
   const { url } = await build(t, { publish: true })
   const settings = { ...small('--url', url, '--transports', 'sse'), quick: false }
@@ -143,8 +143,8 @@ t.test('a machine that is disturbed is looked at, and the round run again', asyn
     limits: { repeats: 1, idle: [], passes: 1, hot: { subscribers: [], units: 1 }, ceiling: 1, alone: false },
   })
   t.equal(repeated, 1)
-  t.ok(failures.some(({ kind, text }) => kind === 'outside' && text.includes('the host took')))
+  t.ok(failures.some(({ kind, text }) => kind === 'outside' && text.includes('the host stole')))
   t.equal(lines[0], 'Headline, round 1 of 1: sse; ')
-  t.match(lines[1], /^Is the machine our own/)
+  t.match(lines[1], /^Waiting for an undisturbed machine/)
   t.equal(lines.at(-1), 'Headline, round 1 of 1: sse, repeated; ')
 })

@@ -11,7 +11,7 @@ import { Child, LOADER, UNCOVERED } from '../child.ts'
 import { build } from '../helper.ts'
 import { quickForks, runs, small, wrong } from './small.ts'
 
-t.test('an app of the user’s own, under a prefix; its CPU as it tells it, or as /proc does', async (t) => {
+t.test('an external app with a prefix; its CPU from /stats or /proc', async (t) => {
   quickForks(t)
   for (const stats of [true, false]) {
     const { url } = await build(t, { prefix: '/live', publish: true, stats })
@@ -21,7 +21,7 @@ t.test('an app of the user’s own, under a prefix; its CPU as it tells it, or a
     t.ok(outcome.rounds.every(({ cpuPerSecond }) => (cpuPerSecond === null) !== told))
     t.ok(
       outcome.rounds.every(({ trips }) => trips!.echo === undefined),
-      'it has no echo',
+      'no /echo',
     )
     t.same(outcome.residuals, [])
     t.ok(report(outcome).includes('Latency, ms'))
@@ -34,7 +34,7 @@ t.test('an app of the user’s own, under a prefix; its CPU as it tells it, or a
   }
 })
 
-t.test('an app that does not do its part ends the run with what it said', async (t) => {
+t.test('an app without a route ends the run with the error', async (t) => {
   quickForks(t)
   const { url } = await build(t, { publish: true, transports: ['poll'] })
   const stage = new Stage({ url: new URL(url) })
@@ -43,9 +43,9 @@ t.test('an app that does not do its part ends the run with what it said', async 
     const [section] = planOf(small('--url', url, '--transports', kind))
     await t.rejects(stage.run(section!.blocks[0]![0]!), why)
   }
-  await refused('longpoll', /\/longpoll answered 404/)
-  await refused('sse', /\/sse answered HTTP\/1.1 404/)
-  await refused('ws', /\/ws answered HTTP\/1.1 404/)
+  await refused('longpoll', /\/longpoll returned 404/)
+  await refused('sse', /\/sse returned HTTP\/1.1 404/)
+  await refused('ws', /\/ws returned HTTP\/1.1 404/)
   const closed = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => closed.once('listening', resolve))
   const { port } = closed.address() as { port: number }
@@ -53,12 +53,12 @@ t.test('an app that does not do its part ends the run with what it said', async 
   await t.rejects(runs(small('--url', `http://127.0.0.1:${port}`)), /ECONNREFUSED/)
 })
 
-t.test('an app that closes kept connections is read on, over new ones', async (t) => {
+t.test('readers reconnect when an app closes keep-alive connections', async (t) => {
   quickForks(t)
   for (const server of [{ maxRequestsPerSocket: 3 }, {}]) {
     const { url, app } = await build(t, { publish: true }, { server })
     if (server.maxRequestsPerSocket === undefined) {
-      // As after keepAliveTimeout, to which Node adds a second: whatever has been asked meanwhile is not answered.
+      // As after keepAliveTimeout, to which Node adds a second: requests sent meanwhile get no response.
       app.server.prependListener('request', ({ socket }, response) =>
         response.once('finish', () => setTimeout(() => socket.destroy(), 20)),
       )
@@ -71,7 +71,7 @@ t.test('an app that closes kept connections is read on, over new ones', async (t
   }
 })
 
-t.test('an app that answers each time with the connection’s end', async (t) => {
+t.test('an app that closes the connection after each response', async (t) => {
   quickForks(t)
   const { url, app } = await build(t, { publish: true })
   app.server.prependListener('request', (_, response) => response.setHeader('connection', 'close'))
@@ -79,10 +79,10 @@ t.test('an app that answers each time with the connection’s end', async (t) =>
   t.same(wrong(outcome), [])
   const [{ requests, deliveries, connections } = { requests: 0, deliveries: 0, connections: 0 }] =
     outcome.rounds
-  t.ok(deliveries > 0 && connections >= requests! * deliveries, 'a connection for each request')
+  t.ok(deliveries > 0 && connections >= requests! * deliveries, 'one connection per request')
 })
 
-t.test('an app that is not ours is named as such in one line, before anything runs', async (t) => {
+t.test('an unsuitable app gives a one-line error before the run', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   app.get('/live/poll', async () => ({ cursor: 'a.1', messages: [], more: false }))
@@ -90,23 +90,23 @@ t.test('an app that is not ours is named as such in one line, before anything ru
   for (const [path, why] of [
     [
       '/',
-      `--url '${url}/' is no app with fastify-tidings: GET ${url}/poll answered 404; if the plugin has a prefix, it belongs to the URL`,
+      `--url '${url}/' is not an app with fastify-tidings: GET ${url}/poll returned 404; if the plugin has a prefix, add it to the URL`,
     ],
     [
       '/live',
-      `--url '${url}/live' lets nobody publish: POST ${url}/live/publish answered 404; the plugin needs the option publish: true`,
+      `--url '${url}/live' does not let clients publish: POST ${url}/live/publish returned 404; set the plugin's option publish: true`,
     ],
   ] as const) {
     await t.rejects(runs(small('--url', url + path)), { message: why, exitCode: 2 })
   }
 })
 
-t.test('connections for which there are no files are told before the run', async (t) => {
+t.test('a limit of open files that is too low is reported before the run', async (t) => {
   const command = `ulimit -n 60; exec ${process.execPath} ${LOADER.join(' ')} benchmarks/cli.ts --quick`
   const child = new Child(t, 'bash', ['-c', command], UNCOVERED)
   t.same(await child.ended, { code: 2, signal: null })
   t.equal(
     child.stderr,
-    'fastify-tidings-bench: 100 connections need 200 open files, and 60 are allowed: raise that by ulimit -n 200\n',
+    'fastify-tidings-bench: 100 connections need 200 open files, but the limit is 60: run ulimit -n 200\n',
   )
 })

@@ -14,7 +14,7 @@ const GOOD: Quality = {
   ...{ serverWaited: 0.002, serverRan: 0.02, cpuTold: 1, clockOff: 0, negative: 0 },
 }
 
-/** A round of which only this is looked at. */
+/** A round with default values. */
 function round(more: Partial<Measured>, quality: Partial<Quality> = {}): Measured {
   return {
     variant: 'sse',
@@ -29,7 +29,7 @@ function round(more: Partial<Measured>, quality: Partial<Quality> = {}): Measure
   } as Measured
 }
 
-t.test('what is wrong with a run stands; what disturbs it is told apart', async (t) => {
+t.test('failures are wrong, disturbances are outside', async (t) => {
   t.same(failuresOf(round({})), [])
   t.notOk(isLossy(round({}, { acceptedShare: 0 })))
   const kind = (measured: Measured) => failuresOf(measured).map((failure) => failure.kind)
@@ -44,11 +44,7 @@ t.test('what is wrong with a run stands; what disturbs it is told apart', async 
     t.same(kind(round({}, one)), ['wrong'], JSON.stringify(one))
   }
   t.same(kind(round({}, { cpuTold: 0.99, clockOff: 0.01 })), [])
-  t.same(
-    kind(round({}, { acceptedShare: 0.5, steal: 0.5 })),
-    ['outside', 'outside'],
-    'of a machine that gives no time',
-  )
+  t.same(kind(round({}, { acceptedShare: 0.5, steal: 0.5 })), ['outside', 'outside'], 'on a starved machine')
   for (const one of [
     { lagP99: 1.1 },
     { proxyLagP99: 1.1 },
@@ -57,7 +53,7 @@ t.test('what is wrong with a run stands; what disturbs it is told apart', async 
     { serverWaited: 0.015 },
   ]) {
     t.same(kind(round({}, one)), ['outside'], JSON.stringify(one))
-    t.same(kind(round({}, { ...one, lenient: true })), [], 'a quick run is looked at on any machine')
+    t.same(kind(round({}, { ...one, lenient: true })), [], 'a quick run accepts any machine')
   }
   for (const one of [
     { lagP99: 229 },
@@ -68,8 +64,12 @@ t.test('what is wrong with a run stands; what disturbs it is told apart', async 
   ]) {
     t.same(kind(round({}, { ...one, lenient: true })), ['outside'], JSON.stringify(one))
   }
-  t.same(kind(round({}, { serverWaited: 0.04, serverRan: 0.2 })), [], 'of one that is busy it is a part')
-  t.same(kind(round({}, { serverWaited: null, serverRan: null })), [], 'not told')
+  t.same(
+    kind(round({}, { serverWaited: 0.04, serverRan: 0.2 })),
+    [],
+    'on a busy server, the bound is a share',
+  )
+  t.same(kind(round({}, { serverWaited: null, serverRan: null })), [], 'unknown')
   const slow = { mean: 500, p50: 500, p90: 900, p99: null, p999: null, max: 1000, curve: [], sketch: [] }
   t.same(kind(round({ latency: slow }, { lagP99: 40 })), [], 'a tenth of the p50')
   t.same(kind(round({ latency: null }, { lagP99: 2 })), ['outside'])
@@ -78,11 +78,11 @@ t.test('what is wrong with a run stands; what disturbs it is told apart', async 
   t.notOk(atFloor(round({ latency: null })))
 })
 
-t.test('a round that was disturbed is run again at once; one that is wrong stands', async (t) => {
+t.test('a disturbed round is repeated at once; a failed one is not', async (t) => {
   const quiet = round({})
   const disturbed = round({}, { lagP99: 30 })
   const lost = round({ missed: 1 }, { lagP99: 30 })
-  /** @param plans of each, what its attempts bring @returns what was run, and what was kept */
+  /** @param plans the result of each attempt, by plan @returns the attempts, and the rounds kept */
   const run = async (
     repeats: number,
     plans: Record<string, Measured[]>,
@@ -130,39 +130,39 @@ t.test('a round that was disturbed is run again at once; one that is wrong stand
       [1, false],
     ],
   })
-  t.same((await run(1, some)).kept[0], [1, true, false], 'not for ever')
-  t.same((await run(0, some)).ran, ['a0 abc', 'b0 bc', 'c0 c'], 'a quick run repeats none')
+  t.same((await run(1, some)).kept[0], [1, true, false], 'up to the maximum')
+  t.same((await run(0, some)).ran, ['a0 abc', 'b0 bc', 'c0 c'], 'a quick run repeats no round')
   t.same(
     (await run(2, some, (left) => left === 'c')).kept[0],
     [0, true, false],
-    'not without time for the rest',
+    'only if there is time for the rest',
   )
   t.same(
     (await run(2, { a: [lost], b: [quiet], c: [quiet] })).kept[0],
     [0, true, false],
-    'what is lost stays lost',
+    'lost messages remain an error',
   )
 })
 
-t.test('rounds that were disturbed are left out where enough others are there', async (t) => {
+t.test('figures exclude disturbed rounds if there are enough others', async (t) => {
   const quiet = Array.from({ length: 6 }, () => round({}))
   const disturbed = round({}, { steal: 0.5 })
   t.same(quietOf([...quiet, disturbed]), quiet)
   t.equal(
     quietOf([...quiet, disturbed, disturbed, disturbed]).length,
     9,
-    'too few: all, and the verdict says so',
+    'too few: all rounds count, and the verdict reports it',
   )
   t.same([1, 3, 7, 8].map(quietNeeded), [1, 3, 6, 6])
 })
 
-t.test('a payload carries its number', async (t) => {
+t.test('a payload contains its number', async (t) => {
   t.equal(payloadOf(42, 12), '00000042xxxx')
   t.equal(indexOf(`"${payloadOf(42, 12)}"`, 1), 42)
   t.ok(Number.isNaN(indexOf('something else', 0)))
 })
 
-t.test('answers are cut wherever the wire cuts', async (t) => {
+t.test('responses split at any byte', async (t) => {
   const text =
     'HTTP/1.1 204 No Content\r\nTidings-Cursor: a.1\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabcHTTP/1.1 304 x\r\n\r\n'
   for (let size = 1; size < text.length; size += 7) {
@@ -172,7 +172,7 @@ t.test('answers are cut wherever the wire cuts', async (t) => {
     t.match(found, [{ status: 204, body: '' }, { status: 200, body: 'abc' }, { status: 304 }])
   }
   const answers = new Answers(() => {})
-  t.throws(() => answers.take('HTTP/1.1 200 OK\r\n\r\n'), /of unknown length/)
+  t.throws(() => answers.take('HTTP/1.1 200 OK\r\n\r\n'), /no content-length/)
   t.throws(
     () => new Answers(() => {}).take('HTTP/1.1 200 OK\r\ncontent-length: 1\r\nContent-Encoding: br\r\n\r\n'),
     /--header-profile minimal/,
@@ -181,10 +181,10 @@ t.test('answers are cut wherever the wire cuts', async (t) => {
   new Answers((answer) => last.push(answer)).take(
     'HTTP/1.1 503 x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
   )
-  t.match(last, [{ status: 503, body: '' }], 'a refusal with the connection’s end, and nothing behind it')
+  t.match(last, [{ status: 503, body: '' }], 'an error response that closes the connection has no body')
 })
 
-t.test('frames are cut wherever the wire cuts', async (t) => {
+t.test('frames split at any byte', async (t) => {
   const sizes = [1, 125, 126, 70_000]
   const bytes = Buffer.concat(sizes.map((size) => textFrame('x'.repeat(size))))
   for (const step of [97, 1000, bytes.length]) {
@@ -199,7 +199,7 @@ t.test('frames are cut wherever the wire cuts', async (t) => {
   t.same(clientFrame(10, Buffer.from('hi')), Buffer.from([0x8a, 0x82, 0, 0, 0, 0, 0x68, 0x69]))
 })
 
-t.test('the headers of a browser name the page’s origin', async (t) => {
+t.test('the headers of the browser profile contain the origin', async (t) => {
   t.equal(headersOf('minimal', 'poll', 'a:1'), 'Host: a:1\r\n')
   t.match(headersOf('browser', 'ws', 'a:1'), /\r\nOrigin: http:\/\/a:1\r\n/)
   t.match(headersOf('browser', 'poll', 'a:1'), /\r\nReferer: http:\/\/a:1\/\r\n/)
@@ -207,7 +207,7 @@ t.test('the headers of a browser name the page’s origin', async (t) => {
   t.notMatch(headersOf('fetch', 'ws', 'a:1'), /connection/i)
 })
 
-t.test('tables and numbers', async (t) => {
+t.test('formatting of tables and numbers', async (t) => {
   t.equal(
     table(['a', 'b'], [['long', '1']]),
     '┌──────┬───┐\n│ a    │ b │\n├──────┼───┤\n│ long │ 1 │\n└──────┴───┘\n',

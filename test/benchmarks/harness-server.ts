@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import { tidings } from '../../index.ts'
 
-/** The server that both measure: the plugin, and numbers of messages that have three digits. */
+/** The server that both measurements use: the plugin, with three-digit message numbers. */
 const app = Fastify()
 await app.register(tidings, { publish: true, stats: true, echo: true })
 for (let i = 0; i < 100; i++) await app.tidings.publish('before', i)

@@ -11,8 +11,8 @@ import { type Found, harness } from './harness.ts'
 import { quickForks, runs, small, wrong } from './small.ts'
 
 /*
- * The suite beside a harness that has nothing of it. Requests and bytes must be the same. CPU and delay depend on the
- * machine: they are printed, and judged only by `BENCH_JUDGE=1`, on a machine that does nothing else.
+ * Compares the suite with an independent harness. Requests and bytes must be equal. CPU and delay depend on the
+ * machine: they are printed, and only judged with `BENCH_JUDGE=1` on a machine that runs nothing else.
  */
 
 const judged = process.env.BENCH_JUDGE === '1'
@@ -27,12 +27,12 @@ async function server(t: Test): Promise<{ port: number; pid: number }> {
   return { port, pid: child.pid! }
 }
 
-/** What a message weighs where each has a request of its own. */
+/** Bytes of a message with its own request. */
 const alone = ({ bytes, requests, exchange }: { bytes: number; requests: number; exchange: number }) =>
   bytes - (requests - 1) * exchange
 
 for (const kind of KINDS) {
-  t.test(`${kind}: requests and bytes are those of an independent harness`, async (t) => {
+  t.test(`${kind}: requests and bytes equal those of the independent harness`, async (t) => {
     const { port, pid } = await server(t)
     const load = { port, pid, kind, subscribers: 2, channel: 'bench-1', rate: 20, payload: 200 }
     const found = await harness({ ...load, messages: 20 })
@@ -47,14 +47,14 @@ for (const kind of KINDS) {
     t.comment(
       `${kind}: bytes ${found.bytes} and ${bytes?.both}, requests ${found.requests} and ${requests}, p50 ${delay(found)} and ${latency?.p50} ms, CPU ${found.cpu} and ${cpuPerDelivery} µs`,
     )
-    // A machine that gives it no time: what came, came after the window.
+    // On a starved machine, all messages may arrive after the window.
     if (deliveries === 0) return
     if (kind === 'longpoll') {
       const suite = { bytes: bytes!.both, requests: requests!, exchange: found.exchange }
       t.ok(Math.abs(alone(suite) - alone(found)) < 3, `${alone(suite)} and ${alone(found)} bytes`)
       t.ok(
         requests! <= 1.5 && found.requests <= 1,
-        'a request a message, or less where messages share an answer',
+        'one request per message, or less if messages share a response',
       )
     } else {
       t.equal(found.requests, 0)
@@ -64,17 +64,17 @@ for (const kind of KINDS) {
   })
 }
 
-t.test('CPU and delay lie within each other’s intervals', { skip: !judged && 'BENCH_JUDGE=1' }, async (t) => {
+t.test('the intervals of CPU and delay overlap', { skip: !judged && 'BENCH_JUDGE=1' }, async (t) => {
   for (const kind of KINDS) {
     const { port, pid } = await server(t)
     const common = { port, pid, kind, subscribers: 100, channel: 'bench-1', payload: 200 }
-    // Hot, as the suite's is.
+    // Heat the server, as the suite does.
     for (let i = 0; i < 5; i++) await harness({ ...common, rate: 400, messages: 120 })
     const args = ['--url', `http://127.0.0.1:${port}`, '--transports', kind, '--rounds', '1', '--heat', '0']
     const options = readBench(['--quick', '--duration', '4', ...args]) as BenchOptions
     const cpus: [number, number][] = []
     const delays: [number, number][] = []
-    // By turns, so that what the machine does falls on both.
+    // Alternate, so that disturbances affect both.
     for (let round = 0; round < 7; round++) {
       const own = await harness({ ...common, rate: 30, messages: 120 })
       const [suite] = (await runs({ ...options, seed: round })).rounds as [Measured]

@@ -3,8 +3,8 @@ import { connect, type Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 
 /*
- * The same measurement a second time, by nothing of the suite's: raw sockets, CPU from /proc/PID/stat, message numbers
- * of its own, and times from the planned moment by performance.now().
+ * An independent implementation of the measurement: raw sockets, CPU from /proc/PID/stat, its own message numbers, and
+ * latencies from the planned time by performance.now().
  */
 
 export interface Load {
@@ -13,7 +13,7 @@ export interface Load {
   readonly kind: 'longpoll' | 'sse' | 'ws'
   readonly subscribers: number
   readonly channel: string
-  /** A second, and how many. */
+  /** Messages per second, and their number. */
   readonly rate: number
   readonly messages: number
   readonly payload: number
@@ -21,19 +21,19 @@ export interface Load {
 
 export interface Found {
   readonly deliveries: number
-  /** A delivered message. */
+  /** Requests per delivered message. */
   readonly requests: number
   readonly bytes: number
-  /** Of one exchange of a long poll beside its message: what each request more than one a message takes. */
+  /** Bytes of one exchange of a long poll, excluding its message. An additional request adds this much. */
   readonly exchange: number
-  /** Milliseconds, from the planned time: of all deliveries, sorted. */
+  /** Milliseconds from the planned time, for all deliveries, sorted. */
   readonly delays: readonly number[]
-  /** Microseconds a delivery. Null: not told. */
+  /** Microseconds per delivery. Null: unknown. */
   readonly cpu: number | null
   readonly wrong: readonly string[]
 }
 
-/** Microseconds in user and kernel mode: fields 14 and 15, in ticks of a hundredth of a second. */
+/** Returns microseconds in user and kernel mode: fields 14 and 15, in ticks of a hundredth of a second. */
 export function cpuOfStat(pid: number): number | undefined {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]!.split(' ')
@@ -49,7 +49,7 @@ const MARK = /#(\d+)\./g
 interface One {
   readonly socket: Socket
   requests: number
-  /** What has come beside messages. */
+  /** Bytes received beside messages. */
   exchange: number
 }
 
@@ -65,7 +65,7 @@ export async function harness(load: Load): Promise<Found> {
 
   const see = (text: string, next: { index: number }) => {
     for (const [, digits] of text.matchAll(MARK)) {
-      if (Number(digits) !== next.index) wrong.push(`${digits} came, not ${next.index}`)
+      if (Number(digits) !== next.index) wrong.push(`received ${digits}, expected ${next.index}`)
       next.index = Number(digits) + 1
       deliveries++
       delays.push(performance.now() - planned[Number(digits)]!)
@@ -105,7 +105,7 @@ export async function harness(load: Load): Promise<Found> {
           answer()
           return
         }
-        // What has come whole: a message of ours has its end in it.
+        // Complete text only: the end of a message is recognizable.
         if (text.includes(kind === 'sse' ? 'event: ready' : '{"type":"ready"')) {
           text = ''
           resolve(one)
@@ -149,7 +149,7 @@ export async function harness(load: Load): Promise<Found> {
   while (deliveries < messages * subscribers && wrong.length === 0) {
     await new Promise((resolve) => setImmediate(resolve))
   }
-  // A stream's last bytes, its chunk's end, and a long poll's next request.
+  // Wait for the last bytes: the end of a stream's chunk, or the next request of a long poll.
   await new Promise((resolve) => setTimeout(resolve, 50))
   const after = totals()
   publisher.destroy()

@@ -17,7 +17,7 @@ import {
   yieldTo,
 } from '../../benchmarks/machine.ts'
 
-t.test('what this machine tells of itself', async (t) => {
+t.test('facts about this machine', async (t) => {
   const { cores, memoryBytes, node } = machine()
   t.ok(cores >= 1 && memoryBytes > 0)
   t.equal(node, process.version)
@@ -25,19 +25,19 @@ t.test('what this machine tells of itself', async (t) => {
   t.same(versions(['no-such-package']), {})
 })
 
-t.test('what the host takes away of a busy machine', async (t) => {
+t.test('CPU stolen by the host of a busy machine', async (t) => {
   const before = process.cpuUsage()
   const share = await stealNow(50)
   t.ok(share >= 0 && share < 1)
   const { user } = process.cpuUsage(before)
-  t.ok(user > 20_000, 'it was kept busy')
+  t.ok(user > 20_000, 'the machine was busy')
 })
 
-t.test('a core alone is shared by all', async (t) => {
+t.test('a single core is shared', async (t) => {
   t.equal(await pin(process.pid, 'load', 1), false)
 })
 
-t.test('a file that is not there, or says something else, tells nothing', async (t) => {
+t.test('a missing or unexpected file gives no value', async (t) => {
   const folder = t.testdir({ other: 'something else' })
   for (const file of ['/nowhere', `${folder}/other`]) {
     t.same(steal(file), { total: 0, stolen: 0 })
@@ -56,7 +56,7 @@ t.test('a file that is not there, or says something else, tells nothing', async 
   t.equal(waited(`${known}/schedstat`), 2)
 })
 
-/** Tools are looked for there alone. */
+/** Restricts PATH to one folder. */
 function onlyIn(t: Test, folder: string): void {
   const { PATH } = process.env
   t.teardown(() => {
@@ -65,7 +65,7 @@ function onlyIn(t: Test, folder: string): void {
   process.env.PATH = folder
 }
 
-/** As ss tells them, which a machine need not have. */
+/** Output of ss, which may not be installed. */
 const CONNECTIONS = `ESTAB 0 0 127.0.0.1:3000 127.0.0.1:40001
 \t cubic wscale:10,10 rto:201 rtt:0.1/0.05 mss:32768 bytes_acked:900 segs_out:7 segs_in:8 data_segs_out:5 send 1Mbps
 ESTAB 0 0 127.0.0.1:3000 127.0.0.1:40002
@@ -74,7 +74,7 @@ ESTAB 0 0 127.0.0.1:3000 127.0.0.1:40003
 \t cubic wscale:10,10 rto:201
 `
 
-t.test('segments are those of the connections to a port but those left out', async (t) => {
+t.test('segments of the connections to a port, except those excluded', async (t) => {
   const folder = t.testdir({
     ss: `#!${process.execPath}\nprocess.stdout.write(${JSON.stringify(CONNECTIONS)})\n`,
   })
@@ -85,7 +85,7 @@ t.test('segments are those of the connections to a port but those left out', asy
   t.same(await segmentsOf(3000, [40001, 40002]), { in: 0, out: 0 })
 })
 
-t.test('a process that waits gives way: at once, where there is a tool for it', async (t) => {
+t.test('a process lowers its priority with chrt', async (t) => {
   const idle = spawn(process.execPath, ['--eval', 'setInterval(() => {}, 1000)'])
   t.teardown(() => idle.kill())
   const pid = idle.pid!
@@ -104,21 +104,21 @@ t.test('a process that waits gives way: at once, where there is a tool for it', 
   t.teardown(() => other.kill())
   process.env.PATH = t.testdir({ empty: {} })
   await yieldTo(other.pid!, true)
-  t.equal(getPriority(other.pid), 10, 'and where there is none, by its priority')
+  t.equal(getPriority(other.pid), 10, 'or with nice, if chrt is missing')
 })
 
-t.test('a tool that is missing is done without', async (t) => {
+t.test('missing tools are optional', async (t) => {
   onlyIn(t, t.testdir())
   t.equal(await pin(process.pid, 'load', 2), false)
   t.equal(await segmentsOf(1, []), undefined)
 })
 
-t.test('CPU as another reader finds it: that of all threads, as the process itself tells it', async (t) => {
+t.test('CPU in /proc equals that of the process, over all threads', async (t) => {
   const root = t.testdir({ 7: { task: { 7: { schedstat: '1000000 5 6' }, 8: { schedstat: '500000 1 2' } } } })
   t.equal(cpuOf(7, root), 1500)
   t.equal(cpuOf(8, root), undefined)
   const found = cpuOf(process.pid)
   const { user, system } = process.cpuUsage()
-  // Nothing but what has run between the two.
+  // /proc was read between the two.
   if (found !== undefined) t.ok(user + system >= found && user + system - found < 1e6)
 })

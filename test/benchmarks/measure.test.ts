@@ -10,7 +10,7 @@ import { compare } from '../../benchmarks/statistics.ts'
 const [section] = planOf(readBench(['--quick', '--transports', 'sse', '--subscribers', '2']) as BenchOptions)
 const plan = section!.blocks[0]![0]!
 
-/** A round of so many publishes, each a millisecond after the other, which take 2 ms, of an app that tells nothing. */
+/** A round of `count` publishes, one per millisecond, with latencies of 2 ms, of an app without internal times. */
 function raw(count: number, lag = 0): Raw {
   const times = Float64Array.from({ length: count }, (_, i) => i * 1000)
   const after = (time: number) => times.map((at) => at + time)
@@ -68,7 +68,7 @@ function raw(count: number, lag = 0): Raw {
   }
 }
 
-t.test('a percentile is told where the publishes carry it', async (t) => {
+t.test('a percentile needs enough publishes', async (t) => {
   const latency = (count: number) => measure(raw(count), histogram).latency!
   t.match(latency(99), { p99: null, p999: null, curve: { length: 6 } })
   t.match(latency(100), { p99: Number, p999: null })
@@ -87,15 +87,15 @@ t.test('a percentile is told where the publishes carry it', async (t) => {
   t.equal(curve.length, 8)
 })
 
-t.test('what an app that tells nothing is not asked for', async (t) => {
+t.test('an app without internal times', async (t) => {
   const measured = measure(raw(10), histogram)
   t.match(measured, { cpuPerSecond: null, cpuPerDelivery: null, server: null, work: null, cycle: null })
   t.match(measured, { bytes: { tcpCounted: null, payload: 200 }, deliveries: 20, publishes: 10, missed: 0 })
-  t.equal(measured.accepted!.mean, 1, 'from the answer to the publisher on')
+  t.equal(measured.accepted!.mean, 1, 'from the response to the publisher')
   t.ok(Math.abs(measured.quality.loadCore - 0.2) < 1e-9)
 })
 
-t.test('segments are those of the window', async (t) => {
+t.test('segments cover the window', async (t) => {
   const segments = [
     { in: 100, out: 50 },
     { in: 160, out: 130 },
@@ -105,24 +105,24 @@ t.test('segments are those of the window', async (t) => {
   const { load, ...rest } = raw(10)
   const reopened = { ...load[1], connections: load[1].connections + 1 }
   const other = measure({ ...rest, load: [load[0], reopened], segments }, histogram)
-  t.equal(other.bytes!.tcpCounted, null, 'those of closed connections are not counted any more')
+  t.equal(other.bytes!.tcpCounted, null, 'counters of closed connections are lost')
 })
 
-t.test('the lag: the worst hundredth is left out, and one at least', async (t) => {
+t.test('the lag excludes the worst hundredth, at least one sample', async (t) => {
   const lag = (count: number, late: number) => measure(raw(count, late), histogram).quality.lagP99
   t.same([lag(20, 0), lag(20, 1), lag(20, 2)], [0, 0, 5])
   t.same([lag(1000, 10), lag(1000, 11)], [0, 5])
   t.equal(lag(1, 1), 5)
 })
 
-t.test('a message that goes out before its time is counted', async (t) => {
+t.test('counts early publishes', async (t) => {
   const { published, ...rest } = raw(10)
   const sent = published.sent[0]!.map((at, i) => (i === 3 ? at - 1 : at))
   const { quality } = measure({ ...rest, published: { ...published, sent: [sent] } }, histogram)
   t.equal(quality.early, 1)
 })
 
-t.test('CPU: what the server tells, beside what another reader finds', async (t) => {
+t.test('CPU: the figure of the server relative to /proc', async (t) => {
   const usage = (cpu: number) => ({ ...raw(10).publisher[0], cpu })
   const told = (cpu: number) =>
     measure(
@@ -133,7 +133,7 @@ t.test('CPU: what the server tells, beside what another reader finds', async (t)
           { at: 0, cpu: 0 },
           { at: 10_000, cpu },
         ],
-        // At least 990 and at most 1010 lie between.
+        // The difference is between 990 and 1010.
         witness: [
           { before: -5, after: 5 },
           { before: 995, after: 1005 },
@@ -146,13 +146,13 @@ t.test('CPU: what the server tells, beside what another reader finds', async (t)
   t.equal(told(2020), 2)
 })
 
-t.test('what comes before it was sent is counted', async (t) => {
+t.test('counts messages that arrive before they were sent', async (t) => {
   const { received, ...rest } = raw(10)
   const at = received.at.map((times) => times.map((time) => time - 1500))
   t.equal(measure({ ...rest, received: { ...received, at } }, histogram).quality.negative, 10)
 })
 
-t.test('where an app is', async (t) => {
+t.test('the address of an app', async (t) => {
   t.same(targetOf(new URL('http://a/live/')), { host: 'a', port: 80, path: '/live' })
   t.same(targetOf(new URL('http://[::1]:81')), { host: '::1', port: 81, path: '' })
   t.equal(compare([1], [1]).ratio.low, null)

@@ -13,7 +13,7 @@ import {
 
 const options = (...args: string[]) => readBench(args) as BenchOptions
 
-t.test('flags that are wrong are named in one line', async (t) => {
+t.test('a one-line error names an invalid flag', async (t) => {
   const cases: [args: string[], why: RegExp][] = [
     [['--nope'], /'--nope'/],
     [['extra'], /extra/],
@@ -45,7 +45,7 @@ t.test('flags that are wrong are named in one line', async (t) => {
   for (const name of ['--quick', '--poll-interval', '--url', '--html']) t.ok(BENCH_HELP.includes(name))
 })
 
-t.test('the whole plan', async (t) => {
+t.test('the complete plan', async (t) => {
   const sections = planOf(options())
   t.same(
     sections.map(({ name, blocks }) => [name, blocks.length, blocks[0]!.length]),
@@ -60,27 +60,30 @@ t.test('the whole plan', async (t) => {
   const seconds = plans.reduce((sum, plan) => sum + secondsOf(plan), 0)
   t.ok(seconds + 4 * serversOf(plans) < 17.5 * 60, `${seconds} s, ${serversOf(plans)} servers`)
   const still = sections.at(-1)!.blocks.map((block) => block.map(({ variant }) => variant.name).sort())
-  t.same(still[2], ['longpoll', PUBLISH_ONLY, 'sse', 'ws'], 'polls are told by one round')
+  t.same(still[2], ['longpoll', PUBLISH_ONLY, 'sse', 'ws'], 'polling has one round')
   t.same(still[1], still[2])
   const names = sections[0]!.blocks.map((block) => block.map(({ variant }) => variant.name))
   t.ok(names.every((list) => list.includes(AGAIN) && list.includes(PUBLISH_ONLY)))
-  t.ok(new Set(names.map(String)).size > 4, 'the order is another in each block')
-  t.same(planOf(options()), sections, 'the same seed, the same plan')
+  t.ok(new Set(names.map(String)).size > 4, 'each block has its own order')
+  t.same(planOf(options()), sections, 'the same seed gives the same plan')
   t.notSame(planOf(options('--seed', '2')), sections)
   t.notOk(planOf(options('--rtt', '10')).some(({ name }) => name === 'rtt'))
 })
 
-t.test('each variant has a server, and in the headline a second one; those stay for the rest', async (t) => {
-  const [headline, ...others] = planOf(options())
-  t.same(
-    headline!.blocks.map((block) => [...new Set(block.map(({ server }) => server))]),
-    [[0], [0], [0], [0], [1], [1], [1]],
-  )
-  t.ok(others.every(({ blocks }) => blocks.flat().every(({ server }) => server === 1)))
-  t.equal(serversOf([headline!, ...others].flatMap(({ blocks }) => blocks.flat())), 16)
-})
+t.test(
+  'each variant has a server, and a second one in the headline; other sections reuse them',
+  async (t) => {
+    const [headline, ...others] = planOf(options())
+    t.same(
+      headline!.blocks.map((block) => [...new Set(block.map(({ server }) => server))]),
+      [[0], [0], [0], [0], [1], [1], [1]],
+    )
+    t.ok(others.every(({ blocks }) => blocks.flat().every(({ server }) => server === 1)))
+    t.equal(serversOf([headline!, ...others].flatMap(({ blocks }) => blocks.flat())), 16)
+  },
+)
 
-t.test('a row of the headline has 2,000 publishes and more, at the rate that is stated', async (t) => {
+t.test('a row of the headline has at least 2,000 publishes, at the exact rate', async (t) => {
   for (const seed of ['1', '2', '77']) {
     const [headline] = planOf(options('--seed', seed))
     const counts = new Map<string, number>()
@@ -88,7 +91,11 @@ t.test('a row of the headline has 2,000 publishes and more, at the rate that is 
       const from = warmupOf(plan) * 1e6
       const inside = scheduleOf(plan)[0]!.filter((time) => time >= from).length
       t.equal(inside, plan.duration * 30)
-      t.equal(scheduleOf(plan)[0]!.length, Math.round(warmupOf(plan) * 30) + inside, 'before the window, too')
+      t.equal(
+        scheduleOf(plan)[0]!.length,
+        Math.round(warmupOf(plan) * 30) + inside,
+        'before the window as well',
+      )
       counts.set(plan.variant.name, (counts.get(plan.variant.name) ?? 0) + inside)
     }
     for (const [name, count] of counts) if (name !== PUBLISH_ONLY) t.ok(count >= 2000, `${name}: ${count}`)
@@ -97,10 +104,10 @@ t.test('a row of the headline has 2,000 publishes and more, at the rate that is 
   const all = scheduleOf(each)
     .flatMap((times) => [...times])
     .filter((time) => time >= warmupOf(each) * 1e6)
-  t.equal(all.length, 100 * 0.1 * each.duration, 'of all channels together')
+  t.equal(all.length, 100 * 0.1 * each.duration, 'over all channels together')
 })
 
-t.test('a quick plan is over within a minute', async (t) => {
+t.test('a quick run takes less than a minute', async (t) => {
   const sections = planOf(options('--quick'))
   t.same(
     sections.map(({ blocks }) => blocks.map((block) => block.length)),
@@ -110,7 +117,7 @@ t.test('a quick plan is over within a minute', async (t) => {
   t.ok(seconds < 65, `${seconds} s`)
 })
 
-t.test('a foreign app is measured in the headline alone, and publishing alone is not', async (t) => {
+t.test('an external app has only the headline, without publishing alone', async (t) => {
   const sections = planOf(options('--url', 'http://127.0.0.1:1/x', '--transports', 'sse', '--rounds', '2'))
   t.same(
     sections.map(({ blocks }) => blocks.map((block) => block.map(({ variant }) => variant.name))),
@@ -118,7 +125,7 @@ t.test('a foreign app is measured in the headline alone, and publishing alone is
   )
 })
 
-t.test('the window’s schedule is that of its block, however long the warm-up', async (t) => {
+t.test('all rounds of a block have the same schedule in the window, regardless of the warm-up', async (t) => {
   const [block, other] = planOf(options('--channels', 'each', '--subscribers', '3'))[0]!.blocks
   const inWindow = (name: string, blocks = block!) => {
     const plan = blocks.find(({ variant }) => variant.name === name)!
@@ -127,7 +134,7 @@ t.test('the window’s schedule is that of its block, however long the warm-up',
     t.equal(times.length, 3)
     t.ok(
       times.every((list) => list.every((time, i) => time >= (list[i - 1] ?? 0))),
-      'in order',
+      'ascending',
     )
     return times.map((list) =>
       [...list].filter((time) => time >= warmup).map((time) => Math.round(time - warmup)),

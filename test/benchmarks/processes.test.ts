@@ -12,16 +12,15 @@ import { build, post } from '../helper.ts'
 import { small } from './small.ts'
 
 /*
- * The processes that a round is made of, each once in all that it does: these are loaded as tests are, so that what
- * they cover counts.
+ * Runs each process of a round with all its functions, under the loader of the tests, so that coverage includes them.
  */
 
-/** A plan's only round. */
+/** Returns the only round of a plan. */
 function roundOf(...args: string[]) {
   return planOf(small(...args))[0]!.blocks[0]![0]!
 }
 
-t.test('load, publisher and proxy: what they are told to spoil, and by every transport', async (t) => {
+t.test('load, publisher and proxy: injected faults, and every transport', async (t) => {
   const inject = { spoil: true, starve: 1 }
   const { url } = await build(t, { publish: true })
   const stage = new Stage({ url: new URL(url), inject })
@@ -33,7 +32,7 @@ t.test('load, publisher and proxy: what they are told to spoil, and by every tra
     missed: 1,
     duplicates: 1,
     reordered: 1,
-    faults: ['A message came that was not sent'],
+    faults: ['An unknown message arrived'],
     quality: { early: 0 },
   })
   t.equal(spoilt.proxy?.length, 2)
@@ -51,7 +50,7 @@ t.test('load, publisher and proxy: what they are told to spoil, and by every tra
   t.match(measure(idle, histogram), { publishes: 0, latency: null, connections: 2, missed: 0 })
 })
 
-t.test('the server: when it took what, and what that took', async (t) => {
+t.test('the server: acceptance times and internal times', async (t) => {
   const server = new Child<ServerApi>('server')
   t.teardown(() => server.stop())
   await server.call('ready', undefined)
@@ -64,7 +63,7 @@ t.test('the server: when it took what, and what that took', async (t) => {
   t.teardown(() => reader.destroy())
   reader.write('GET /sse?channel=a HTTP/1.1\r\nHost: a\r\n\r\n')
   for (let text = ''; !text.includes('event: ready'); ) text += (await once(reader, 'data'))[0]
-  // Two at once, one of them of another channel.
+  // Two concurrent publishes, one of them to another channel.
   await Promise.all([
     post(`${url}/publish?channel=a`, '00000000'),
     post(`${url}/publish?channel=b`, '00000000'),
@@ -83,7 +82,7 @@ t.test('the server: when it took what, and what that took', async (t) => {
   t.match(await server.call('usage', undefined), { at: Number, cpu: Number, rssBytes: Number })
 })
 
-t.test('a load that goes as fast as the server does, by every transport and without readers', async (t) => {
+t.test('a closed loop, with every transport and without readers', async (t) => {
   const { url, port } = await build(t, { publish: true })
   const load = new Child<LoadApi>('load')
   t.teardown(() => load.stop())
@@ -102,7 +101,7 @@ t.test('a load that goes as fast as the server does, by every transport and with
     payload: 20,
     aside: 0,
   })
-  await t.rejects(load.call('driven', 1), /\/publish answered 404/)
+  await t.rejects(load.call('driven', 1), /\/publish returned 404/)
   await load.call('driveStop', undefined)
   await load.call('drive', {
     target: { ...target, path: '/nowhere' },
@@ -111,11 +110,11 @@ t.test('a load that goes as fast as the server does, by every transport and with
     payload: 20,
     aside: 0,
   })
-  await t.rejects(load.call('driven', 1), /\/sse answered/)
+  await t.rejects(load.call('driven', 1), /\/sse returned/)
   await load.call('driveStop', undefined)
 })
 
-t.test('the load: no more connections at once than may wait to be accepted', async (t) => {
+t.test('the load: concurrent connections fit in the accept queue', async (t) => {
   let connections = 0
   let asked: Socket[] = []
   let enough = () => {}
@@ -149,7 +148,7 @@ t.test('the load: no more connections at once than may wait to be accepted', asy
       enough = () => asked.length === count && resolve()
       enough()
     })
-    // What was under way before it has been accepted when this one is answered.
+    // Connections opened before this one have been accepted when it gets its response.
     const last = connect(port, '127.0.0.1')
     t.teardown(() => last.destroy())
     await once(server, 'connection')

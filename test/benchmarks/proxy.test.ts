@@ -10,7 +10,7 @@ import { quickForks } from './small.ts'
 
 const RTT = 30
 
-/** A server behind the proxy. @returns a connection to it, and its own end */
+/** Starts a server behind the proxy. @returns a connection to it, and the server's socket */
 async function far(t: Test, proxy: Child<ProxyApi>): Promise<() => Promise<[near: Socket, far: Socket]>> {
   const server = createServer({ allowHalfOpen: true })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -28,7 +28,7 @@ async function far(t: Test, proxy: Child<ProxyApi>): Promise<() => Promise<[near
   }
 }
 
-t.test('the delay proxy: never early, in order, whole; ends and resets, too', async (t) => {
+t.test('the delay proxy: never early, in order, complete; forwards end and reset', async (t) => {
   const proxy = new Child<ProxyApi>('proxy')
   t.teardown(() => proxy.stop())
   const open = await far(t, proxy)
@@ -41,19 +41,19 @@ t.test('the delay proxy: never early, in order, whole; ends and resets, too', as
     await once(near, 'data')
     return (now() - begun) / 1000
   }
-  t.ok((await echo()) >= 2 * RTT, 'the first goes a round trip more, for the handshake')
-  t.ok((await echo()) >= RTT, 'the second takes one')
+  t.ok((await echo()) >= 2 * RTT, 'the first bytes take an extra round trip, for the handshake')
+  t.ok((await echo()) >= RTT, 'the second bytes take one round trip')
 
-  // Above its bound it stops to read, and loses nothing.
+  // Above its bound, the proxy pauses the sender, and loses nothing.
   const sent = randomBytes(4 * 1024 * 1024)
   const parts: Buffer[] = []
   near.on('data', (part) => parts.push(part))
   near.end(sent)
   other.on('end', () => other.end())
   await once(near, 'end')
-  t.ok(Buffer.concat(parts).equals(sent), 'in order, whole, and its end behind it')
+  t.ok(Buffer.concat(parts).equals(sent), 'in order, complete, followed by the end')
   t.ok((await proxy.call('lag', undefined)) >= 0)
-  t.equal(await proxy.call('lag', undefined), 0, 'nothing since')
+  t.equal(await proxy.call('lag', undefined), 0, 'nothing since the last call')
 
   const [cut, left] = await open()
   cut.write('x')
@@ -63,7 +63,7 @@ t.test('the delay proxy: never early, in order, whole; ends and resets, too', as
   t.equal((await reset).code, 'ECONNRESET')
 })
 
-t.test('a process that ends early fails what is asked of it', async (t) => {
+t.test('a process that exits early rejects pending calls', async (t) => {
   quickForks(t)
   const proxy = new Child<ProxyApi>('proxy')
   await t.rejects(
@@ -76,7 +76,7 @@ t.test('a process that ends early fails what is asked of it', async (t) => {
   process.kill(proxy.pid, 'SIGKILL')
   await t.rejects(
     asked.then(() => proxy.call('usage', undefined)),
-    /ended early|closed/i,
+    /exited early|closed/i,
   )
   await proxy.stop()
   await t.rejects(proxy.call('usage', undefined), /closed/i)

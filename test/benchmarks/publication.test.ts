@@ -17,7 +17,7 @@ const file = (...path: string[]) => readFile(join(ROOT, ...path), 'utf8')
 const readme = await file('README.md')
 const published = JSON.parse(await file('benchmarks', 'results', 'results.json')) as Published
 
-/** Whatever stands there, as a run of today has it. */
+/** The published results, converted to the current format. */
 const results: Published = {
   ...published,
   format: FORMAT,
@@ -32,12 +32,12 @@ const results: Published = {
   ceiling: published.ceiling.map((one) => ({ ...one, messages: 0, cpuPerRequest: 30 })),
 }
 
-t.test('what the README and the picture say is what stands in the results', async (t) => {
+t.test('README and picture match the results', async (t) => {
   const text = await file('benchmarks', 'results', 'RESULTS.md')
   t.notOk(published.settings.quick || published.partial, 'a whole run')
   if (published.format !== FORMAT) {
     for (const page of [readme, text, await file('benchmarks', 'results', 'results.html')]) {
-      t.ok(page.includes(EARLIER), 'they are of an earlier method, and say so')
+      t.ok(page.includes(EARLIER), 'the page has the notice of earlier results')
     }
     return
   }
@@ -47,14 +47,14 @@ t.test('what the README and the picture say is what stands in the results', asyn
   t.equal(resultsText(published, tables!), text)
 })
 
-t.test('what stands between the markers of the README is replaced', async (t) => {
+t.test('replaces the text between the markers of the README', async (t) => {
   const text = withResults(readme, results)
   t.notMatch(text, EARLIER)
   t.equal(withResults(text, results), text)
   t.match(picture(results), /^<svg/)
 })
 
-t.test('a run that can not be cited says so', async (t) => {
+t.test('a notice if the run is not valid', async (t) => {
   const [headline] = results.judgements
   const bad = { ...results, passed: false }
   t.match(withResults(readme, bad), /did not pass all of its gates/)
@@ -63,17 +63,17 @@ t.test('a run that can not be cited says so', async (t) => {
     passed: true,
     judgements: [headline!, { ...headline!, section: 'idle', title: 'Idle', state: 'void' as const }],
   }
-  t.match(withResults(readme, elsewhere), /own figures were judged and hold\. .*not to be cited: Idle\./)
-  t.notMatch(withResults(readme, { ...results, passed: true }), /not to be cited/)
+  t.match(withResults(readme, elsewhere), /table's figures hold\. .*Do not cite .*: Idle\./)
+  t.notMatch(withResults(readme, { ...results, passed: true }), /Do not cite/)
   t.match(
     resultsText({ ...results, args: ['--seed', '2'], passed: true }, ''),
-    /publish -- --seed 2`.*judged holds/s,
+    /publish -- --seed 2`.*judged sections hold/s,
   )
   t.match(resultsText({ ...results, args: [] }, ''), /publish`/)
   t.match(resultsText(bad, ''), /NOT all hold/)
 })
 
-t.test('what a run does not have is a dash', async (t) => {
+t.test('missing figures are dashes', async (t) => {
   const [first] = results.summaries
   const little = {
     ...first!,
@@ -92,18 +92,18 @@ t.test('what a run does not have is a dash', async (t) => {
     answerTable({ ...few, summaries: [{ ...little, cpu: { ...cpu, idle: { value, low, high } } }] })
   t.match(idle(40, 30, 50), /\| 40\.0 \| – \|/)
   t.match(idle(40, null, null), /\| 40\.0 \| – \|/, 'of one round')
-  t.match(idle(-5, -20, 12), /\| < 12\.0 \| – \|/, 'what can’t be told from nothing')
+  t.match(idle(-5, -20, 12), /\| < 12\.0 \| – \|/, 'may be zero')
   t.notMatch(withResults(readme, { ...results, ranking: [] }), /times the bytes of WebSocket/)
   t.throws(() => withResults('# Nothing', results), /has no <!--/)
 })
 
-t.test('the map: all that is asked for, and none where nothing keeps the delay', async (t) => {
+t.test('the map has all transports, and blank areas where none meets the latency', async (t) => {
   const of = { subscribers: 100, payload: 200 }
   const svg = mapOf({ ...of, rtt: 0 }, undefined)
-  for (const name of ['polling', 'WebSocket', 'none keeps it', '10 ms', '100 s', '0.001', '1000']) {
+  for (const name of ['polling', 'WebSocket', 'no transport', '10 ms', '100 s', '0.001', '1000']) {
     t.ok(svg.includes(`>${name}</text>`), name)
   }
-  t.equal(mapOf({ ...of, rtt: 40 }, undefined), svg, 'a round trip of 40 ms, where the run had none')
+  t.equal(mapOf({ ...of, rtt: 40 }, undefined), svg, 'the default round trip is 40 ms')
   t.notOk(mapOf({ ...of, rtt: 1000 }, undefined) === svg)
-  t.notMatch(svg, /https?:\/\/(?!www\.w3\.org)/, 'it needs nothing else')
+  t.notMatch(svg, /https?:\/\/(?!www\.w3\.org)/, 'the picture is self-contained')
 })

@@ -15,7 +15,7 @@ import { build, until } from '../helper.ts'
 
 type Make = (common: Common) => Reader
 
-/** What became of a reader whose server says just this. */
+/** Runs a reader against a server that sends exactly this. @returns the outcome */
 async function heard(make: Make, says: (socket: Socket, asked: string, common: Common) => void) {
   const server = createServer((socket) => {
     socket.on('error', () => {})
@@ -59,7 +59,7 @@ const ws: Make = (common) => wsReader(common, 0, 'news')
 const poll: Make = (common) => pollReader('poll', common, 0, 'news', 0)
 const envelope = (index: number) => `{"cursor":"a.${index}","data":"${String(index).padStart(8, '0')}"}`
 
-/** Sends a text in pieces: the reader has each before it is sent the next one. */
+/** Sends a text in pieces, and waits until the reader has received each. */
 async function pieces(socket: Socket, text: string, size: number, { open }: Common): Promise<void> {
   const [reader] = open
   for (let at = 0; at < text.length && !reader!.destroyed; at += size) {
@@ -73,7 +73,7 @@ async function pieces(socket: Socket, text: string, size: number, { open }: Comm
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`
 const EVENTS = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
 
-t.test('events are read wherever the wire cuts', async (t) => {
+t.test('events split at any byte', async (t) => {
   const events = [0, 1, 2].map((index) => chunk(`data: ${envelope(index)}\nid: a.${index}\n\n`))
   const text = `${EVENTS}${chunk('event: ready\nretry: 2000\nid: a.0\ndata: {}\n\n')}${chunk(':\n')}${events.join('')}`
   for (const size of [7, 100, text.length]) {
@@ -87,16 +87,16 @@ t.test('events are read wherever the wire cuts', async (t) => {
   }
 })
 
-t.test('a stream that is none, and one that tells of a hole', async (t) => {
+t.test('an invalid stream, and a stream with a gap', async (t) => {
   const whole = await heard(sse, (socket) => socket.write('HTTP/1.1 200 OK\r\n\r\n'))
-  t.match(whole.said, /\/sse answered HTTP\/1.1 200 OK, or no chunks/)
+  t.match(whole.said, /\/sse returned HTTP\/1.1 200 OK, or is not chunked/)
   t.equal(whole.common.tally.empty, 1)
   const gap = await heard(sse, (socket) => socket.write(`${EVENTS}${chunk('event: gap\ndata: {}\n\n')}`))
   t.match(gap.said, /\/sse sent event: gap/)
-  t.match((await heard(sse, (socket) => socket.destroy())).said, /closed by the other side|ECONNRESET/)
+  t.match((await heard(sse, (socket) => socket.destroy())).said, /server closed a connection|ECONNRESET/)
 })
 
-/** The answer to an upgrade. */
+/** Returns the response to an upgrade. */
 function upgraded(asked: string): string {
   const key = /Sec-WebSocket-Key: (.*)\r\n/.exec(asked)![1]
   const accept: string = createHash('sha1')
@@ -105,7 +105,7 @@ function upgraded(asked: string): string {
   return `HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`
 }
 
-t.test('a socket: its messages, its pings, and what it may not send', async (t) => {
+t.test('a socket: messages, pings, and invalid frames', async (t) => {
   const answers = async (...frames: string[]) => {
     let heardBack = ''
     const result = await heard(ws, (socket, asked, common) => {
@@ -129,10 +129,10 @@ t.test('a socket: its messages, its pings, and what it may not send', async (t) 
   t.match((await answers(ready, frame('{"type":"error"}'))).said, /\/ws sent \{"type":"error"/)
   t.match((await answers(ready, '\x88\x02\x03\xe9')).said, /opcode 8/)
   const wrong = await heard(ws, (socket) => socket.write('HTTP/1.1 101 x\r\n\r\n'))
-  t.match(wrong.said, /\/ws answered HTTP\/1.1 101 x/)
+  t.match(wrong.said, /\/ws returned HTTP\/1.1 101 x/)
 })
 
-t.test('polls with a pause, pages that go on, and a refusal', async (t) => {
+t.test('polls with a pause, several pages, and an error response', async (t) => {
   const answer = (body: string) => `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`
   const page = (messages: number[], more: boolean) =>
     answer(`{"cursor":"a.9","messages":[${messages.map(envelope)}],"more":${more}}`)
@@ -140,7 +140,7 @@ t.test('polls with a pause, pages that go on, and a refusal', async (t) => {
   let asked = 0
   const { indexes, common } = await heard(poll, (socket) => socket.write(script[asked++] ?? ''))
   t.same(indexes, [0, 1, 2])
-  t.equal(common.cycles.length, 0, 'a page that goes on is no cycle')
+  t.equal(common.cycles.length, 0, 'further pages do not count as cycles')
   t.equal(common.tally.requests, 3)
   const empty = [...script.slice(0, 1), 'HTTP/1.1 204 x\r\ntidings-cursor: a.1\r\n\r\n', page([2], false)]
   asked = 0
@@ -150,10 +150,10 @@ t.test('polls with a pause, pages that go on, and a refusal', async (t) => {
   const refused = await heard(poll, (socket) =>
     socket.write('HTTP/1.1 503 x\r\ncontent-length: 4\r\n\r\nbusy'),
   )
-  t.match(refused.said, /\/poll answered 503 busy/)
+  t.match(refused.said, /\/poll returned 503 busy/)
 })
 
-t.test('round trips: of a frame, where the app has an echo, and of a request for nothing', async (t) => {
+t.test('round trips: a frame, if the app has /echo, and a request', async (t) => {
   for (const echo of [true, false]) {
     const { port } = await build(t, { echo })
     const trips = await measureTrips({ host: '127.0.0.1', port, path: '' })
@@ -162,13 +162,13 @@ t.test('round trips: of a frame, where the app has an echo, and of a request for
   }
 })
 
-t.test('they ask as our client does, but for what the profile names', async (t) => {
+t.test('readers send the requests of the client, with the headers of the profile', async (t) => {
   const asked: { url: string; names: string[] }[] = []
   const { app, url, port } = await build(t, { publish: true })
   app.server.prependListener('request', ({ url = '', rawHeaders }) => {
     asked.push({ url, names: rawHeaders.filter((_: string, i: number) => i % 2 === 0) })
   })
-  // Upgrades at our paths reach no listener of the app's.
+  // Upgrades to the plugin's paths do not reach the app's own listeners.
   const { server } = app as unknown as { server: { emit(event: string, ...args: unknown[]): boolean } }
   const emit = server.emit
   server.emit = (event, ...args) => {
@@ -187,8 +187,8 @@ t.test('they ask as our client does, but for what the profile names', async (t) 
     close() {}
   }
   /**
-   * Names of the query's parts in their order, and of the headers. The client also sends a nonce against caches that
-   * merge equal polls, which the readers leave out.
+   * The query parameters in order, and the header names. The client also sends a nonce that prevents caches from
+   * merging equal polls; the readers omit it.
    */
   const shape = ({ url, names }: (typeof asked)[0]) => ({
     query: [...new URL(url, 'http://a').searchParams.keys()].filter((name) => name !== '_'),
@@ -209,7 +209,7 @@ t.test('they ask as our client does, but for what the profile names', async (t) 
       ws: (common) => wsReader(common, 0, 'ours'),
     }
     asked.length = 0
-    // A poll's first request is another one; all that follow are alike.
+    // The first request of a poll differs from the following ones.
     const later = kind === 'longpoll' ? 'wait=25' : kind === 'poll' ? 'cursor=' : 'channel='
     const feed = connect(url, {
       transports: [kind],
@@ -242,7 +242,7 @@ t.test('they ask as our client does, but for what the profile names', async (t) 
     t.same(
       ours.headers.filter((name) => !named.includes(`${name}:`) && !(kind === 'ws' && upgrade.test(name))),
       [],
-      `${kind}: no others than the profile's`,
+      `${kind}: no other headers than the profile's`,
     )
   }
 })

@@ -8,7 +8,7 @@ const { workload, ...settings } = readBench(['--quick']) as BenchOptions
 const ws = variantOf('ws')
 const NONE = { active: 0, turn: 0 }
 
-/** Ten seconds at five messages a second to a hundred, of which only this is looked at. */
+/** Ten seconds at five messages per second to a hundred readers, with default values. */
 function round(more: Partial<Measured> = {}, lagP99 = 0): Measured {
   return {
     variant: 'ws',
@@ -31,7 +31,7 @@ function round(more: Partial<Measured> = {}, lagP99 = 0): Measured {
   } as Measured
 }
 
-t.test('what publishing takes is no part of a request', async (t) => {
+t.test('a request excludes the cost of publishing', async (t) => {
   const sections = planOf({ ...settings, workload })
   const work = (active: number, handed = 0, turn = 0) => ({
     ...{ turn, ahead: 0, writes: 5000, handed, write: handed / 5000, read: 0, active },
@@ -39,32 +39,37 @@ t.test('what publishing takes is no part of a request', async (t) => {
   const alone = round({ variant: PUBLISH_ONLY, publishes: 20, work: work(0.02, 0, 0.0003) })
   const stream = round({ work: work(0.25, 0.1, 0.0005) })
   t.same(publishingOf(sections, [alone, stream], workload), { active: 0.001, turn: 0.0003 })
-  t.same(publishingOf(sections, [stream], workload), { active: 0.003, turn: 0.0005 }, 'where none was alone')
-  t.same(publishingOf(sections, [alone], { ...workload, rate: 1 }), NONE, 'not at this rate')
+  t.same(
+    publishingOf(sections, [stream], workload),
+    { active: 0.003, turn: 0.0005 },
+    'without a round without readers',
+  )
+  t.same(publishingOf(sections, [alone], { ...workload, rate: 1 }), NONE, 'at another rate')
   t.same(publishingOf(sections, [], workload), NONE)
 
   const held = round({ work: work(0.65, 0.1) })
   t.same(timesOf(held, { active: 0.001, turn: 0.0003 }), {
     ...{ turn: 0.0003, write: 20e-6, read: 0, request: 100e-6 },
   })
-  t.same(timesOf(round({ work: work(0.01, 0.1) }), NONE).request, 0, 'not below nothing')
+  t.same(timesOf(round({ work: work(0.01, 0.1) }), NONE).request, 0, 'not below zero')
   const ahead = { ...held, work: { ...held.work!, ahead: 0.0001, read: 30e-6 } }
   t.match(timesOf(ahead, NONE), { turn: 0.0001, write: 20e-6, read: 30e-6 })
-  // Each is reached as it is written, every 20 µs, but the first six, while the load wakes: that is done after 100.
+  // The load reads each reader as it is written, every 20 µs, except the first six, while the load wakes up. It has
+  // caught up after 100 µs.
   const row = Array.from({ length: 100 }, (_, before) => Math.max(0.12, 0.02 * (before + 1)))
   const { delay } = predict(ws, workload, stream, { active: 0, turn: 0.0003 })!
   t.ok(Math.abs(delay - 0.3 - row.reduce((a, b) => a + b) / 100) < 1e-9)
   const far = predict(ws, { ...workload, rtt: 0.08 }, stream, { active: 0, turn: 0.0003 })!
-  t.ok(far.delay > delay, 'what the network takes of the way, all wait for')
+  t.ok(far.delay > delay, 'all readers wait for the network part of the one-way delay')
 
-  // A long poll's model has each of them wait.
+  // The model of long polling assumes that each reader wakes up separately.
   const saved = (rtt: number) => awakeOf(rowOf({ ...workload, rtt }, 5, 0.0001, { write: 20e-6, read: 0 }))
   const apart = 0.1 + (101 * 0.02) / 2
   t.ok(Math.abs(saved(0) * 1e3 - (apart - row.reduce((a, b) => a + b) / 100)) < 1e-9)
-  t.ok(Math.abs(saved(0.2)) < 1e-12, 'all of the way is the network’s')
+  t.ok(Math.abs(saved(0.2)) < 1e-12, 'all of the one-way delay is the network')
 })
 
-t.test('what the model takes from a round, for each transport', async (t) => {
+t.test('inputs of the model from a round, for each transport', async (t) => {
   const says = (kind: 'poll' | 'longpoll' | 'sse', more: Partial<Measured> = {}, own = workload) =>
     predict(kind === 'poll' ? pollVariant(1) : variantOf(kind), own, round(more), NONE)
   const near = (found: number, wanted: number) => t.ok(Math.abs(found - wanted) < 1e-9, `${found}, ${wanted}`)
@@ -74,21 +79,21 @@ t.test('what the model takes from a round, for each transport', async (t) => {
   near(says('poll', { cycle })!.requests, 1 / 5)
   near(says('poll', { cycle: { mean: 1, square: 2 } })!.delay, 0.1 + 1000)
   near(says('poll', { cycle, trips: { echo: undefined, http: 0.002 } })!.delay, 1 + 500)
-  t.equal(says('poll', { cycle: null }), null, 'no poll was seen')
-  t.equal(says('sse', { deliveries: 0 }), null, 'nothing came')
-  t.equal(predict(variantOf(undefined), workload, round(), NONE), null, 'nobody read')
+  t.equal(says('poll', { cycle: null }), null, 'no poll was observed')
+  t.equal(says('sse', { deliveries: 0 }), null, 'no deliveries')
+  t.equal(predict(variantOf(undefined), workload, round(), NONE), null, 'no readers')
 
   const far = { trips: { echo: 0.1, http: 0.1 } }
   near(says('sse', far)!.delay, 50)
   near(says('sse', far, { ...workload, channels: 'each' })!.requests, 1 / (workload.session * 0.05))
   const held = says('longpoll', far)!
   t.ok(held.delay > 50 && held.delay <= 150)
-  // 500 readers a second at 1 ms each: a formula for one reader says nothing any more.
+  // 500 readers per second at 1 ms each exceed the limit of the single-reader formula.
   const busy = says('longpoll', { ...far, work: { ...round().work!, active: 5 } })!
   t.ok(busy.delay > held.delay && busy.bytes > 200)
 })
 
-t.test('a residual fails where the model is wrong, a delay only where the machine was quiet', async (t) => {
+t.test('a residual fails if the model is wrong; for a delay, only on an undisturbed machine', async (t) => {
   const model = (delay: number, bytes: number) => () => ({ delay, bytes, requests: 1 })
   const holds = (rounds: Measured[], delay: number, bytes = 300) =>
     residualsOf(ws, workload, rounds, model(delay, bytes), NONE).map((one) => [one.figure, one.holds])
@@ -101,7 +106,7 @@ t.test('a residual fails where the model is wrong, a delay only where the machin
   t.same(holds(quiet, 5.2), all(true, true))
   t.same(holds(quiet, 6), all(false, true))
   t.same(holds(quiet, 5, 350), all(true, false))
-  t.same(holds(quiet, 5, 300 * 1.08), all(true, false), 'nor 8 % of the bytes')
+  t.same(holds(quiet, 5, 300 * 1.08), all(true, false), '8 % of the bytes fail as well')
   t.same(holds(quiet, 5, 301), all(true, true))
   t.same(holds(quiet.slice(1), 6), all(null, null), 'too few')
   const disturbed = [round(), round(), round({}, 30)]
@@ -110,14 +115,14 @@ t.test('a residual fails where the model is wrong, a delay only where the machin
   t.same(
     asked.map(({ holds }) => holds),
     [null, null, null],
-    'messages that were late together share an answer',
+    'late messages share a response',
   )
   const spoilt = round({ accepted: { mean: 500 } as Measured['accepted'] }, 30)
-  t.same(holds([...quiet, spoilt], 5), all(true, true), 'the others are enough')
+  t.same(holds([...quiet, spoilt], 5), all(true, true), 'the other rounds are enough')
   t.same(
     residualsOf(ws, workload, quiet, () => null, NONE),
     [],
   )
   const nothing = [round({ accepted: null, requests: null, bytes: null })]
-  t.same(residualsOf(ws, workload, nothing, model(5, 300), NONE), [], 'nothing was measured')
+  t.same(residualsOf(ws, workload, nothing, model(5, 300), NONE), [], 'no measurements')
 })

@@ -3,20 +3,20 @@ import { pageOf } from '../../benchmarks/html.ts'
 import { report } from '../../benchmarks/report.ts'
 import { looksRight, quickForks, runs, small } from './small.ts'
 
-t.test('at a round trip of 100 ms each figure of the model is judged, and the verdict printed', async (t) => {
+t.test('with a round trip of 100 ms, all figures of the model are judged', async (t) => {
   quickForks(t)
   const outcome = await runs(
     small('--rtt', '100', '--rounds', '3', '--transports', 'ws', '--channels', 'each'),
   )
   looksRight(t, outcome)
   for (const { trips, accepted } of outcome.rounds) {
-    t.ok(trips!.echo! >= 0.1 && trips!.http >= 0.1 && accepted!.mean >= 50, 'half a round trip at least')
+    t.ok(trips!.echo! >= 0.1 && trips!.http >= 0.1 && accepted!.mean >= 50, 'at least half a round trip')
   }
   const [delay, requests, bytes] = outcome.residuals
   t.match(outcome.residuals, [{ figure: 'delay' }, { figure: 'requests' }, { figure: 'bytes' }])
-  t.ok(requests!.holds !== null && bytes!.holds, 'bytes no machine can spoil')
-  // A busy machine makes a delay longer than its model: whether that one holds is for a quiet one to tell.
-  t.ok(delay!.model >= 50 && delay!.measured >= 50, 'it is of the way')
+  t.ok(requests!.holds !== null && bytes!.holds, 'bytes do not depend on the machine')
+  // A busy machine increases the delay, so this test does not check the verdict itself.
+  t.ok(delay!.model >= 50 && delay!.measured >= 50, 'the delay includes the one-way delay')
   t.ok(delay!.bound >= delay!.model * 0.1)
   const within = Math.abs(delay!.measured - delay!.model) <= delay!.bound
   t.ok([null, within].includes(delay!.holds))
@@ -25,10 +25,10 @@ t.test('at a round trip of 100 ms each figure of the model is judged, and the ve
   t.match(text, new RegExp(`headline +│ +ws │ +delay, ms │.*│ +${verdict} │`))
   t.match(text, /round trip \+ 100 ms/)
   t.match(text, /no loss, no bandwidth/)
-  t.match(await pageOf(outcome), /fill="none"/, 'where none keeps the delay')
+  t.match(await pageOf(outcome), /fill="none"/, 'no transport meets the latency')
 })
 
-t.test('through the delay proxy, by the other transports, with the headers of fetch', async (t) => {
+t.test('through the delay proxy, with the other transports and the headers of fetch', async (t) => {
   quickForks(t)
   const outcome = await runs(
     small('--rtt', '20', '--header-profile', 'fetch', '--transports', 'poll,longpoll,sse'),

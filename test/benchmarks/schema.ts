@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../child.ts'
 
-/** As much of JSON Schema as ours has. */
+/** The subset of JSON Schema that the results schema uses. */
 interface Schema {
   readonly $ref?: string
   readonly $defs?: Record<string, Schema>
@@ -17,7 +17,7 @@ interface Schema {
 
 const SCHEMA: Schema = JSON.parse(readFileSync(join(ROOT, 'benchmarks', 'results.schema.json'), 'utf8'))
 
-/** Where the figures of a run, as they stand in a file, are not as the schema says. */
+/** Returns the differences between the results and the schema. */
 export function misfits(results: unknown): string[] {
   return misfitsOf(SCHEMA, results, SCHEMA, 'results')
 }
@@ -32,9 +32,9 @@ function misfitsOf(root: Schema, value: unknown, schema: Schema, path: string): 
   }
   const wrong: string[] = []
   if ('const' in schema && value !== schema.const) wrong.push(`${path} is not ${schema.const}`)
-  if (schema.enum?.includes(value) === false) wrong.push(`${path} is not of ${schema.enum}`)
+  if (schema.enum?.includes(value) === false) wrong.push(`${path} is not one of ${schema.enum}`)
   if (schema.type !== undefined && ![schema.type].flat().some((type) => isOf(type, value))) {
-    wrong.push(`${path} is not ${schema.type}`)
+    wrong.push(`${path} is not of type ${schema.type}`)
   }
   if (Array.isArray(value)) {
     const { items } = schema

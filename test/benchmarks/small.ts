@@ -5,7 +5,7 @@ import { PUBLISH_ONLY } from '../../benchmarks/plan.ts'
 import { type Outcome, type RunOptions, run } from '../../benchmarks/run.ts'
 import { LOADER, UNCOVERED } from '../child.ts'
 
-/** Small: two subscribers, half a second. What it says of time is looked at by no test. */
+/** Flags of a small run: two subscribers, half a second. No test checks its timings. */
 export const SMALL = [
   ...['--quick', '--subscribers', '2', '--rate', '20', '--rounds', '1'],
   ...['--duration', '0.5', '--warmup', '0.2', '--heat', '0', '--poll-interval', '100'],
@@ -19,32 +19,32 @@ export function runs(options: BenchOptions, more: Partial<RunOptions> = {}): Pro
   return run(options, { progress: () => {}, ...more })
 }
 
-/** What is wrong but for publishes that came late: a busy machine does that. */
+/** Returns the failures, except late publishes, which a busy machine causes. */
 export function wrong({ failures }: Outcome): string[] {
   return failures
     .filter(({ kind, text }) => kind === 'wrong' && !text.includes('planned publishes'))
     .map(({ text }) => text)
 }
 
-/** What no machine may spoil. */
+/** Checks everything that does not depend on the machine. */
 export function looksRight(t: Test, outcome: Outcome): void {
   t.same(wrong(outcome), [])
   for (const round of outcome.rounds) {
     t.same([round.missed, round.duplicates, round.reordered], [0, 0, 0])
     t.ok(round.cpuPerSecond! > 0)
     if (round.variant === PUBLISH_ONLY || !['headline', 'rtt'].includes(round.section)) continue
-    // A machine that gives it no time: what came, came after the window.
+    // On a starved machine, all messages may arrive after the window.
     if (round.deliveries === 0 && isDisturbed(round)) continue
     t.ok(round.deliveries > 0 && round.latency!.mean > 0 && round.cpuPerDelivery! > 0, round.variant)
     const { up, down, both, payload, envelope, overhead } = round.bytes!
-    t.ok(Math.abs(up + down - payload - envelope - overhead) < 1e-6, 'the parts are the whole')
+    t.ok(Math.abs(up + down - payload - envelope - overhead) < 1e-6, 'the parts add up')
     t.equal(both, up + down)
     t.equal(payload, 200)
-    // From taking a message to handing it on, and a write to each: something, and less than all of the time.
+    // Time from accepting a message to its fan-out, and time to write: positive, and less than the total.
     const { turn, handed, active } = round.work!
     t.ok(turn > 0 && handed >= 0 && active > 0 && handed + turn < round.seconds)
   }
-  // Sizes have nothing to do with the machine: the model must hold to the byte.
+  // Sizes do not depend on the machine, so the model is exact.
   for (const { figure, variant, measured, model } of outcome.residuals) {
     if (figure !== 'bytes' || (variant !== 'ws' && variant !== 'sse')) continue
     t.ok(Math.abs(measured - model) < 6, `${variant}: ${measured} bytes, not ${model}`)
@@ -52,8 +52,8 @@ export function looksRight(t: Test, outcome: Outcome): void {
 }
 
 /**
- * Until this test is over, processes that are forked are loaded without tap's loaders, which take their time: they don't
- * tell what they covered. `processes.test.ts` has them do all that they do under tap's.
+ * Loads child processes without tap's slow loaders until the end of the test. That records no coverage;
+ * `processes.test.ts` runs all functions of the processes under tap's loader.
  */
 export function quickForks(t: Test): void {
   const { execArgv } = process

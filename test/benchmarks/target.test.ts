@@ -7,7 +7,7 @@ import { ROOT } from '../child.ts'
 import { build } from '../helper.ts'
 import { quickForks, runs, small, wrong } from './small.ts'
 
-t.test('the adapter of the docs measures what it says', async (t) => {
+t.test('the adapter in the documentation works', async (t) => {
   quickForks(t)
   const docs = await readFile(join(ROOT, 'benchmarks', 'README.md'), 'utf8')
   const [, code] = /```js\n(.*?)```/s.exec(docs)!
@@ -20,14 +20,14 @@ t.test('the adapter of the docs measures what it says', async (t) => {
   t.ok(outcome.rounds.every(({ deliveries, missed }) => deliveries > 0 && missed === 0))
 })
 
-t.test('what is no adapter is told before anything runs', async (t) => {
+t.test('an invalid adapter is reported before the run', async (t) => {
   const folder = t.testdir({
     'none.mjs': 'export const start = 1',
     'broken.mjs': 'export default (',
     'lacking.mjs': "import 'not-installed'",
   })
   for (const [target, why] of [
-    ['nobody', /--target 'nobody' is no file, and none of tidings, ws/],
+    ['nobody', /--target 'nobody' is neither a file nor one of tidings, ws/],
     [join(folder, 'none.mjs'), /must have a default export with start\(\), publish\(text\) and readers/],
     [join(folder, 'broken.mjs'), /can't be loaded: /],
     [join(folder, 'lacking.mjs'), /needs the package not-installed: npm install not-installed$/],
@@ -39,7 +39,7 @@ t.test('what is no adapter is told before anything runs', async (t) => {
   t.throws(() => small('--target', 'ws', '--url', 'http://x'), { message: /--url and --target exclude/ })
 })
 
-t.test('indexes are found where a payload stands, and nowhere else', async (t) => {
+t.test('finds message numbers in payloads only', async (t) => {
   const adapter = await adapterOf('ws')
   t.same(indexesOf(adapter, '42["message","00000007xxx"]\n{"time":1764117000000,"data":"00000008"}'), [7, 8])
   t.same(indexesOf({ ...adapter, indexesOf: () => [3] }, ''), [3])
@@ -50,10 +50,10 @@ t.test('indexes are found where a payload stands, and nowhere else', async (t) =
   t.equal(requestText({ path: '/p' }, 'h:1'), 'GET /p HTTP/1.1\r\nHost: h:1\r\n\r\n')
 })
 
-t.test('the process that listens is found by its port', async (t) => {
+t.test('finds the process that listens on a port', async (t) => {
   const { url } = await build(t)
   const found = pidOf(new URL(url))
-  // Another user's processes are not told.
+  // Processes of other users are not visible.
   t.ok(found === process.pid || cpuOf(process.pid) === undefined, String(found))
   t.equal(pidOf(new URL('http://example.com')), undefined)
   t.equal(pidOf(new URL(url), t.testdir()), undefined)

@@ -12,7 +12,7 @@ const sections = planOf(readBench(['--transports', 'ws']) as Settings).filter(({
   ['headline', 'idle'].includes(name),
 )
 
-/** A round of a plan of which only this is looked at. */
+/** Rounds of a plan with default values. */
 const rounds = (steal: (section: string, block: number) => number = () => 0): Measured[] =>
   sections.flatMap(({ blocks }: Section) =>
     blocks.flat().map(
@@ -36,21 +36,21 @@ const judge = (more: Partial<Judged>) => {
   return { states: found.map(({ state }) => state), passed: believable(found), found }
 }
 
-t.test('what nothing stands against holds', async (t) => {
+t.test('a section without failures holds', async (t) => {
   t.match(judge({}), { states: ['holds', 'holds'], passed: true })
   t.match(judge({ rounds: rounds((_, block) => (block === 3 ? 0.5 : 0)) }).states, ['holds'], 'one of seven')
 })
 
-t.test('a section that was disturbed voids itself, and not the whole run', async (t) => {
+t.test('a disturbed section is void; other sections are not affected', async (t) => {
   const { states, passed, found } = judge({ rounds: rounds((section) => (section === 'idle' ? 0.5 : 0)) })
   t.same([states, passed], [['holds', 'void'], true])
-  t.match(found[1]!.reasons[0], /0 of \d rounds were quiet/)
+  t.match(found[1]!.reasons[0], /0 of \d rounds undisturbed/)
   const first = judge({ rounds: rounds((section, block) => (section === 'headline' && block < 2 ? 0.5 : 0)) })
-  t.same([first.states, first.passed], [['void', 'holds'], false], 'without its headline a run tells nothing')
-  t.same(judge({ cold: ['ws'] }).states, ['void', 'void'], 'nor of a server that was not hot')
+  t.same([first.states, first.passed], [['void', 'holds'], false], 'a run with a void headline is not valid')
+  t.same(judge({ cold: ['ws'] }).states, ['void', 'void'], 'nor is a run with a server that was not hot')
 })
 
-t.test('what is wrong stands, wherever it is', async (t) => {
+t.test('a failure is wrong in any section', async (t) => {
   const failures = [{ kind: 'wrong' as const, section: 'idle', text: 'lost' }]
   t.match(judge({ failures }), { states: ['holds', 'wrong'], passed: false })
   t.match(judge({ residuals: [line('headline', false)] }), { states: ['wrong', 'holds'], passed: false })
@@ -58,23 +58,27 @@ t.test('what is wrong stands, wherever it is', async (t) => {
   t.same(judge({ rounds: disturbed, residuals: [line('headline', false, 'delay')] }).states, ['void', 'void'])
   t.same(judge({ rounds: disturbed, residuals: [line('headline', false)] }).states, ['wrong', 'void'])
   const { found } = judge({ residuals: [line('headline', true), line('headline', null)] })
-  t.same(found[0]!.model, { holds: 1, fails: 0, unjudged: 1 }, 'what was not judged is counted as such')
-  t.same(judgementsOf({ sections, rounds: [], failures: [], residuals: [], cold: [] }), [], 'nothing was run')
+  t.same(found[0]!.model, { holds: 1, fails: 0, unjudged: 1 }, 'counts unjudged residuals')
+  t.same(judgementsOf({ sections, rounds: [], failures: [], residuals: [], cold: [] }), [], 'no rounds')
   t.notOk(believable([]))
 })
 
 const curve = (...costs: (number | null)[]) => costs.map((cpu, i) => ({ units: (i + 1) * 1000, cpu }))
 
-t.test('a server is hot when its cost has stopped falling', async (t) => {
+t.test('a server is settled when its cost has stopped falling', async (t) => {
   const first = [400, 300, 200, 150, 100] as const
   t.equal(settledOf(curve(...first, 50, 50, 51, 50, 49, 50)), true)
   t.equal(settledOf(curve(...first, 90, 80, 70, 60, 50, 40)), false)
-  t.equal(settledOf(curve(...first, 50, 50)), false, 'too few to tell')
-  t.equal(settledOf(curve(...first, 50, 500, 50, 50, 50, 50)), true, 'one that was disturbed decides nothing')
-  t.equal(settledOf(curve(null)), null, 'an app that does not tell')
+  t.equal(settledOf(curve(...first, 50, 50)), false, 'too few points')
+  t.equal(
+    settledOf(curve(...first, 50, 500, 50, 50, 50, 50)),
+    true,
+    'a single disturbed point does not matter',
+  )
+  t.equal(settledOf(curve(null)), null, 'unknown CPU')
 })
 
-t.test('what a cold start costs', async (t) => {
+t.test('the cost of a cold start', async (t) => {
   const heating = { variant: 'ws', server: 0, unit: 'delivery' as const, settled: true, seconds: 1 }
   t.same(coldStartOf({ ...heating, points: curve(400, 100, 50, 50, 50) }), {
     ...{ variant: 'ws', unit: 'delivery', cold: 400, hot: 50, extra: 400 },
@@ -82,7 +86,7 @@ t.test('what a cold start costs', async (t) => {
   t.equal(coldStartOf({ ...heating, points: curve(null) }), null)
 })
 
-t.test('a sketch of times: within a hundredth, and together what all of them are', async (t) => {
+t.test('a sketch has a relative error of 1 %, and sketches can be merged', async (t) => {
   const random = randomOf(2)
   const times = Array.from({ length: 10_000 }, () => 1000 * exponential(random, 1))
   const parts = [new Sketch(), new Sketch()] as const
