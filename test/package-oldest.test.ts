@@ -12,7 +12,7 @@ const folder = await emptyFolder(t)
 await cp(join(ROOT, 'test', 'fixtures', 'app'), folder, { recursive: true })
 const { devDependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
 const others = [`fastify@${OLDEST.fastify}`, `@types/node@${devDependencies['@types/node']}`]
-await install(folder, await pack(folder), ...others)
+await install(folder, (await pack())['fastify-tidings'], ...others)
 
 t.test('its types, in each way to resolve modules, from the oldest TypeScript to ours', async (t) => {
   await install(folder, `typescript@${OLDEST.typescript}`)

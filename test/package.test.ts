@@ -5,12 +5,13 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { Child, ROOT, UNCOVERED, urlFrom } from './child.ts'
 import { openSocket, openStream, post } from './helper.ts'
-import { emptyFolder, install, pack, packOthers, run } from './packed.ts'
+import { emptyFolder, install, pack, run } from './packed.ts'
 
 const exec = promisify(execFile)
 
 const folder = await emptyFolder(t)
-const tarball = await pack(folder)
+const packed = await pack()
+const tarball = packed['fastify-tidings']
 await cp(join(ROOT, 'test', 'fixtures', 'app'), folder, { recursive: true })
 const { devDependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
 const others = ['fastify', 'typescript', '@types/node'].map((name) => `${name}@${devDependencies[name]}`)
@@ -115,7 +116,7 @@ async function sizeOf(path: string): Promise<number> {
 }
 
 t.test('the commands of the other packages', async (t) => {
-  await install(folder, ...(await packOthers(folder)))
+  await install(folder, packed['fastify-tidings-demo'], packed['fastify-tidings-bench'])
   const bin = (name: string) => join(folder, 'node_modules', '.bin', name)
 
   const child = new Child(t, bin('fastify-tidings-demo'), ['--port', '0'], UNCOVERED, folder)

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -26,8 +27,19 @@ export async function emptyFolder(t: Test): Promise<string> {
   return folder
 }
 
+/** What the packages of this project are made of. */
+const SOURCES = [
+  'ls-files',
+  '-co',
+  '--exclude-standard',
+  '--',
+  ':!test',
+  ':!examples',
+  ':!benchmarks/results',
+]
+const CACHE = join(ROOT, 'node_modules', '.cache', 'tidings-packages')
 /** Packing builds in the project's own folders: one file of tests at a time. */
-const LOCK = join(ROOT, 'node_modules', '.cache', 'tidings-pack')
+const LOCK = `${CACHE}.lock`
 
 async function locked<T>(work: () => Promise<T>): Promise<T> {
   await mkdir(dirname(LOCK), { recursive: true })
@@ -52,26 +64,39 @@ async function locked<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Packs the plugin, which builds it. @returns the tarball's path */
-export function pack(folder: string): Promise<string> {
-  return locked(() => packed(folder))
-}
+/** The tarballs of the packages, by their names. */
+export type Packed = Record<'fastify-tidings' | 'fastify-tidings-demo' | 'fastify-tidings-bench', string>
 
-/** Packs the other packages, which are built beside the plugin that stands there. */
-export function packOthers(folder: string): Promise<string[]> {
+/** Builds and packs all packages, once for all files of tests, until a source changes. */
+export function pack(): Promise<Packed> {
   return locked(async () => {
+    const hash = await hashOf((await run('git', SOURCES, ROOT)).split('\n').filter(Boolean))
+    const kept = join(CACHE, `${hash}.json`)
+    const known = await readFile(kept, 'utf8').catch(() => undefined)
+    if (known !== undefined) return JSON.parse(known) as Packed
+    await rm(CACHE, { recursive: true, force: true })
+    await mkdir(CACHE)
     await run('npm', ['run', 'build'], ROOT)
-    return [
-      await packed(folder, '--ignore-scripts', '-w', 'demo'),
-      await packed(folder, '--ignore-scripts', '-w', 'benchmarks'),
-    ]
+    const args = ['--json', '--ignore-scripts', '--pack-destination', CACHE]
+    const workspaces = ['--include-workspace-root', '-w', 'demo', '-w', 'benchmarks']
+    const text = await run('npm', ['pack', ...args, ...workspaces], ROOT)
+    const all = JSON.parse(text.slice(text.indexOf('[\n'))) as { name: string; filename: string }[]
+    const packed = Object.fromEntries(
+      all.map(({ name, filename }) => [name, join(CACHE, filename)]),
+    ) as Packed
+    await writeFile(kept, JSON.stringify(packed))
+    return packed
   })
 }
 
-async function packed(folder: string, ...args: string[]): Promise<string> {
-  const text = await run('npm', ['pack', '--json', '--pack-destination', folder, ...args], ROOT)
-  const [{ filename }] = JSON.parse(text.slice(text.indexOf('[\n'))) as [{ filename: string }]
-  return join(folder, filename)
+async function hashOf(files: readonly string[]): Promise<string> {
+  const hash = createHash('sha1')
+  for (const file of files) {
+    // git still lists what was removed.
+    const bytes = await readFile(join(ROOT, file)).catch(() => '')
+    hash.update(`${file} ${bytes.length} `).update(bytes)
+  }
+  return hash.digest('hex')
 }
 
 export function install(folder: string, ...packages: string[]): Promise<string> {
