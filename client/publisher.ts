@@ -9,6 +9,10 @@ import type { PublishOptions } from './types.ts'
 
 type Answer = { cursor: string }
 
+function noAnswer(ms: number): Error {
+  return new Error(`no answer came within ${ms} ms: the publish may have succeeded`)
+}
+
 /** Statuses of a proxy after which a retry cannot succeed. */
 const FINAL_STATUSES = [411, 413, 414, 431]
 /** Statuses of the server after which a retry may succeed. */
@@ -80,22 +84,25 @@ export class Publisher {
 
   /** @throws an Error that is also a Fault */
   async #send(request: PublishRequest, signal: AbortSignal | undefined): Promise<Answer> {
-    const { silence, probe } = this.#settings
+    const { silence, probe, keyAge } = this.#settings
+    let since = 0
     let deniedBefore = !this.#settings.getToken
     for (let attempt = 0; ; attempt++) {
       try {
         const socket = request.frame ? this.#socket() : undefined
+        // For a POST 10 seconds, or longer for a large body at 5 kB per second.
+        const timeout = socket ? silence : 2 * probe + request.body.length / 5
+        // The server may have accepted the first attempt. After it has forgotten the key, a retry would publish again.
+        if (since && Date.now() + timeout > since + keyAge)
+          throw Object.assign(noAnswer(keyAge), { code: 'ERR_KEY_AGE', final: true })
+        since ||= Date.now()
         if (socket)
-          return { cursor: (await this.#withTimeout(socket.request(request.frame!), silence)).cursor }
-        // 10 seconds, or longer for a large body at 5 kB per second.
+          return { cursor: (await this.#withTimeout(socket.request(request.frame!), timeout)).cursor }
         const abort = new AbortController()
         const gone = () => abort.abort(signal!.reason)
         signal?.addEventListener('abort', gone)
         try {
-          return await this.#withTimeout(
-            this.#post(request, abort.signal),
-            2 * probe + request.body.length / 5,
-          )
+          return await this.#withTimeout(this.#post(request, abort.signal), timeout)
         } finally {
           abort.abort()
           signal?.removeEventListener('abort', gone)
@@ -117,10 +124,7 @@ export class Publisher {
   /** @throws if the work has not settled after `ms` milliseconds */
   #withTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
     return new Promise((resolve, reject) => {
-      const timer = later(
-        () => reject(new Error(`no answer came within ${ms} ms: the publish may have succeeded`)),
-        ms,
-      )
+      const timer = later(() => reject(noAnswer(ms)), ms)
       work.then(resolve, reject).finally(() => clearTimeout(timer))
     })
   }

@@ -18,6 +18,7 @@ export const NUMBERS = {
   pollInterval: 2000,
   wait: 25,
   buffer: 1000,
+  keyAge: 600_000,
 }
 
 /** Globals of browsers that Node 20 lacks. */

@@ -135,6 +135,11 @@ export interface ConnectOptions {
   }
   /** Limit of buffered messages. The feed pauses at the limit and resumes as they are read. @default 1000 */
   buffer?: number
+  /**
+   * Milliseconds for which the server remembers keys: its `retention.keyAge`. A publish with a key that has no answer by
+   * then rejects with `ERR_KEY_AGE`, because a repeat might count twice. @default 600000
+   */
+  keyAge?: number
   /** Closes the feed. */
   signal?: AbortSignal
   /**

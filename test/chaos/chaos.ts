@@ -33,7 +33,13 @@ export interface Figures {
   readonly resumptions: number
   readonly errors: number
   readonly opens: { readonly [transport: string]: number }
-  readonly publishes: { started: number; settled: number; handedOn: number; slowestMs: number }
+  readonly publishes: {
+    started: number
+    settled: number
+    handedOn: number
+    tooOld: number
+    slowestMs: number
+  }
   readonly troubles: Troubles
   readonly left: { [what: string]: number }
   readonly heap: {
@@ -192,7 +198,7 @@ export async function runChaos(plan: Plan, say: (line: string) => void): Promise
           violations.add('heap', `that of the ${name} has grown by ${heap.growth} bytes`)
       }
     }
-    const { started, settled, handedOn, slowest } = publisher
+    const { started, settled, handedOn, tooOld, slowest } = publisher
     return {
       violations: Object.fromEntries(violations.counts),
       texts: violations.texts,
@@ -206,7 +212,7 @@ export async function runChaos(plan: Plan, say: (line: string) => void): Promise
       resumptions: sum((reader) => reader.resumptions),
       errors: sum((reader) => reader.errors),
       opens,
-      publishes: { started, settled, handedOn, slowestMs: Math.round(slowest) },
+      publishes: { started, settled, handedOn, tooOld, slowestMs: Math.round(slowest) },
       troubles: proxy.troubles,
       left,
       heap: Object.fromEntries(

@@ -1,5 +1,6 @@
 import type { Host } from './host.ts'
 import type { Violations } from './judge.ts'
+import { KEY_AGE } from './key-age.ts'
 import { payloadOf } from './payload.ts'
 import type { Random } from './random.ts'
 import type { ChaosReader } from './reader.ts'
@@ -12,12 +13,17 @@ interface Pending {
   readonly byProgram: boolean
 }
 
+/** Nobody sends a publish again that is older, in milliseconds: the server may have forgotten its key. */
+const MAX_AGE = KEY_AGE - 10_000
+
 /** Publishes with keys, at a rate, through clients and through the server's own program, and checks the answers. */
 export class Publisher {
   started = 0
   settled = 0
   /** Answers of feeds that were closed meanwhile: the same key goes through another. */
   handedOn = 0
+  /** Publishes without an answer for as long as keys are remembered: nobody may send them again. */
+  tooOld = 0
   slowest = 0
   readonly pending = new Map<number, Pending>()
   readonly #random: Random
@@ -107,21 +113,32 @@ export class Publisher {
   }
 
   async #through(id: number, channel: string): Promise<void> {
+    const data = payloadOf(id, this.sizeOf(id))
+    const key = `${id}`
+    const { since } = this.pending.get(id)!
+    const age = () => performance.now() - since
     for (let first = true; ; first = false) {
       const { feed } = this.#random.pick(this.#readers)
       if (first) this.#feedOf.set(id, feed)
+      // A feed knows only of its own attempts.
+      const signal = first ? undefined : AbortSignal.timeout(Math.max(0, Math.ceil(MAX_AGE - age())))
       try {
-        const { cursor } = await feed.publish(channel, payloadOf(id, this.sizeOf(id)), { key: `${id}` })
+        const { cursor } = await feed.publish(channel, data, signal ? { key, signal } : { key })
         this.#answered(id, cursor)
         return
       } catch (error) {
+        this.#feedOf.delete(id)
+        if ((error as { code?: unknown }).code === 'ERR_KEY_AGE' || age() >= MAX_AGE) {
+          this.tooOld++
+          this.settled++
+          this.pending.delete(id)
+          return
+        }
         if (feed.readyState < 2) {
           this.#violations.add('publish failed', `number ${id}: ${error}`)
           this.pending.delete(id)
-          this.#feedOf.delete(id)
           return
         }
-        this.#feedOf.delete(id)
         this.handedOn++
         // All may be closed at once.
         await new Promise((resolve) => setTimeout(resolve, 20))

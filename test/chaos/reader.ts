@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'undici'
 import { type ConnectOptions, connect, type Feed, type Transport } from '../../client/index.ts'
 import type { Judge } from './judge.ts'
+import { KEY_AGE } from './key-age.ts'
 import type { Published } from './payload.ts'
 import type { Random } from './random.ts'
 import { CHANNELS } from './record.ts'
@@ -17,6 +18,7 @@ const QUICK: ConnectOptions = {
   probe: 2000,
   silence: 3000,
   upgradeAfter: 3000,
+  keyAge: KEY_AGE,
 }
 
 /** How a reader takes its messages: by a handler, by a loop, by a loop that is slow. */

@@ -1,6 +1,7 @@
 import { openSync, writeSync } from 'node:fs'
 import Fastify from 'fastify'
 import tidings, { memoryBus } from '../../index.ts'
+import { KEY_AGE } from './key-age.ts'
 import { type Published, payloadOf } from './payload.ts'
 
 /*
@@ -9,7 +10,7 @@ import { type Published, payloadOf } from './payload.ts'
  */
 
 const [port, file, retention] = process.argv.slice(2) as [string, string, string]
-const bus = memoryBus({ messages: Number(retention), age: Number.POSITIVE_INFINITY, keyAge: 180_000 })
+const bus = memoryBus({ messages: Number(retention), age: Number.POSITIVE_INFINITY, keyAge: KEY_AGE })
 const record = openSync(file, 'a')
 writeSync(record, `epoch ${bus.log.epoch}\n`)
 const append = bus.log.append.bind(bus.log)

@@ -184,7 +184,7 @@ t.test('nothing of the query is stored, and polls have addresses of their own', 
 })
 
 const WRONG: [string, unknown][] = [
-  ...['probe', 'upgradeAfter', 'silence', 'pollInterval', 'wait', 'buffer'].flatMap((name) =>
+  ...['probe', 'upgradeAfter', 'silence', 'pollInterval', 'wait', 'buffer', 'keyAge'].flatMap((name) =>
     [Number.NaN, -1, 0, '5000', new Date(), {}].map((value): [string, unknown] => [name, value]),
   ),
   ['backoff', 5],

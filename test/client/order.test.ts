@@ -148,3 +148,18 @@ t.test('a publish that waits in the line is given up by its signal', async (t) =
   await t.rejects(third, { message: 'The feed is closed' })
   await t.rejects(first)
 })
+
+t.test('a publish with a key is not sent again once the server may have forgotten the key', async (t) => {
+  const { app, url } = await build(t, { publish: true, retention: { keyAge: 1 } })
+  let posts = 0
+  const lossy: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init)
+    if (init?.method !== 'POST') return response
+    posts++
+    throw new TypeError('the answer is lost')
+  }
+  const feed = open(t, url, { transports: ['poll'], fetch: lossy, keyAge: 1 })
+  await t.rejects(feed.publish('default', 1, { key: 'k' }), { code: 'ERR_KEY_AGE', final: true })
+  t.equal(posts, 1)
+  t.equal(app.tidings.stats().bus.messages, 1)
+})
