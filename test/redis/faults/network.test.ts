@@ -52,8 +52,9 @@ rows['CLIENT KILL in a loop: nothing lost, nothing twice, no gap, and nothing gr
   const after = await Promise.all(stage.instances.map((instance) => instance.measure()))
   for (const [i, { heap, handles }] of after.entries()) {
     t.ok(heap < before[i]!.heap + 4_000_000, `${before[i]!.heap} and ${heap} bytes`)
-    t.ok((handles.TCPSocketWrap ?? 0) <= (before[i]!.handles.TCPSocketWrap ?? 0), 'sockets')
-    t.ok((handles.Timeout ?? 0) <= (before[i]!.handles.Timeout ?? 0) + 2, 'timers')
+    // Sixty faults would leave sixty. A few come and go: clients reconnect, too.
+    t.ok((handles.TCPSocketWrap ?? 0) < (before[i]!.handles.TCPSocketWrap ?? 0) + 10, 'sockets')
+    t.ok((handles.Timeout ?? 0) < (before[i]!.handles.Timeout ?? 0) + 10, 'timers')
   }
 }
 
