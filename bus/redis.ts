@@ -9,20 +9,20 @@ export type { RedisClient } from './redis/clients.ts'
 export type { SharedRetention } from './shared/shared-bus.ts'
 
 export interface RedisBusOptions {
-  /** Where Redis is: `redis://user:password@host:6379/0`, or `rediss://` for TLS. It needs the package `redis`. */
+  /** The URL of Redis: `redis://user:password@host:6379/0`, or `rediss://` for TLS. Requires the package `redis`. */
   url?: string
-  /** In its place the app's own client, of node-redis, ioredis or iovalkey: it is duplicated, and never used itself. */
+  /** A client of node-redis, ioredis or iovalkey, instead of `url`. The bus duplicates it and never uses it itself. */
   client?: RedisClient
-  /** What the names of all keys begin with, in braces. Buses of different prefixes never meet. @default 'tidings' */
+  /** The hash tag of all keys. Buses with different prefixes are independent. @default 'tidings' */
   prefix?: string
-  /** What the log keeps: the same for all instances. */
+  /** Limits of the log. They must be equal for all instances. */
   retention?: SharedRetention
 }
 
 const PREFIX = /^[^\s{}]{1,64}$/
 
 /**
- * A bus whose log is kept by Redis, and shared by all processes that name the same prefix.
+ * Creates a bus whose log is kept by Redis, and shared by all processes with the same prefix.
  * @throws TIDINGS_ERR_OPTION
  */
 export function redisBus(options: RedisBusOptions): Bus {

@@ -1,10 +1,10 @@
 import { ERR_OPTION } from '../errors.ts'
 import type { Connect, Connection } from './link.ts'
 
-/** Milliseconds in which a server must take a connection. */
+/** Timeout of a connection attempt, in milliseconds. */
 const CONNECT = 5_000
 
-/** A client of node-redis: of one server, of Sentinel, or of a cluster. */
+/** A client of node-redis, for one server, Sentinel or a cluster. */
 interface NodeRedis {
   readonly options?: { readonly socket?: object }
   duplicate(overrides: object): NodeRedis
@@ -15,7 +15,7 @@ interface NodeRedis {
   on(event: 'error', listener: (error: Error) => void): unknown
 }
 
-/** A client of ioredis or iovalkey: of one server, of Sentinel, or of a cluster. */
+/** A client of ioredis or iovalkey, for one server, Sentinel or a cluster. */
 interface IoRedis {
   readonly isCluster?: boolean
   duplicate(...overrides: (object | undefined)[]): IoRedis
@@ -25,12 +25,12 @@ interface IoRedis {
   on(event: 'error' | 'end', listener: (error: Error) => void): unknown
 }
 
-/** What all clients have that can be given. */
+/** The common part of the supported clients. */
 export interface RedisClient {
   duplicate(...overrides: never[]): unknown
 }
 
-/** Neither reconnects by itself, nor keeps commands for later, nor shows replies in a way of the app's. */
+/** Options that disable reconnecting, offline queues and the app's reply transformations. */
 const NODE_REDIS = {
   RESP: 2,
   disableOfflineQueue: true,
@@ -63,14 +63,14 @@ const IOREDIS = {
   keyPrefix: '',
 }
 
-/** How to connect to where an app's client is connected. @throws TIDINGS_ERR_OPTION where it is none that is known */
+/** @returns a connector like the app's client. @throws TIDINGS_ERR_OPTION if the client is not supported */
 export function connectLike(client: unknown): Connect {
   if (isIoRedis(client)) return (failed) => connectIoRedis(client, failed)
   if (isNodeRedis(client)) return (failed) => connectNodeRedis(client, failed)
   throw new ERR_OPTION('client', 'must be a client of redis (node-redis), ioredis or iovalkey')
 }
 
-/** How to connect to a server. @throws that the package `redis` is not installed */
+/** @returns a connector to a URL. @throws if the package `redis` is not installed */
 export function connectTo(url: string): Connect {
   let client: Promise<NodeRedis> | undefined
   const load = () => {
@@ -98,7 +98,7 @@ async function connectNodeRedis(client: NodeRedis, failed: (error: Error) => voi
   const own = client.duplicate(kind === 'single' ? { ...NODE_REDIS, socket } : {})
   own.on('error', failed)
   const destroy = () => {
-    // Once it has ended by itself, it throws; that of Sentinel and of old versions is a promise.
+    // A closed client throws; Sentinel's and older versions' clients reject.
     Promise.resolve()
       .then(() => own.destroy?.() ?? own.disconnect())
       .catch(() => {})

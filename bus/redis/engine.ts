@@ -21,27 +21,27 @@ import { type Connect, Link } from './link.ts'
 import { APPEND, DENIED, HISTORY, type Script, STATE, TRIM } from './scripts.ts'
 import { checkServer } from './server.ts'
 
-/** Milliseconds that a read waits for something to come. */
+/** Milliseconds for which a read blocks. */
 const WAIT = 2_000
 
-/** Batches in an answer, and characters of them above which the next is to have fewer, and below which more. */
+/** Limits of the batches per reply, and the characters above and below which the next reply asks for fewer or more. */
 const COUNT = { least: 4, first: 16, most: 256, high: 1024 * 1024, low: 256 * 1024 }
 
-/** Messages in one answer of those that have left the tail. */
+/** Messages per reply of `kept`. */
 const KEPT = 500
 
-/** Milliseconds that Redis remembers a writer's last batch. */
+/** Milliseconds for which Redis keeps a writer's last batch number. */
 const WRITER_AGE = 600_000
 
-/** The letters that stand for what a message is, and behind them for what it does to its channel. */
+/** Letters for the type of a message, followed by those for its mark. */
 const LETTERS: Record<Kind, string> = { json: 'j', text: 't', bytes: 'b' }
 const KINDS: Record<string, Kind> = { j: 'json', t: 'text', b: 'bytes' }
 const MARKS: Record<string, Mark> = { e: 'end', r: 'reopen', d: 'delete' }
 
-/** What Redis says where it appends nothing, for now. */
+/** Redis errors after which nothing was appended, for now. */
 const REFUSED = /^-?(OOM|MISCONF|NOREPLICAS)\b/
 
-/** What is remembered of idempotency keys. */
+/** Limits of idempotency keys. */
 export interface KeyLimits {
   readonly keys: number
   readonly keyAge: number
@@ -49,10 +49,10 @@ export interface KeyLimits {
   readonly keyBytes: number
 }
 
-/** A log that Redis keeps: one stream, and some keys beside it. */
+/** A log in Redis: one stream and some further keys. */
 export class RedisEngine implements Engine {
   readonly name: string
-  /** For commands, and for the reads that wait. */
+  /** One connection for commands, one for blocking reads. */
   readonly #commands: Link
   readonly #feed: Link
   readonly #load: Connect['load']
@@ -63,9 +63,9 @@ export class RedisEngine implements Engine {
   readonly #tag: string
   readonly #limits: KeyLimits
   readonly #generations = new Generations()
-  /** The last entry that was read. */
+  /** The id of the last entry that was read. */
   #last = { epoch: '', seq: 0, id: '0-0' }
-  /** Batches that the next answer may have. */
+  /** Maximum batches of the next reply. */
   #count = COUNT.first
 
   constructor(name: string, connect: Connect, prefix: string, limits: KeyLimits) {
@@ -88,7 +88,7 @@ export class RedisEngine implements Engine {
   }
 
   async open(warn: (message: string) => void, signal: AbortSignal): Promise<void> {
-    // It may wait for long until Redis has loaded its data, but for no answer.
+    // Redis may take long to load its data, but each of its replies must come in time.
     const timely = () => AbortSignal.any([signal, AbortSignal.timeout(SILENCE)])
     await checkServer(this.name, (...args) => this.#command(args, timely()), warn)
     const denied = (await this.#run(DENIED, [], timely()).catch((error) => {
@@ -106,7 +106,7 @@ export class RedisEngine implements Engine {
       })
   }
 
-  /** What no other try can mend. */
+  /** Turns a permanent error into TIDINGS_ERR_ENGINE. */
   #fatal(error: Error): Error {
     return /^-?(NOPERM|WRONGPASS|NOAUTH)\b/.test(error.message)
       ? new ERR_ENGINE(`${this.name} denies what is needed: ${error.message}`)
@@ -127,7 +127,7 @@ export class RedisEngine implements Engine {
     }
   }
 
-  /** What each script needs that looks for a fork. */
+  /** Arguments of each script that detects forks. */
   #forkArgs(known: string | undefined): string[] {
     return [known ?? '', newEpoch(), `${this.#generations.last}`]
   }
@@ -138,7 +138,7 @@ export class RedisEngine implements Engine {
     const args = [...this.#forkArgs(known), number, WRITER_AGE, keyAge, keys, keyBytes, Number(keyed)].map(
       String,
     )
-    // One argument: to write and to read many takes longer than all else.
+    // All messages in one argument: many arguments would take most of the time.
     let lines = ''
     let marked = false
     for (const { channel, payload, key } of messages) {
@@ -245,7 +245,10 @@ export class RedisEngine implements Engine {
     return parseLine(line, from, line.length, epoch, seq, Number(line.slice(time, from - 1)))
   }
 
-  /** An end stays as it was when its channel is reopened, and what reopened it may be gone: then it is a message, or nothing. */
+  /**
+   * A stored end keeps its mark when its channel is reopened, and the `reopen` may be trimmed. Then the end is a
+   * message, or void without data.
+   */
   async #holding(all: readonly Stored[], signal: AbortSignal): Promise<readonly Stored[]> {
     const ends = all.filter(({ payload }) => payload.mark === 'end')
     if (ends.length === 0) return all
@@ -301,12 +304,12 @@ export class RedisEngine implements Engine {
   }
 }
 
-/** A name of a key, which may hold anything, without loss: half a surrogate pair is nothing in UTF-8. */
+/** Encodes the name of a key without loss: UTF-8 has no lone surrogates. */
 function ascii(name: string): string {
   return JSON.stringify(name)
 }
 
-/** As payloads are, unless somebody has made one in another way. */
+/** Whether a payload's JSON has the form that this package writes. */
 function oneLine(json: string): string {
   return json.includes('\n') ? json.replaceAll('\n', ' ') : json
 }
@@ -326,7 +329,7 @@ function parseLine(text: string, from: number, to: number, epoch: string, seq: n
   return { epoch, seq, time, channel: text.slice(channel, json - 1), payload }
 }
 
-/** The entries of the one stream that was read: in a list of pairs, in a map, or in RESP 3 by ioredis name and entries. */
+/** The entries of a reply of XREAD: a list of pairs, a map, or in RESP 3 by ioredis a flat list. */
 function entriesOf(reply: unknown): readonly [id: string, fields: readonly string[]][] {
   if (reply === null || reply === undefined) return []
   const streams = Array.isArray(reply) ? reply : reply instanceof Map ? [...reply] : Object.entries(reply)
@@ -334,7 +337,7 @@ function entriesOf(reply: unknown): readonly [id: string, fields: readonly strin
   return entries as [string, string[]][]
 }
 
-/** Names and numbers, in a list, each pair of which is a list in RESP 3. */
+/** Pairs of name and number: a flat list, or in RESP 3 a list of lists. */
 function pairsOf(list: readonly unknown[]): Map<string, number> {
   const flat = list.flat()
   const pairs = new Map<string, number>()

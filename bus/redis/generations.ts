@@ -1,19 +1,19 @@
 import type { Cursor } from '../cursor.ts'
 
-/** Names that are kept. */
+/** Maximum number of names. */
 const MOST = 256
 
 /**
- * The ids of a stream are `generation-seq`. An epoch has one generation, and its name stands in the turn that began it;
- * so this knows the names of all generations whose turns were read, and where each begins.
+ * The generations of a stream, whose ids are `generation-seq`. Each epoch has one generation, and the entry that begins
+ * it contains its name. So this class knows the name and the start of each generation whose first entry was read.
  */
 export class Generations {
   readonly #names = new Map<number, string>()
   readonly #numbers = new Map<string, number>()
-  /** Which generations follow each other, and the seq behind which each begins, in what was read. */
+  /** The generations that were read, in order, with the seq after which each begins. */
   #begins: { readonly generation: number; readonly after: number }[] = []
 
-  /** The highest that is known. */
+  /** The highest known generation. */
   get last(): number {
     return Math.max(0, ...this.#names.keys())
   }
@@ -28,7 +28,7 @@ export class Generations {
     this.#numbers.delete(name)
   }
 
-  /** The epoch of a generation, or the first behind it whose name is known: it has all in common with that one. */
+  /** The epoch of a generation, or the next known one, which shares its history. */
   nameOf(generation: number): string {
     const own = this.#names.get(generation)
     if (own !== undefined) return own
@@ -36,7 +36,7 @@ export class Generations {
     return this.#names.get(Math.min(...later)) ?? ''
   }
 
-  /** An entry was read: its generation begins behind this seq, unless it has begun before. */
+  /** Notes an entry. Its generation begins after this seq, unless it has begun before. */
   begin(generation: number, after: number): void {
     if (this.#begins.at(-1)?.generation === generation) return
     this.#begins = [
@@ -45,13 +45,13 @@ export class Generations {
     ].slice(-MOST)
   }
 
-  /** The id of a place. */
+  /** The stream id of a place. */
   idOf({ epoch, seq }: Cursor): string | undefined {
     const generation = this.#numbers.get(epoch)
     return generation === undefined ? undefined : `${generation}-${seq}`
   }
 
-  /** The least id of what stands behind a seq, in what was read; '' where nothing was. */
+  /** The smallest stream id after a seq, among the entries that were read; '' if none was. */
   idAfter(seq: number): string {
     const own = this.#begins.findLast(({ after }) => after <= seq)
     return own === undefined || seq === 0 ? '' : `${own.generation}-${seq + 1}`

@@ -1,4 +1,4 @@
-/** One connection. What it rejects with is the last of it: it is not used again. */
+/** One connection. After a rejection it is not used again. */
 export interface Connection {
   send(args: readonly string[], key: string): Promise<unknown>
   destroy(): void
@@ -6,20 +6,20 @@ export interface Connection {
 
 /** Opens connections. */
 export interface Connect {
-  /** @param failed told of a fault between two commands */
+  /** @param failed called with an error between two commands */
   (failed: (error: Error) => void): Promise<Connection>
-  /** Loads what it needs. */
+  /** Loads the client library. */
   load?(): Promise<unknown>
 }
 
 /**
- * A connection for one kind of command. It is made when it is first needed, and thrown away at its first fault: client
- * libraries reconnect by themselves, too, but keep what was not answered, and blocking reads have hung in them for good.
+ * A connection for one kind of command. It is opened on demand and discarded at its first error. Client libraries can
+ * reconnect by themselves, but they keep unanswered commands, and blocking reads have hung in them for ever.
  */
 export class Link {
   readonly #connect: Connect
   #connection: Promise<Connection> | undefined
-  /** What ends the commands that are under way. */
+  /** Reject the pending commands. */
   readonly #under = new Set<(error: Error) => void>()
   #closed = false
 
@@ -28,9 +28,9 @@ export class Link {
   }
 
   /**
-   * @param key one of those that the command names, by which a cluster finds its server
-   * @param signal aborts where the answer is not waited for any more
-   * @throws what Redis says, or that the connection is gone
+   * @param key a key of the command, by which a cluster finds the server
+   * @param signal aborts when the caller gives up
+   * @throws the error of Redis or of the connection
    */
   async send(args: readonly string[], key: string, signal: AbortSignal): Promise<unknown> {
     if (this.#closed) throw new Error('closed')
@@ -41,14 +41,14 @@ export class Link {
     let fail: ((error: Error) => void) | undefined
     try {
       signal.throwIfAborted()
-      // No race with a promise that lives as long as the connection: it would keep all that ever raced with it.
+      // No Promise.race with a promise of the connection's lifetime: it would keep every racing promise alive.
       return await new Promise((resolve, reject) => {
         fail = reject
         this.#under.add(reject)
         own.then((connection) => connection.send(args, key)).then(resolve, reject)
       })
     } catch (error) {
-      // An answer that refuses the command leaves the connection as it is, but not one that says that it leads astray.
+      // An error reply leaves the connection usable, unless the server is the wrong one.
       if (!isAnswer(error)) this.#drop(own, error as Error)
       throw error
     } finally {
@@ -81,11 +81,11 @@ export class Link {
   }
 }
 
-/** What Redis says where it is not the server that it was, or is not ready to be one. */
+/** Error replies of a server that is no longer, or not yet, the right one. */
 const ASTRAY =
   /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|UNBLOCKED|MOVED|ASK|TRYAGAIN|NOAUTH|WRONGPASS|BUSY)\b/
 
-/** Whether an error is Redis's answer to a command, and says nothing of the connection. */
+/** Whether an error is a reply of Redis, not a fault of the connection. */
 function isAnswer(error: unknown): boolean {
   const { message = '' } = error as Error
   return /^-?[A-Z]{2,} /.test(message) && !ASTRAY.test(message)

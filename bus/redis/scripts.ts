@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** A Lua script, and the name under which Redis keeps it. */
+/** A Lua script and its SHA-1. */
 export interface Script {
   readonly text: string
   readonly sha: string
@@ -11,16 +11,16 @@ function script(flags: string, ...parts: string[]): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') }
 }
 
-/** The names of all keys, for each script. Their hash tag is the prefix. */
+/** The names of all keys. Their hash tag is the prefix. */
 const KEYS = 'local LOG, META, EPOCHS, FLOORS, NAMES, ORDER, ENDED, KEPT, WRITER = unpack(KEYS)'
 
 /**
- * Finds the epoch, and begins a new one where the history may have forked: where this is another server than the one
- * that has written last, or its data were restored (each start and each promotion gives `master_replid` a new value),
- * or where an instance has followed an epoch that is not known here. An entry holds a batch of messages, and its id is
- * `generation-seq`, that of the last of them, so that who asks for what is behind a place gets it; those of a new
- * epoch are greater than all before, so that whoever waits behind a lost one is woken by what comes in its place. The
- * first of them, `generation-head`, tells of the turn. Lua prints a number of 2^53 as 9.007e+15.
+ * Reads the epoch, and begins a new one if the history may have forked: if this is not the server that wrote last, if
+ * its data were restored (`master_replid` changes at each start and each promotion), or if the calling instance has
+ * followed an epoch that is unknown here. An entry holds a batch of messages. Its id is `generation-seq` of the last of
+ * them, so that a read after a place returns it. Ids of a new epoch are greater than all previous ones, so that a
+ * reader that waits after a lost entry wakes up. The first entry of an epoch, `generation-head`, announces it. Lua
+ * prints numbers near 2^53 as 9.007e+15.
  */
 const EPOCH = `
 local function whole(number) return string.format('%.0f', number) end
@@ -56,11 +56,11 @@ if over or meta[4] ~= server or not isKnown(KNOWN) then
 end`
 
 /**
- * Appends a batch: ARGV holds what EPOCH needs, then the batch's number, the milliseconds that a writer is remembered,
- * the milliseconds that a key is, how many keys and how many bytes of them, whether there are keys, the messages, a line
- * each, how many they are, and whether some have marks; where there are keys, a line for each one's name and one for its
- * digest follow. An entry is a line with its time and the number of its messages, and then these. The answer is
- * `epoch generation first time verdicts` and, for each message whose key was known, `epoch:seq:time`.
+ * Appends a batch. ARGV: the arguments of EPOCH, the batch's number, the milliseconds for which a writer is kept, those
+ * for which a key is kept, the maximum number and bytes of keys, whether the batch has keys, the messages (one line
+ * each), their number, and whether some have marks. If there are keys, one line for each name and one for each digest
+ * follow. An entry is a line with its time and its number of messages, then the messages. The reply is `epoch
+ * generation first time verdicts`, then `epoch:seq:time` for each message with a known key.
  */
 export const APPEND = script(
   '',
@@ -163,7 +163,7 @@ redis.call('PEXPIRE', WRITER, TTL)
 return answer`,
 )
 
-/** Where the log stands. It makes room by nothing, and must be had where memory is full. */
+/** Returns the state of the log. It writes little, and must work when memory is full. */
 export const STATE = script(
   'allow-oom',
   KEYS,
@@ -171,7 +171,7 @@ export const STATE = script(
   `return { epoch, whole(generation), whole(head), whole(now) }`,
 )
 
-/** All that an instance must know beside the messages. */
+/** Returns the state of the log beside its messages. */
 export const HISTORY = script(
   'allow-oom',
   KEYS,
@@ -186,10 +186,10 @@ return {
 )
 
 /**
- * Takes out what the instances have let go of. ARGV holds the epoch, the seq up to which the tail goes, the least id that
- * stays, the floor of channels that are not known, how many floors are kept, seqs that stay in another place, those that
- * do not stay there any more, and floors, each before its channel. What is moved is a line of its own: its seq, its
- * generation, its time, and then as in the tail. It is the number of places in a call, not of messages, that bounds it.
+ * Removes messages that the instances no longer keep. ARGV: the epoch, the seq up to which the tail is cut, the
+ * smallest id that stays, the floor of unknown channels, the maximum number of floors, the seqs to move to `kept`, the
+ * seqs to remove from there, and pairs of floor and channel. A moved message is one line: its seq, its generation, its
+ * time, then as in the tail. The number of places, not of messages, bounds a call.
  */
 export const TRIM = script(
   'allow-oom',
@@ -259,7 +259,7 @@ if ARGV[3] ~= '' then redis.call('XTRIM', LOG, 'MINID', '~', ARGV[3]) end
 return whole(cut)`,
 )
 
-/** The commands of these scripts that a user may not call, or not on these keys. */
+/** The commands of these scripts that the Redis user may not run. */
 export const DENIED = script(
   'no-writes,allow-oom',
   KEYS,

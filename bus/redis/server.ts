@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ERR_ENGINE } from '../errors.ts'
 
-/** The oldest version that will do: its scripts have flags. */
+/** The oldest supported version, whose scripts have flags. */
 const LEAST = 7
 
-/** Milliseconds between two looks at a server that is loading. */
+/** Milliseconds between checks of a server that is loading. */
 const LOOK = 100
 
 /**
- * Looks whether a server can keep a log. One that is still loading its data is waited for.
- * @throws TIDINGS_ERR_ENGINE where it can't
+ * Checks that a server can keep a log. Waits for a server that is loading its data.
+ * @throws TIDINGS_ERR_ENGINE if it cannot
  */
 export async function checkServer(
   name: string,

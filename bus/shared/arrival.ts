@@ -2,7 +2,7 @@ import type { Cursor } from '../cursor.ts'
 import { ERR_UNAVAILABLE } from '../errors.ts'
 import type { Log } from '../log.ts'
 
-/** Whether a log has a place: it may have it still to come, or may have gone on without it. */
+/** Whether a log has reached a place, may still reach it, or never will. */
 export function arrival(log: Log, { epoch, seq }: Cursor): 'there' | 'not yet' | 'never' {
   const end = log.commonEnd(epoch)
   if (end !== undefined && seq <= end) return 'there'
@@ -14,7 +14,7 @@ interface Waiting {
   end(error?: Error): void
 }
 
-/** Who waits for a log to come to a place. */
+/** Waits for a log to reach places. */
 export class Arrivals {
   readonly #log: Log
   readonly #waiting = new Set<Waiting>()
@@ -24,9 +24,9 @@ export class Arrivals {
   }
 
   /**
-   * Resolves once the log has a place, or will never have it.
+   * Resolves once the log has reached a place, or never will.
    * @param patience milliseconds
-   * @throws TIDINGS_ERR_UNAVAILABLE where that takes too long
+   * @throws TIDINGS_ERR_UNAVAILABLE after `patience`
    */
   async wait(place: Cursor, patience: number): Promise<void> {
     if (arrival(this.#log, place) !== 'not yet') return
@@ -45,7 +45,7 @@ export class Arrivals {
     })
   }
 
-  /** The log has moved. */
+  /** Checks all waits, after the log has changed. */
   look(): void {
     for (const waiting of this.#waiting) if (arrival(this.#log, waiting.place) !== 'not yet') waiting.end()
   }

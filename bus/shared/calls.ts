@@ -1,20 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Milliseconds after which an answer that is due is not waited for any more. */
+/** Timeout of a call, in milliseconds. */
 export const SILENCE = 5_000
 
-/** The longest wait before another try, in milliseconds. */
+/** Maximum delay before a retry, in milliseconds. */
 const LONGEST = 1_000
 
-/** Calls of an engine: each ends in time, and all end with the bus. */
+/** Calls of an engine. Each has a timeout, and all end with the bus. */
 export class Calls {
   readonly #under = new Set<AbortController>()
   #closed = false
 
   /**
-   * @param call made at once
-   * @param controller ends it before its time
-   * @throws what it throws, or that it was not answered in time
+   * @param call called at once
+   * @param controller aborts the call
+   * @throws the error of the call, or a timeout
    */
   async make<T>(
     call: (signal: AbortSignal) => Promise<T>,
@@ -39,18 +39,18 @@ export class Calls {
     return this.#closed
   }
 
-  /** Ends those that are under way, and makes no more. */
+  /** Aborts pending calls and refuses further ones. */
   close(): void {
     this.#closed = true
     for (const controller of this.#under) controller.abort(new Error('closed'))
   }
 }
 
-/** Waits before the next try: longer each time, and never for as long as others. */
+/** Waits before a retry: exponential back-off with jitter. */
 export class Backoff {
   #failures = 0
 
-  /** The last try has succeeded. */
+  /** Resets the back-off after a success. */
   reset(): void {
     this.#failures = 0
   }

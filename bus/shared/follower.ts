@@ -5,13 +5,13 @@ import { arrival } from './arrival.ts'
 import { Backoff, type Calls } from './calls.ts'
 import type { Engine, History, State, Stored, Turn } from './engine.ts'
 
-/** Wakes a second for what has come, and how many of them may come at once. */
+/** Maximum wakes per second, and the size of a burst. */
 const WAKES = { rate: 450, most: 20 }
 
-/** Milliseconds in which what the engine has told of must come, or at least something. */
+/** Milliseconds within which entries that the engine has announced must arrive. */
 const STUCK = 1_000
 
-/** Follows an engine's log into this process's own. */
+/** Copies an engine's log into the log of this process. */
 export class Follower {
   readonly #engine: Engine
   readonly #log: Log
@@ -19,23 +19,23 @@ export class Follower {
   readonly #moved: () => void
   readonly #reconnected: () => void
   readonly #backoff = new Backoff()
-  /** All up to here has been read from the engine. */
+  /** The seq up to which the engine's log was read. */
   #place: Cursor = { epoch: '', seq: 0 }
-  /** What was read does not follow what the log has. */
+  /** Whether entries were read that do not continue the log. */
   #astray = false
   #connected = false
   #read: AbortController | undefined
   #stuck: NodeJS.Timeout | undefined
-  /** The engine's clock, from that of performance.now(). */
+  /** Offset of the engine's clock from performance.now(). */
   #offset = 0
-  /** When the log had all that there was. */
+  /** When the log was last complete. */
   #caughtUp = -Infinity
   #wakes = WAKES.most
   #wokenAt = 0
 
   /**
-   * @param moved told when the log has moved
-   * @param reconnected told when the engine is there again
+   * @param moved called after the log has changed
+   * @param reconnected called when the engine is available again
    */
   constructor(engine: Engine, log: Log, calls: Calls, moved: () => void, reconnected: () => void) {
     this.#engine = engine
@@ -49,7 +49,7 @@ export class Follower {
     return this.#connected
   }
 
-  /** Takes over all that the engine keeps. */
+  /** Loads the engine's log. */
   async load(): Promise<void> {
     const log = this.#log
     const { seq } = await this.#find(true)
@@ -59,13 +59,13 @@ export class Follower {
       await this.#backoff.wait()
       await this.#find()
     }
-    // What others had let go of behind the place where the tail began.
+    // Messages that other instances had trimmed after the start of the tail.
     const { epoch, floors, forgotten } = await this.#ask()
     if (epoch === log.epoch) log.lose({ seq: log.head, floors, forgotten })
     this.#connected = true
   }
 
-  /** Follows until the calls are closed. */
+  /** Follows the engine until the calls are closed. */
   async run(): Promise<void> {
     while (!this.#calls.closed) {
       try {
@@ -86,7 +86,7 @@ export class Follower {
     this.#connected = false
   }
 
-  /** Under load messages wait for each other for a moment: a wake costs the engine as much as a dozen of them. */
+  /** Under load, waits to batch messages: a wake costs the engine as much as a dozen messages. */
   async #pace(): Promise<void> {
     const now = performance.now()
     this.#wakes = Math.min(WAKES.most, this.#wakes + ((now - this.#wokenAt) * WAKES.rate) / 1000) - 1
@@ -94,10 +94,10 @@ export class Follower {
     if (this.#wakes < 0) await sleep(1000 / WAKES.rate)
   }
 
-  /** @returns whether something has come, and that was all */
+  /** @returns whether entries arrived and no more are available */
   async #step(): Promise<boolean> {
     const log = this.#log
-    // What this process has published may be there already.
+    // Messages that this process has published may be in the log already.
     if (this.#place.epoch === log.epoch) this.#place = { epoch: log.epoch, seq: log.head }
     const before = performance.now()
     this.#read = new AbortController()
@@ -116,7 +116,7 @@ export class Follower {
     return items.length > 0 && !more
   }
 
-  /** @returns whether it follows what the log has */
+  /** @returns whether the entry continues the log */
   #take(stored: Stored): boolean {
     const log = this.#log
     const { epoch, seq } = stored
@@ -129,7 +129,7 @@ export class Follower {
   }
 
   #placed({ epoch, seq, channel, time, payload }: Stored): Placed {
-    // What has come since the log had it all is no older than that, whatever a clock says that was set meanwhile.
+    // A message is no older than the last time at which the log was complete, even if a clock was set meanwhile.
     const at = Math.max(Math.min(time - this.#offset, performance.now()), this.#caughtUp)
     return { epoch, seq, channel, time, at, payload }
   }
@@ -154,7 +154,7 @@ export class Follower {
   }
 
   /**
-   * Finds out what the log and the engine have in common, and goes on from there.
+   * Finds the common history of log and engine, and continues from there.
    * @param first whether the log is still empty
    */
   async #find(first = false): Promise<History> {
@@ -163,13 +163,13 @@ export class Follower {
     for (;;) {
       const { epoch, start } = history
       const common = first ? undefined : commonWith(log, history)
-      // What the log has let go of in what was lost is read again, as the engine has it.
+      // Effects of lost marks are undone: the affected part is read again from the engine.
       const whole = common === undefined || !log.canTurn(common)
       const after = whole ? 0 : Math.min(common, log.head)
       const kept = after < start ? await this.#kept(after) : []
       const tail = whole && common !== undefined ? await this.#tail(start, common) : []
       const hasRead = after < start || tail.length > 0
-      // What has left the tail meanwhile was not seen; and what went meanwhile must have its floor.
+      // Messages may have left the tail unseen meanwhile, and trimmed ones need their floors.
       const again = hasRead ? await this.#ask(first) : history
       const isSame = again.epoch === epoch && again.start === start
       history = again
@@ -185,13 +185,13 @@ export class Follower {
     const { epoch, ancestors } = history
     const { head } = log
     this.#place = { epoch: ancestors.find((past) => past.seq >= head)?.epoch ?? epoch, seq: head }
-    // Here the log's epoch is the engine's, and what is missing of it is still to be read.
+    // The log is in the engine's epoch now. Its missing entries are still to be read.
     this.#astray = false
     this.#moved()
     return history
   }
 
-  /** All that is kept after a seq, of before the tail. */
+  /** Reads all kept messages before the tail, after a seq. */
   async #kept(after: number): Promise<Stored[]> {
     const all: Stored[] = []
     for (let seq = after; ; ) {
@@ -202,7 +202,7 @@ export class Follower {
     }
   }
 
-  /** What stands in the tail up to a seq. */
+  /** Reads the tail up to a seq. */
   async #tail(start: number, end: number): Promise<Stored[]> {
     const all: Stored[] = []
     for (let place: Cursor = { epoch: '', seq: start }; place.seq < end; ) {
@@ -219,13 +219,13 @@ export class Follower {
     this.#offset = now - performance.now()
   }
 
-  /** The engine has told where its log stands: this one must come there. */
+  /** The engine has told its head, which this log must reach. */
   heard(state: State): void {
     this.#heardClock(state)
     this.expect(state)
   }
 
-  /** The engine's log has come to a place. Where this one does not follow, it may be connected to another engine. */
+  /** The engine's log has reached a place. If this log does not follow in time, it may read from another server. */
   expect(place: Cursor): void {
     if (this.#stuck !== undefined || arrival(this.#log, place) !== 'not yet') return
     const { head } = this.#log
@@ -247,10 +247,10 @@ export class Follower {
   }
 }
 
-/** Up to where a log has all that an engine's history has; undefined where that is nothing. */
+/** The seq up to which a log shares the engine's history; undefined if it shares nothing. */
 function commonWith(log: Log, { epoch, seq, ancestors }: History): number | undefined {
   const theirs = new Map([[epoch, seq]])
-  // What one has in common with the present it has with all between.
+  // An epoch that shares a part with the present one shares it with all epochs in between.
   let least = seq
   for (const past of [...ancestors].reverse()) {
     least = Math.min(least, past.seq)

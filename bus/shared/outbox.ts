@@ -7,40 +7,40 @@ import { arrival } from './arrival.ts'
 import { Backoff, type Calls } from './calls.ts'
 import { type Engine, type Message, Refused, type Verdict } from './engine.ts'
 
-/** What goes in one call: as many messages, or as many characters of them. */
+/** Maximum messages and characters per call. */
 const BATCH = { messages: 256, size: 256 * 1024 }
 
-/** Bytes of messages that may wait. */
+/** Maximum bytes of waiting messages. */
 const MOST = 32 * 1024 * 1024
 
-/** Milliseconds that a publish may take, and between two looks for those that have taken so long. */
+/** Timeout of a publish, and the interval of its check, in milliseconds. */
 const PATIENCE = { publish: 4_900, look: 100 }
 
 interface Publish extends Message {
   readonly weight: number
   readonly expires: number
-  /** Undefined once it has been answered. */
+  /** Undefined once it is answered. */
   resolve: ((accepted: Accepted) => void) | undefined
   reject: (error: Error) => void
 }
 
 /**
- * Publishes on their way to the engine, in their order: those of one turn of the event loop go in one call, one call is
- * under way at a time, and one that fails is made again under the same number, which the engine appends once.
+ * Sends publishes to the engine, in order. The publishes of one turn of the event loop share a call. Only one call is
+ * pending at a time. A failed call is repeated under the same number, which the engine appends only once.
  */
 export class Outbox {
   readonly #engine: Engine
   readonly #log: Log
   readonly #calls: Calls
-  /** Told of places that the log must come to. */
+  /** Called with places that the log must reach. */
   readonly #expect: (place: Accepted) => void
   readonly #moved: () => void
   readonly #writer = randomBytes(9).toString('base64url')
   #number = 0
   readonly #queue = new Ring<Publish>()
-  /** Those of the call that is under way. */
+  /** The publishes of the pending call. */
   #sent: Publish[] = []
-  /** Those that have their places, which the log has not come to yet. */
+  /** The publishes that have places which the log has not reached yet. */
   #placed: { publish: Publish; accepted: Accepted }[] = []
   #bytes = 0
   #soon: NodeJS.Immediate | undefined
@@ -89,7 +89,7 @@ export class Outbox {
     else resolve(accepted)
   }
 
-  /** Ends those that have taken too long. */
+  /** Rejects publishes that have timed out. */
   #look(): void {
     const now = performance.now()
     const late = (publish: Publish) => publish.expires <= now
@@ -118,7 +118,7 @@ export class Outbox {
     while (this.#queue.length > 0 && !this.#calls.closed) {
       this.#sent = this.#next()
       const number = ++this.#number
-      // Given up once nobody waits for it any more: what was sent before may still be appended, and then once.
+      // Abandoned once no publish waits for it. The engine may still append it, once.
       while (this.#sent.some(({ resolve }) => resolve !== undefined)) {
         try {
           const verdicts = await this.#append(number)
@@ -166,7 +166,7 @@ export class Outbox {
       else if (verdict === 'ended') this.#settle(publish, new ERR_ENDED(publish.channel))
       else {
         const { epoch, seq, time, repeated } = verdict
-        // An epoch and a seq name one message for ever: where it is the next one, it need not be read from the engine.
+        // Epoch and seq identify a message for ever: the next one need not be read from the engine.
         if (!repeated && epoch === log.epoch && seq === log.head + 1) {
           const { channel, payload } = publish
           log.take({ epoch, seq, time, at, channel, payload })
@@ -179,7 +179,7 @@ export class Outbox {
     if (last !== undefined) this.#expect(last.accepted)
   }
 
-  /** The log has moved: some of its new messages may be those that wait. */
+  /** Resolves publishes whose messages the log has reached. */
   look(): void {
     if (this.#placed.length === 0) return
     this.#placed = this.#placed.filter(({ publish, accepted }) => {
@@ -190,7 +190,7 @@ export class Outbox {
     })
   }
 
-  /** Resolves once nothing is on its way any more, at the latest after so many milliseconds; what is left is refused. */
+  /** Resolves once no publish is pending, at the latest after `patience` milliseconds. Rejects the rest. */
   async close(patience: number): Promise<void> {
     if (this.#timer !== undefined) {
       await new Promise<void>((resolve) => {

@@ -2,12 +2,12 @@ import { ERR_UNAVAILABLE } from '../errors.ts'
 import { Backoff, type Calls, SILENCE } from './calls.ts'
 import type { Engine, State } from './engine.ts'
 
-/** Questions that may wait at once. */
+/** Maximum number of waiting callers. */
 const MOST = 10_000
 
 /**
- * Asks the engine where its log stands, one question at a time, however many ask. Who asks while one is under way
- * shares the next: the answer to the first may be older than what made them ask.
+ * Asks the engine for its head, one call at a time for any number of callers. Callers during a call share the next one,
+ * since the answer to the first may be older than their request.
  */
 export class Questions {
   readonly #engine: Engine
@@ -19,8 +19,8 @@ export class Questions {
   #waiting = 0
 
   /**
-   * @param epochOf the epoch that the log is in
-   * @param heard told of each answer
+   * @param epochOf returns the epoch of the log
+   * @param heard called with each answer
    */
   constructor(engine: Engine, calls: Calls, epochOf: () => string, heard: (state: State) => void) {
     this.#engine = engine
@@ -29,7 +29,7 @@ export class Questions {
     this.#heard = heard
   }
 
-  /** One question, once. */
+  /** Asks once. */
   once(): Promise<State> {
     if (this.#under === undefined) {
       this.#under = this.#ask().finally(() => {
@@ -54,7 +54,7 @@ export class Questions {
 
   /**
    * Asks until there is an answer.
-   * @throws TIDINGS_ERR_UNAVAILABLE where there is none in time
+   * @throws TIDINGS_ERR_UNAVAILABLE after a timeout
    */
   async ask(patience = SILENCE): Promise<State> {
     if (this.#waiting >= MOST) throw new ERR_UNAVAILABLE()

@@ -14,19 +14,21 @@ import { Outbox } from './outbox.ts'
 import { Questions } from './questions.ts'
 import { Trimmer } from './trimmer.ts'
 
-/** What every instance of a shared log keeps; what one keeps longer than another is gone for newcomers. */
+/**
+ * Retention of a shared log. It must be equal for all instances: new ones load only messages that every instance keeps.
+ */
 export type SharedRetention = MemoryBusOptions
 
-/** Milliseconds between two looks at the engine; part of a second, so that not all instances look at once. */
+/** Milliseconds between checks of the engine's epoch, at random within a second. */
 const LOOK = 2_000
 
-/** Milliseconds that a close waits for what is on its way. */
+/** Milliseconds for which `close` waits for pending publishes. */
 const GRACE = 1_000
 
 /**
- * A bus whose log is kept by an engine, which other processes share. Each follows all of it into its own memory: what
- * is written here is written once for all engines.
- * @param makeEngine gets the retention, checked
+ * Creates a bus whose log is kept by an engine and shared by several processes. Each process copies the whole log into
+ * its memory. This code is the same for all engines.
+ * @param makeEngine called with the checked retention
  * @throws TIDINGS_ERR_OPTION
  */
 export function sharedBus(
@@ -119,7 +121,7 @@ class SharedBus implements Bus {
     this.#timer = setTimeout(() => this.#look(), LOOK * (0.75 + Math.random() / 4)).unref()
   }
 
-  /** Where the engine's log has turned and nobody publishes, nothing else would tell. */
+  /** Detects a new epoch of the engine while nobody publishes. */
   #look(): void {
     clearTimeout(this.#timer)
     this.#questions
@@ -133,12 +135,12 @@ class SharedBus implements Bus {
   settle(start: Start): Promise<void> | undefined {
     if (typeof start === 'string' || !('epoch' in start)) return undefined
     const end = this.log.commonEnd(start.epoch)
-    // An epoch that is over has its end for good.
+    // The end of a past epoch never changes.
     if (end !== undefined && (start.seq <= end || start.epoch !== this.log.epoch)) return undefined
     return this.#find()
   }
 
-  /** Finds out where the engine's log stands, and waits for this one to come there. */
+  /** Asks the engine for its head, and waits until this log has reached it. */
   async #find(): Promise<void> {
     const begun = performance.now()
     const state = await this.#questions.ask()
@@ -148,7 +150,7 @@ class SharedBus implements Bus {
   async publish(channel: string, payload: Payload, key?: string, publisher?: string): Promise<Accepted> {
     if (this.#closing !== undefined) throw new ERR_CLOSED()
     const name = key === undefined ? undefined : keyName(channel, key, publisher)
-    // One that the log's bound can't hold would be gone before anybody read it.
+    // A message above the limit would be removed before anybody read it.
     const weight = this.log.weightOf(channel, payload)
     const needed = weight + (name === undefined ? 0 : weightOf(name))
     if (needed > this.#bytes) throw new ERR_TOO_LARGE(needed, this.#bytes)

@@ -3,30 +3,30 @@ import type { Calls } from './calls.ts'
 import type { Engine, Trim } from './engine.ts'
 import { Waste } from './waste.ts'
 
-/** Milliseconds between two trims, at most; at least half of it, so that not all instances trim at once. */
+/** Maximum milliseconds between trims. The delay is random, at least half of it, to spread the instances. */
 const PERIOD = 2_000
 
-/** What goes in one call: floors or seqs, and places of the tail. */
+/** Limits of one call: floors or seqs, and places of the tail. */
 const AT_ONCE = { items: 1_000, places: 10_000 }
 
 /**
- * Tells the engine what this log has let go of. What two instances tell of is the same, and harmless twice: a floor
- * goes first, and nothing that one instance has let go of is moved by another afterwards.
+ * Reports removed messages to the engine. Reports of several instances are equal, and may be repeated: floors are sent
+ * first, and no instance moves a message that another has removed.
  */
 export class Trimmer {
   readonly #engine: Engine
   readonly #log: Log
   readonly #calls: Calls
   readonly #mostEmpty: number
-  /** The channels that have lost messages since the engine was told, and the places of those. */
+  /** Channels that have lost messages since the last report, and the seqs of those messages. */
   readonly #channels = new Set<string>()
   #gone: Gone[] = []
   readonly #waste = new Waste()
-  /** Where the engine's tail begins, as far as is known here. */
+  /** The start of the engine's tail, as known here. */
   #start = 0
   #timer: NodeJS.Timeout | undefined
 
-  /** @param mostEmpty channels without a message whose floors are remembered */
+  /** @param mostEmpty maximum number of empty channels whose floors are kept */
   constructor(engine: Engine, log: Log, calls: Calls, mostEmpty: number) {
     this.#engine = engine
     this.#log = log
@@ -34,7 +34,7 @@ export class Trimmer {
     this.#mostEmpty = mostEmpty
   }
 
-  /** This place has no message that is kept. */
+  /** Notes a place without a kept message. */
   note(gone: Gone): void {
     this.#channels.add(gone.channel)
     this.#gone.push({ channel: gone.channel, seq: gone.seq, weight: gone.weight })
@@ -51,12 +51,12 @@ export class Trimmer {
         await this.#cut()
       }
     } catch {
-      // It is told the next time.
+      // The next report includes it.
     }
     if (!this.#calls.closed) this.start()
   }
 
-  /** So that the next call tells of all floors there are when it is made. */
+  /** Makes the next report contain every floor. */
   async #tellFloors(): Promise<void> {
     while (this.#channels.size > AT_ONCE.items) await this.#tell({})
   }
@@ -67,7 +67,7 @@ export class Trimmer {
     this.#gone = []
     const elsewhere: Gone[] = []
     try {
-      // From the answer it is known where the tail begins; what has its floor nobody moves any more.
+      // The reply tells where the tail begins. A message below its floor is never moved.
       await this.#tell({})
       for (const each of gone) {
         if (each.seq > this.#start) this.#waste.add(each)
@@ -76,7 +76,7 @@ export class Trimmer {
       gone.length = 0
       while (elsewhere.length > 0) {
         const some = elsewhere.slice(-AT_ONCE.items)
-        // What was let go of in a tail that is lost may be kept again.
+        // Messages removed from a lost tail may be kept again.
         const over = some.filter(({ channel, seq }) => !this.#log.keeps(channel, seq))
         await this.#tell({ gone: over.map(({ seq }) => seq) })
         elsewhere.length -= some.length
@@ -88,17 +88,17 @@ export class Trimmer {
     }
   }
 
-  /** Cuts the tail where it is worth it, in calls that are short for the engine. */
+  /** Cuts the tail if that is worthwhile, in short calls. */
   async #cut(): Promise<void> {
     const log = this.#log
     await this.#tellFloors()
     this.#waste.between(this.#start, log.head)
-    // What the log lets go of from here on is told, and moved, as if it were kept.
+    // Messages removed from now on are moved as if they were kept, and reported later.
     const oldest = (log.oldest?.seq ?? log.head + 1) - 1
     if (oldest > this.#start) await this.#tell({ seq: oldest })
     if (!this.#waste.isMuch(log.kept.bytes)) return
     await this.#tellFloors()
-    // What is kept is another where the log turns.
+    // A new epoch changes the kept messages.
     const { epoch } = log
     const end = this.#waste.cut(log.entries(), this.#start, log.head)
     const kept: number[] = []
@@ -115,7 +115,7 @@ export class Trimmer {
     }
   }
 
-  /** Floors go first: what is gone must have one. */
+  /** Sends floors first: every removed message must be below one. */
   async #tell(part: Partial<Trim>): Promise<void> {
     const log = this.#log
     const { epoch, forgotten, kept } = log

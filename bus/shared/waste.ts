@@ -1,21 +1,21 @@
-/** Places that are counted together. */
+/** Places per bucket. */
 const PART = 1024
 
-/** Bytes of what is not kept that may always stand in the tail. */
+/** Bytes of removed messages that the tail may always contain. */
 const FREE = 256 * 1024
 
-/** What is kept costs this part of its bytes to take out of the tail: it has to stand elsewhere then. */
+/** Cost of moving a kept message out of the tail, as a share of its bytes. */
 const COST = 1 / 2
 
-/** A message that is kept. */
+/** A kept message. */
 export interface Weighed {
   readonly seq: number
   readonly weight: number
 }
 
-/** What stands in a log's tail and is not kept any more, and how much of the tail may go for it. */
+/** Counts the removed messages in the tail of an engine's log, and decides where to cut it. */
 export class Waste {
-  /** Bytes, by the place. */
+  /** Bytes per bucket. */
   readonly #parts = new Map<number, number>()
   #bytes = 0
 
@@ -25,7 +25,7 @@ export class Waste {
     this.#bytes += weight
   }
 
-  /** The tail begins behind one place, and ends at another. */
+  /** The places before the start of the tail and at its end. */
   between(start: number, head: number): void {
     for (const part of this.#parts.keys()) {
       if ((part + 1) * PART - 1 <= start || part * PART > head) this.#drop(part)
@@ -37,16 +37,17 @@ export class Waste {
     this.#parts.delete(part)
   }
 
-  /** Whether there is so much that it is worth a look at all that is kept. @param kept bytes */
+  /** Whether a cut may be worthwhile. @param kept bytes */
   isMuch(kept: number): boolean {
     return this.#bytes > kept + FREE
   }
 
   /**
-   * Finds where the tail is best cut, and counts no more what goes. Behind it every beginning of the tail has less of what may go than of what is kept, so
-   * that the whole has no more than twice what is kept; and what must be moved is no more than twice what goes.
-   * @param kept all that is kept, in any order
-   * @returns the last seq before it
+   * Finds the best cut, and forgets the removed messages before it. After the cut, every prefix of the tail contains
+   * less removed than kept bytes, so that the tail has at most twice the kept bytes. The moved bytes are at most twice
+   * the removed ones.
+   * @param kept all kept messages, in any order
+   * @returns the last seq before the cut
    */
   cut(kept: Iterable<Weighed>, start: number, head: number): number {
     const parts = new Map(this.#parts)
