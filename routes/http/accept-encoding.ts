@@ -1,9 +1,9 @@
-/** A coding and its weight (RFC 9110 section 12.5.3); one that is malformed is passed over. */
+/** A coding and its weight (RFC 9110 section 12.5.3). Malformed ones are skipped. */
 const CODING = /^([!#$%&'*+.^_`|~0-9a-z-]+)[ \t]*(?:;[ \t]*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?$/
 
 /**
- * Whether a client takes gzip, and likes it no less than what is not coded.
- * @param header that of the request, if it came
+ * Whether a client accepts gzip and does not prefer identity.
+ * @param header `Accept-Encoding`, if present
  * @see RFC 9110 section 12.5.3
  */
 export function takesGzip(header: string | undefined): boolean {

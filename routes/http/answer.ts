@@ -8,9 +8,9 @@ import { gapTold } from './reader-channels.ts'
 const EXPOSED = ['Tidings-Cursor', 'Tidings-Gap', 'ETag', 'Retry-After', 'Preference-Applied']
 
 /**
- * The headers that every answer carries, errors too. A cache that adds If-None-Match by itself, as a browser's does,
- * would lose messages: nothing is stored. What scripts of another origin may read is joined with what CORS has set. A
- * server that goes away ends the connection with the answer: one that is kept alive would hold its close up.
+ * Adds the headers of every answer, errors included. `no-store`: a browser's cache adds If-None-Match by itself and
+ * would lose messages. Exposed headers are joined with those that CORS has set. `Connection: close` while the server
+ * closes: a kept-alive connection would delay it.
  */
 export function commonHeaders(readers: OpenConnections): onSendHookHandler {
   return function setCommonHeaders(request, reply, _payload, done) {
@@ -24,14 +24,14 @@ export function commonHeaders(readers: OpenConnections): onSendHookHandler {
   }
 }
 
-/** What a page of another origin may read: these, and what was allowed before. */
+/** Exposes our headers to pages of other origins, beside those exposed already. */
 export function exposed(before: Header, ours = EXPOSED): string {
   return joined(before, ours)
 }
 
 type Header = number | string | string[] | undefined
 
-/** A header that is a list of names: those that it has, and others that it has not yet. */
+/** Adds names to a header that is a list, without duplicates. */
 export function joined(before: Header, others: readonly string[]): string {
   const names = String(before ?? '')
     .split(',')
@@ -40,10 +40,10 @@ export function joined(before: Header, others: readonly string[]): string {
   return [...names.filter(Boolean), ...others.filter((name) => !known.has(name.toLowerCase()))].join(', ')
 }
 
-/** @throws TIDINGS_ERR_GAP: 410, with the reason and the place to go on from in the body and in headers */
+/** @throws TIDINGS_ERR_GAP: 410, with reason and cursor in the body and in headers */
 export function refuseGap(log: Log, reply: FastifyReply, gap: Gap): never {
   const cursor = log.cursor(gap.seq)
-  // In headers too: an app may reshape the bodies of its errors.
+  // In headers too, since an app may change the bodies of errors.
   reply.header('tidings-gap', gap.reason).header('tidings-cursor', cursor)
   gapTold(reply.request.routeOptions.url!.split('/').at(-1)!, gap.reason, cursor)
   throw new GapError(gap.reason, cursor)

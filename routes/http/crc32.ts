@@ -9,14 +9,14 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value
 })
 
-/** The checksum of these bytes. */
+/** CRC-32 of bytes, for Node before 20.15. */
 export function tableCrc32(bytes: Uint8Array): number {
   let crc = 0xffff_ffff
   for (const byte of bytes) crc = TABLE[(crc ^ byte) & 0xff]! ^ (crc >>> 8)
   return ~crc >>> 0
 }
 
-/** The same; Node has its own from 20.15 on. */
+/** CRC-32 of bytes: Node's own from 20.15 on. */
 export const crc32: (bytes: Uint8Array) => number = zlib.crc32 ?? tableCrc32
 
 /** The product of two polynomials over GF(2), modulo that of CRC-32. The highest bit is x^0. */
@@ -34,7 +34,7 @@ function multiply(a: number, b: number): number {
 const POWERS: number[] = [1 << 30]
 for (let n = 1; n < 32; n++) POWERS.push(multiply(POWERS[n - 1]!, POWERS[n - 1]!))
 
-/** What a checksum is multiplied with where that many bytes follow: x^(8 * bytes). */
+/** The multiplier of a checksum that is followed by `bytes` bytes: x^(8 * bytes). */
 export function shiftOf(bytes: number): number {
   let shift = 1 << 31
   for (let left = bytes, n = 3; left > 0; left = Math.floor(left / 2), n = (n + 1) % 32) {
@@ -44,10 +44,10 @@ export function shiftOf(bytes: number): number {
 }
 
 /**
- * The checksum of what stands one behind the other.
- * @param first that of what comes first
- * @param second that of what follows
- * @param shift `shiftOf` the bytes that follow
+ * CRC-32 of a concatenation.
+ * @param first CRC-32 of the first part
+ * @param second CRC-32 of the second part
+ * @param shift `shiftOf` the length of the second part
  */
 export function combine(first: number, second: number, shift: number): number {
   return (multiply(shift, first) ^ second) >>> 0

@@ -6,21 +6,21 @@ import type { FastifyInstance } from 'fastify'
 import { ERR_FASTIFY } from '../../bus/errors.ts'
 
 /*
- * All that leans on the insides of node:http and node:net, each with a guard that falls back to the public API, and
- * a test that fails when an upgrade of Node takes the inside away.
+ * Every use of internals of node:http and node:net. Each has a guard that falls back to the public API, and a test that
+ * fails if a new version of Node removes the internal.
  */
 
-/** What libuv keeps of a socket. `net.Socket` itself reads it for its own timeout. */
+/** The handle of a socket. `net.Socket` reads it for its own timeout. */
 interface Handle {
   bytesWritten?: number
   writeQueueSize?: number
   writeBuffer?: (request: WriteRequest, bytes: Buffer) => number
 }
 
-/** That of a TCP socket. */
+/** The handle of a TCP socket. */
 export type Plain = Required<Handle>
 
-/** What libuv takes with a write, and calls where it could not do it at once. */
+/** The request object of a write. libuv calls it if the write did not complete at once. */
 interface WriteRequest {
   oncomplete?: (status: number) => void
   buffer?: Buffer
@@ -31,10 +31,10 @@ function handleOf(stream: Writable): Handle | null | undefined {
 }
 
 /**
- * How many bytes the kernel has taken of what was written to a stream: a figure that stands still while the other
- * side takes nothing. `bytesWritten` counts a write as a whole, before the kernel has taken all of it; a slow but
- * living reader would look dead for as long as one large write takes. The fallback is what is left of the queue.
- * @param put bytes that were written to it in all, for the fallback
+ * Bytes of a stream that the kernel has accepted. The number stands still while the other side reads nothing.
+ * `bytesWritten` counts a write before the kernel has accepted all of it, so a slow reader would look dead during a
+ * large write. The fallback subtracts the queue.
+ * @param put total bytes written to the stream, for the fallback
  */
 export function takenBytes(stream: Writable, put = 0): number {
   const handle = handleOf(stream)
@@ -44,13 +44,13 @@ export function takenBytes(stream: Writable, put = 0): number {
   return put - stream.writableLength
 }
 
-/** Bytes that were written to a stream, or past it, and that the kernel has not taken. */
+/** Bytes written to a stream, or bypassing it, that the kernel has not accepted. */
 export function waitingBytes(stream: Writable): number {
   return Math.max(stream.writableLength, handleOf(stream)?.writeQueueSize ?? 0)
 }
 
 /**
- * What to write past a stream to: a TCP socket's own, with nothing between that would change the bytes, as TLS does.
+ * The handle for writes that bypass a stream: that of a TCP socket without a layer such as TLS.
  */
 export function plainHandle(stream: Writable): Plain | undefined {
   const handle = handleOf(stream)
@@ -62,11 +62,10 @@ export function plainHandle(stream: Writable): Plain | undefined {
 let Request: (new () => WriteRequest) | undefined
 
 /**
- * Writes to a plain socket past its stream, for what the write itself costs: the stream's bookkeeping would come to a
- * fifth of it. Only where nothing waits in the stream, which is the caller's affair, and nothing in libuv; what is
- * written to the stream later goes out behind it.
- * @param writer is told when the kernel has taken it, if that was not at once
- * @returns `waits`: it was not taken at once; `refused`: it is to be written to the stream instead
+ * Writes to a TCP socket and bypasses its stream, whose bookkeeping would add a fifth to the cost. Allowed only if
+ * nothing waits in the stream, which the caller checks, or in libuv. Later writes to the stream follow in order.
+ * @param writer called when the kernel has accepted the bytes, if that was not at once
+ * @returns `waits`: not accepted at once; `refused`: write to the stream instead
  */
 export function writePast(
   handle: Plain,
@@ -78,9 +77,9 @@ export function writePast(
     learnRequest(handle)
     return 'refused'
   }
-  // Never one that has served: what the kernel took in two goes is done, and its request is still libuv's.
+  // Never a used request: after a partial write, libuv still owns it.
   const request = new Request()
-  // The stream will meet the same error, and tells of it; so with a socket that has been closed.
+  // The stream will get the same error and emit it. The same holds for a closed socket.
   if (handle.writeBuffer(request, bytes) !== 0) return 'refused'
   if (handle.writeQueueSize === 0) return 'taken'
   request.buffer = bytes
@@ -88,7 +87,7 @@ export function writePast(
   return 'waits'
 }
 
-/** The class of the requests has no public name: the stream's own next write shows it. */
+/** The class of write requests is not public. The stream's next write reveals it. */
 function learnRequest(handle: Plain): void {
   const { writeBuffer } = handle
   handle.writeBuffer = (request, bytes) => {
@@ -99,9 +98,8 @@ function learnRequest(handle: Plain): void {
 }
 
 /**
- * The socket of a response whose head and first chunk have been written: what is written to it from now on stands
- * behind them. Undefined where the chunks are not ours to make: over HTTP/2, for an HTTP/1.0 client, and while an
- * earlier response of a pipeline holds the socket.
+ * The socket of a response whose head and first chunk are written. Undefined if this package cannot write the chunks:
+ * over HTTP/2, for an HTTP/1.0 client, and while an earlier response of a pipeline owns the socket.
  */
 export function ownSocket(response: ServerResponse): Socket | undefined {
   const { socket, chunkedEncoding } = response
@@ -110,34 +108,34 @@ export function ownSocket(response: ServerResponse): Socket | undefined {
     : undefined
 }
 
-/** The stream whose fullness and 'drain' tell of a response. */
+/** The stream whose buffer and 'drain' belong to a response. */
 export function plainStream(response: ServerResponse): Writable {
   return 'stream' in response ? (response.stream as Writable) : response
 }
 
-/** The stream under a WebSocket: the socket that was upgraded, or, in a test by injection, what ws was given. */
+/** The stream under a WebSocket: the upgraded socket, or the stream of an injected request. */
 export function streamOf(request: IncomingMessage, ws: object): Writable {
   return request.socket ?? (ws as { _socket?: Writable })._socket!
 }
 
 /**
- * Lets go of what ws inflates with: it would keep it, with some 60 kB, from a client's first compressed message to the
- * socket's end. To be called where a message has come in whole. The fallback is that.
+ * Releases the inflater of ws, which would keep about 60 kB from a client's first compressed message to the socket's
+ * end. Call it after a complete message. The fallback keeps it.
  */
 export function dropInflater(ws: object): void {
   const { _extensions } = ws as { _extensions?: Record<string, { cleanup?: () => void } | undefined> }
   _extensions?.['permessage-deflate']?.cleanup?.()
 }
 
-/** How many bytes have come in. Unknown, in a test by injection. */
+/** Bytes received. Unknown for an injected request. */
 export function receivedBytes(stream: Writable): number | undefined {
   return (stream as Partial<Socket>).bytesRead
 }
 
 /**
- * Counts room for an answer that is still to be made, so that node:http reads no further requests of its connection.
- * The fallback counts nothing: requests go on to be read.
- * @returns what gives the room back
+ * Reserves buffer space for a pending answer, so that node:http reads no further requests of its connection. The
+ * fallback reserves nothing: requests are still read.
+ * @returns a function that releases the space
  */
 export function reserve(response: ServerResponse): () => void {
   const { _onPendingData: count } = response as { _onPendingData?: (bytes: number) => void }
@@ -148,21 +146,21 @@ export function reserve(response: ServerResponse): () => void {
   return () => count(-bytes)
 }
 
-/** The response that is being written to a connection: the first of a pipeline. */
+/** The response that owns the connection: the first of a pipeline. */
 export function responseOn(socket: Duplex): ServerResponse | undefined {
   return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
 }
 
 /**
- * Node pauses a connection whose answers queue up, and resumes it when they have drained: also one that it has given
- * away in between, whose bytes nobody would hear then.
+ * Node pauses a connection with queued answers, and resumes it after they have drained, even if the connection was
+ * detached in between: its bytes would be lost.
  */
 export function stopResuming(socket: Duplex): void {
   const paused = socket as { _paused?: boolean }
   if (paused._paused) paused._paused = false
 }
 
-/** Has a connection that Node has given away tell its response of its 'drain', as Node does with its own. */
+/** Forwards 'drain' of a detached connection to its response, as Node does for attached ones. */
 export function tellDrained(socket: Duplex): void {
   const response = responseOn(socket) as
     | (ServerResponse & { _onPendingData?: (more: number) => void })
@@ -173,11 +171,11 @@ export function tellDrained(socket: Duplex): void {
 type Rewriter = (this: FastifyInstance, request: IncomingMessage) => string
 
 /**
- * The URL by which an app's router knows a request: `rewriteUrl` may change it.
- * @throws TIDINGS_ERR_FASTIFY where it can't be found out: sockets would be looked for at another place than routes
+ * The URL that the app's router uses, which `rewriteUrl` may change.
+ * @throws TIDINGS_ERR_FASTIFY if it is unknown: sockets would be routed differently from other routes
  */
 export function rewriterOf(app: FastifyInstance): (request: IncomingMessage) => string {
-  // A scope inherits from its app, which alone has them.
+  // Only the root app has the options; scopes inherit from it.
   for (let at: object | null = app; at !== null; at = Object.getPrototypeOf(at)) {
     const key = Object.getOwnPropertySymbols(at).find(({ description }) => description === 'fastify.options')
     const options = key && (at as Record<symbol, { rewriteUrl?: Rewriter } | undefined>)[key]
@@ -191,9 +189,9 @@ export function rewriterOf(app: FastifyInstance): (request: IncomingMessage) => 
 }
 
 /**
- * Ticks of each shape that `process.nextTick` makes, kept. Where none is alive when the garbage collector looks, V8
- * forgets the shapes, and in Node 20 makes each property of every later tick by a slow call: a tenth of all the time
- * that a busy server works.
+ * Keeps one tick object of each hidden class of `process.nextTick` alive. If none is alive at a garbage collection, V8
+ * drops the hidden classes, and Node 20 then defines each property of later ticks by a slow call: a tenth of the CPU of
+ * a busy server.
  */
 const ticks: object[] = []
 const keepTick = () => ticks.push(executionAsyncResource())

@@ -4,15 +4,15 @@ import { End, type Entry } from '../../bus/message.ts'
 const END_OF_LINE = Buffer.from('\r\n')
 
 /**
- * Server-sent events, one a message: `data` is its envelope, which stands on one line, `id` its cursor. The id comes
- * last: some parsers take it at its line, and would go on behind a message that was cut off there.
+ * Encodes each message as a server-sent event: `data` is the envelope, on one line, and `id` the cursor. The id comes
+ * last: some parsers apply it at its line, and would resume after a message that was cut off there.
  */
 export const events: Encoder = { name: 'events', encode: (batch) => Buffer.from(envelopeEvents(batch)) }
 
-/** The same events, as one chunk of HTTP/1.1's chunked coding (RFC 9112 section 7.1). */
+/** The same events as one chunk of the chunked coding (RFC 9112 section 7.1). */
 export const eventsChunk: Encoder = { name: 'eventsChunk', encode: (batch) => chunk(envelopeEvents(batch)) }
 
-/** Server-sent events that carry payloads alone. */
+/** Encodes payloads without envelopes. */
 export const rawEvents: Encoder = { name: 'rawEvents', encode: (batch) => Buffer.from(payloadEvents(batch)) }
 
 export const rawEventsChunk: Encoder = {
@@ -20,7 +20,7 @@ export const rawEventsChunk: Encoder = {
   encode: (batch) => chunk(payloadEvents(batch)),
 }
 
-/** @param cursor where its reader goes on */
+/** @param cursor the place from which the reader resumes */
 export function endEvent(end: End, cursor: string): string {
   return `event: end\ndata: {${end.members(cursor)}}\nid: ${cursor}\n\n`
 }
@@ -33,17 +33,17 @@ function payloadEvents(batch: Batch): string {
   return payloadEventsOf(batch).join('')
 }
 
-/** The events of a batch, one by one. */
+/** The events of a batch. */
 export function envelopeEventsOf(batch: Batch): string[] {
   return eventsOf(batch, (entry) => `data: ${batch.envelopeOf(entry)}`)
 }
 
-/** The same in the raw form. */
+/** The events of a batch in the raw form. */
 export function payloadEventsOf(batch: Batch): string[] {
   return eventsOf(batch, payloadLines)
 }
 
-/** @param linesOf a message's own lines */
+/** @param linesOf returns the lines of a message */
 function eventsOf(batch: Batch, linesOf: (entry: Entry) => string): string[] {
   const texts = []
   for (const entry of batch.entries) {
@@ -54,14 +54,14 @@ function eventsOf(batch: Batch, linesOf: (entry: Entry) => string): string[] {
   return texts
 }
 
-/** An EventSource ends a line at CRLF, CR or LF, and gives the lines of one event back joined by LF. */
+/** Splits text at CRLF, CR and LF, as an EventSource does, which joins the lines with LF. */
 function payloadLines(entry: Entry): string {
   const { payload } = entry
   if (typeof payload !== 'string') return `event: bytes\ndata: ${payload.toString('base64')}`
   return `data: ${payload.replace(/\r\n?/g, '\n').replaceAll('\n', '\ndata: ')}`
 }
 
-/** One chunk of HTTP/1.1's chunked coding (RFC 9112 section 7.1); none for nothing, which would be the last one. */
+/** Wraps bytes in a chunk (RFC 9112 section 7.1). Empty input gives no chunk, since an empty chunk is the last one. */
 export function chunk(content: string | Buffer): Buffer {
   if (content.length === 0) return Buffer.alloc(0)
   const head = `${Buffer.byteLength(content).toString(16)}\r\n`

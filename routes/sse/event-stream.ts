@@ -21,23 +21,23 @@ import { Gzip, type GzipEncoders, type Part, plainPart } from './gzip.ts'
 /** Milliseconds. */
 const DAY = 86_400_000
 
-/** Milliseconds that a client has to take what waits for it when its stream is ended. */
+/** Milliseconds that a client has to read the rest of its stream. */
 const GRACE = 600
 
-/** No empty line behind it: careless parsers take the two together for a message that is empty. */
+/** No empty line follows: some parsers would report an empty message. */
 const HEARTBEAT = ':\n'
 const HEARTBEAT_CHUNK = chunk(HEARTBEAT)
 const HEARTBEAT_PART = plainPart(HEARTBEAT, false)
 const HEARTBEAT_PART_CHUNK = plainPart(HEARTBEAT, true)
 
-/** A stream in gzip's format, and what encodes its batches. */
+/** A gzip stream and the encoders of its batches. */
 interface Compressed {
   readonly gzip: Gzip
   readonly encoder: Encoder<Part>
 }
 
 /**
- * A stream of server-sent events. Over HTTP/1.1 its chunks are made once for all readers and go to the socket itself;
+ * A stream of server-sent events. Over HTTP/1.1 its chunks are encoded once for all readers and written to the socket:
  * `response.write` would make three small writes of each.
  */
 export class EventStream extends BackpressuredWriter implements Sink, OpenConnection, HeartbeatMember, Guest {
@@ -51,10 +51,10 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
   readonly #reader: Reader
   readonly #plain: Encoder
   readonly #compressed: Compressed | undefined
-  /** Whether we make the chunks. */
+  /** Whether this class writes the chunks, not node:http. */
   readonly #chunks: boolean
 
-  /** @param encoders those of gzip, where the client takes it */
+  /** @param encoders the gzip encoders, if the client accepts gzip */
   constructor(
     context: Context,
     request: FastifyRequest,
@@ -66,13 +66,13 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
     const { bus, unread, readers, guard, heartbeat } = context
     const { log } = bus
     const start = query.start ?? 'now'
-    // The place asked for, also at a hole: the gap follows with its own.
+    // The place of the request, at a gap too: the gap follows with its own cursor.
     const place = log.cursorAt(start, query.channels)
     const hello = `event: ready\nretry: ${retryCut()}\nid: ${place}\ndata: {"cursor":"${place}"}\n\n`
 
     const gzip = encoders && new Gzip()
 
-    // Headers that are set one by one would stay in memory as long as the stream.
+    // Headers set one by one would stay in memory as long as the stream.
     response.writeHead(200, headers)
     response.write(gzip?.begin(hello) ?? hello)
     request.raw.socket.setTimeout(0)
@@ -87,7 +87,7 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
     this.#compressed = gzip && { gzip, encoder: encoderOf(encoders!, query.raw, this.#chunks) }
     this.#reader = new Reader(log, query.channels, start, this)
     this.#connection.hold(this)
-    // The app may end the stream by itself.
+    // The app may end the response by itself.
     response.on('close', () => this.#release('client'))
     readers.hold(this, request, guard.grantOf(request).permit)
     readerOpened('sse', request)
@@ -112,16 +112,16 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
   }
 
   finished(): void {
-    // An EventSource comes back all the same, one day.
+    // An EventSource reconnects all the same, after a day.
     this.#tell(`retry: ${DAY}\n`)
-    // What waits for a client that is slow is no farewell: it has as long as any other has.
+    // A slow client gets the usual time to read the rest.
     this.#end('ended', this.#context.unread.slow.timeout)
   }
 
   gap({ reason, seq }: Gap): void {
     const cursor = this.#context.bus.log.cursor(seq)
     gapTold('sse', reason, cursor)
-    // The id behind the data, as in a message: a hole that was cut off there would never be told.
+    // The id follows the data, as in a message: a gap that was cut off there would never be reported.
     this.#tell(`event: gap\ndata: {"reason":"${reason}","cursor":"${cursor}"}\nid: ${cursor}\n\n`)
   }
 
@@ -148,7 +148,7 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
   }
 
   goAway(): void {
-    // It counts at its line: with an empty one behind it, careless parsers would take it for a message.
+    // `retry:` applies at its line. With an empty line behind it, some parsers would report a message.
     this.#tell(`retry: ${retryCut()}\n`)
     this.#end('closing', GRACE)
   }
@@ -157,14 +157,14 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
     this.#end('revoked', GRACE)
   }
 
-  /** @param grace milliseconds in which the client may take what waits for it */
+  /** @param grace milliseconds that the client has to read the rest */
   #end(reason: CloseReason, grace: number): void {
     if (this.#compressed !== undefined) this.send(this.#compressed.gzip.end(this.#chunks))
     this.#release(reason)
     const response = this.#response
     const { socket } = response
     response.end()
-    // A kept-alive connection would hold up the server's close; over HTTP/2 the session goes on.
+    // A kept-alive connection would delay the server's close. Over HTTP/2 the session continues.
     if (this.#chunks) socket?.destroySoon()
     const timer = setTimeout(() => response.destroy(), grace)
     response.once('close', () => clearTimeout(timer))

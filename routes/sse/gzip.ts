@@ -3,26 +3,26 @@ import type { Compressor } from '../http/compressor.ts'
 import { combine, crc32, shiftOf } from '../http/crc32.ts'
 import { chunk, envelopeEventsOf, payloadEventsOf } from './encoder.ts'
 
-/** A part of any stream in gzip's format, whatever stands before it. */
+/** A part of a gzip stream that may follow any other part. */
 export interface Part {
-  /** As they go over the wire. */
+  /** The bytes on the wire. */
   readonly bytes: Buffer
-  /** Bytes of what it carries, their checksum, and what moves the checksum of those before. */
+  /** Length and CRC-32 of the content, and the multiplier for the CRC of the content before it. */
   readonly size: number
   readonly crc: number
   readonly shift: number
 }
 
-/** What begins each stream: deflate, no name, no time, and an unknown system (RFC 1952 section 2.3). */
+/** The header: deflate, no name, no time, unknown system (RFC 1952 section 2.3). */
 const HEAD = Buffer.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255)
 
-/** The last block, which is empty (RFC 1951 section 3.2.6). */
+/** An empty last block (RFC 1951 section 3.2.6). */
 const LAST_BLOCK = Buffer.of(3, 0)
 
-/** The most bytes of a block that is not compressed. */
+/** Maximum bytes of a stored block. */
 const MOST_STORED = 65_535
 
-/** Appends bytes as they are, in blocks that are not compressed (RFC 1951 section 3.2.4). */
+/** Appends bytes as stored blocks (RFC 1951 section 3.2.4). */
 function store(bytes: Buffer, blocks: Buffer[]): void {
   for (let at = 0; at < bytes.length; at += MOST_STORED) {
     const content = bytes.subarray(at, at + MOST_STORED)
@@ -33,7 +33,7 @@ function store(bytes: Buffer, blocks: Buffer[]): void {
   }
 }
 
-/** @param texts each is compressed by itself, or not at all */
+/** @param texts each is compressed separately, or stored */
 function partOf(texts: readonly string[], compressor: Compressor | undefined, chunked: boolean): Part {
   const blocks: Buffer[] = []
   let plain = ''
@@ -57,12 +57,12 @@ function partOf(texts: readonly string[], compressor: Compressor | undefined, ch
   }
 }
 
-/** A text as it is. @param chunked whether it is to be a chunk of HTTP/1.1's chunked coding */
+/** Stores a text. @param chunked whether to wrap it in a chunk of the chunked coding */
 export function plainPart(text: string, chunked: boolean): Part {
   return partOf([text], undefined, chunked)
 }
 
-/** The encoders of streams in gzip's format, by what they carry. */
+/** The encoders of gzip streams, by form. */
 export interface GzipEncoders {
   readonly events: Encoder<Part>
   readonly eventsChunk: Encoder<Part>
@@ -84,24 +84,24 @@ export function gzipEncoders(compressor: Compressor): GzipEncoders {
   }
 }
 
-/** One stream in gzip's format, of parts that it shares with others: its own are the head and what its trailer says. */
+/** A gzip stream of shared parts. Only header and trailer are its own. */
 export class Gzip {
   #crc = 0
   #size = 0
 
-  /** The stream's beginning. */
+  /** The header of the stream. */
   begin(text: string): Buffer {
     return Buffer.concat([HEAD, this.take(plainPart(text, false))])
   }
 
-  /** @returns the part's bytes, which are to be sent next */
+  /** Adds a part to the checksum. @returns its bytes, to be written next */
   take({ bytes, size, crc, shift }: Part): Buffer {
     this.#crc = combine(this.#crc, crc, shift)
     this.#size = (this.#size + size) % 2 ** 32
     return bytes
   }
 
-  /** The stream's end: its checksum, and its length modulo 2^32. */
+  /** The last block and the trailer: CRC-32, and length modulo 2^32. */
   end(chunked: boolean): Buffer {
     const trailer = Buffer.alloc(8)
     trailer.writeUInt32LE(this.#crc)

@@ -19,7 +19,7 @@ const HEAD = {
   'x-accel-buffering': 'no',
 }
 
-/** GET /sse: what stands after a cursor, and all that comes, as server-sent events. */
+/** GET /sse: the messages after a cursor, then new ones, as server-sent events. */
 export function sse(app: FastifyInstance, context: Context): void {
   const { guard, readers, meter, settings } = context
   const { compression } = settings
@@ -38,11 +38,11 @@ export function sse(app: FastifyInstance, context: Context): void {
     })),
     handler(request, reply) {
       const query = parseStreamQuery(queryOf(request), request.headers['last-event-id'])
-      // It has gone while the hooks before this were asked.
+      // The client may have left while earlier hooks ran.
       if (Connection.of(request.raw).gone) return
       reply.headers(HEAD)
       if (encoders) reply.header('vary', joined(reply.getHeader('vary'), ['Accept-Encoding']))
-      // A native EventSource never comes back from a 503.
+      // A native EventSource does not reconnect after a 503.
       const refuse = (why: 'limit' | 'unavailable') =>
         reply.header('tidings-refused', why).serializer(asIs).send(`retry: ${retryRefused()}\n`)
       const open = () => {
@@ -55,7 +55,7 @@ export function sse(app: FastifyInstance, context: Context): void {
   })
 
   function stream(request: FastifyRequest, reply: FastifyReply, query: ReadQuery): void {
-    // onSend hooks do not run from here on: what CORS and others have set goes out with our own.
+    // No onSend hook runs from here on. Headers that CORS and other plugins have set are sent with our own.
     reply.hijack()
     const headers = reply.getHeaders() as OutgoingHttpHeaders
     if (request.headers.origin !== undefined) {

@@ -5,18 +5,18 @@ import { checkKey } from '../../bus/idempotency-keys.ts'
 import { memberText } from '../../bus/json.ts'
 import { base64Payload, endPayload, jsonPayload, type Payload, textPayload } from '../../bus/payload.ts'
 
-/** What a client may send on a socket. */
+/** A frame of a client. */
 export type ClientFrame =
   | { type: 'publish'; channel: string; payload: Payload; key: string | undefined }
   | { type: 'subscribe'; channel: string; start: Start }
   | { type: 'unsubscribe'; channel: string }
   | { type: 'ping' }
 
-/** A frame's members, as JSON.parse gives them. */
+/** The parsed members of a frame. */
 type Members = Readonly<Record<string, unknown>>
 
 /**
- * The object that a text frame carries, and the text of its `ref`, which the answer repeats to the letter.
+ * Parses a text frame, and returns the source text of its `ref`, which the answer repeats unchanged.
  * @throws TIDINGS_ERR_FRAME
  */
 export function parseMembers(text: string): { members: Members; ref: string | undefined } {
@@ -33,7 +33,7 @@ export function parseMembers(text: string): { members: Members; ref: string | un
 }
 
 /**
- * @param text the frame's own text: JSON.parse would lose the digits of a large number in `data`
+ * @param text the source text of the frame: JSON.parse would lose digits of large numbers in `data`
  * @throws TIDINGS_ERR_FRAME, TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR, TIDINGS_ERR_KEY, TIDINGS_ERR_DATA,
  * TIDINGS_ERR_END
  */
@@ -66,7 +66,7 @@ function payloadOf(text: string, members: Members): Payload {
   const { end = false, data } = members
   if (typeof end !== 'boolean') throw new ERR_END()
   if (!end) return dataOf(text, members)
-  // An end may come without data.
+  // An end may have no data.
   return endPayload(data === undefined ? undefined : dataOf(text, members))
 }
 

@@ -20,11 +20,11 @@ import { type FrameMessage, frameChannel } from './frame-channel.ts'
 import { maxFrame } from './frame-limit.ts'
 import { FrameQueue, type Incoming } from './frame-queue.ts'
 
-/** The socket on which a client speaks. */
+/** The socket of a client. */
 export interface FrameTarget extends OpenConnection {
-  /** Whether frames may still be sent. */
+  /** Whether the socket can still send frames. */
   readonly open: boolean
-  /** Whether frames are payloads, with nothing around them. */
+  /** Whether frames are bare payloads. */
   readonly raw: boolean
   readonly channels: readonly string[]
   tellPlace(): string
@@ -35,10 +35,10 @@ export interface FrameTarget extends OpenConnection {
   close(code: number, reason: string): void
 }
 
-/** Bytes of a close's reason (RFC 6455 section 5.5). */
+/** Maximum bytes of a close reason (RFC 6455 section 5.5). */
 const MOST_REASON = 123
 
-/** What a client says on a WebSocket: its frames, in their order, each after the one before has settled. */
+/** Handles the frames of a client in order, each after the previous one has settled. */
 export class ClientFrames {
   readonly #context: Context
   readonly #may: Asker
@@ -46,17 +46,17 @@ export class ClientFrames {
   readonly #path: string | undefined
   readonly #ws: WebSocket
   readonly #stream: FrameTarget
-  /** Where the frames of the raw form go. */
+  /** The channel of raw frames. */
   readonly #rawChannel: string | undefined
-  /** What takes back the permits of subscribe frames, which count until the channel is unsubscribed. */
+  /** Functions that release the permits of subscribe frames, which are valid until the channel is unsubscribed. */
   #permits: Map<string, () => void> | undefined
   readonly #waiting: FrameQueue
   #busy = false
   #ref: string | undefined
-  /** A frame has ended the socket: those behind it are not handled. */
+  /** Whether a frame has closed the socket. Later frames are ignored. */
   #refused = false
 
-  /** @param path is published with each frame; undefined where nobody subscribes */
+  /** @param path published with each frame; undefined without a subscriber */
   constructor(
     context: Context,
     may: Asker,
@@ -75,28 +75,28 @@ export class ClientFrames {
     this.#waiting = new FrameQueue(context.settings.payloadLimit)
   }
 
-  /** The ref of the subscribe frame whose channel is being replayed. */
+  /** The `ref` of the subscribe frame whose replay is in progress. */
   get ref(): string | undefined {
     return this.#ref
   }
 
-  /** A frame came in. */
+  /** Receives a frame. */
   take(data: Buffer, binary: boolean): void {
-    // What comes behind a close counts as long as there is room for it.
+    // Frames received after a close are handled as long as the queue has room.
     if (this.#refused || (this.#waiting.full && !this.#stream.open)) return
     this.#waiting.push(data, binary)
     if (this.#waiting.full && this.#stream.open) this.#ws.pause()
     if (!this.#busy) void this.#work()
   }
 
-  /** Also after the socket has closed: what was published before it did is not lost. */
+  /** Continues after the socket has closed: received publish frames are not lost. */
   async #work(): Promise<void> {
     this.#busy = true
     while (this.#waiting.size > 0) await this.#next()
     this.#busy = false
   }
 
-  /** Handles the next frame. While that takes time, nothing of the frame is kept but what it asks for. */
+  /** Handles the next frame. While it is pending, only its parsed content stays in memory. */
   #next(): Promise<void> | undefined {
     const next = this.#waiting.shift()!
     if (this.#ws.isPaused && this.#waiting.roomy) this.#ws.resume()
@@ -117,7 +117,7 @@ export class ClientFrames {
     let ref: string | undefined
     try {
       const parsed = parseMembers(text)
-      // A part of the frame, which may be large: it is kept until the frame has been answered.
+      // A slice would keep the whole frame in memory until the answer.
       ref = parsed.ref && detach(parsed.ref)
       return this.#settle(parseFrame(text, parsed.members), ref)
     } catch (error) {
@@ -175,7 +175,7 @@ export class ClientFrames {
     }
   }
 
-  /** The raw form has no error frame: what is refused ends the socket. */
+  /** The raw form has no error frames: an error closes the socket. */
   async #hearRaw({ data, binary }: Incoming, channel: string): Promise<void> {
     try {
       const payload = binary ? bytesPayload(data) : textPayload(data.toString())
@@ -188,17 +188,17 @@ export class ClientFrames {
     }
   }
 
-  /** Ends the socket for what a frame is, or asks for. */
+  /** Closes the socket because of a frame. */
   #refuse(code: number, reason: string): void {
     this.#refused = true
     this.#waiting.clear()
-    // What an error of the user's says may be longer than a close can carry.
+    // The message of an app's error may be too long for a close reason.
     this.#stream.close(code, Buffer.byteLength(reason) > MOST_REASON ? '' : reason)
   }
 
   /**
-   * An error of ours, or one that says that the client is at fault. A fault of the server's, as a bus or `authorize`
-   * may have one, is logged; the client is told no more of it.
+   * The error to send: one of this package, or one with a 4xx status. Any other error, for example of a bus or of
+   * `authorize`, is logged, and the client gets TIDINGS_ERR_INTERNAL.
    */
   #known(error: unknown): FastifyError {
     if (error instanceof Error && !(error instanceof ERR_INTERNAL)) {

@@ -2,7 +2,7 @@ import type { Batch, Encoder } from '../../bus/batch.ts'
 import { End } from '../../bus/message.ts'
 import type { Compressor } from '../http/compressor.ts'
 
-/** WebSocket text frames, one a message, that carry envelopes. */
+/** Encodes each message as a text frame with its envelope. */
 export const frames: Encoder = { name: 'frames', encode: (batch) => joinFrames(envelopeParts(batch)) }
 
 function envelopeParts(batch: Batch): FramePart[] {
@@ -14,12 +14,12 @@ function envelopeParts(batch: Batch): FramePart[] {
   })
 }
 
-/** @param cursor where its reader goes on */
+/** @param cursor the place from which the reader resumes */
 export function endFrame(end: End, cursor: string): string {
   return `{"type":"end",${end.members(cursor)}}`
 }
 
-/** WebSocket frames that carry payloads alone: bytes as binary frames, all else as text. There may be none. */
+/** Encodes payloads without envelopes: bytes as binary frames, anything else as text. The result may be empty. */
 export const rawFrames: Encoder = {
   name: 'rawFrames',
   encode: (batch) => joinFrames(payloadParts(batch)),
@@ -34,13 +34,13 @@ function payloadParts(batch: Batch): FramePart[] {
     })
 }
 
-/** The encoders of one kind of socket. */
+/** The encoders of a socket. */
 export interface FrameEncoders {
   readonly frames: Encoder
   readonly rawFrames: Encoder
 }
 
-/** Those of a socket with permessage-deflate (RFC 7692). */
+/** The encoders of a socket with permessage-deflate (RFC 7692). */
 export function deflatedFrames(compressor: Compressor): FrameEncoders {
   const make = (name: string, partsOf: (batch: Batch) => FramePart[]): Encoder => ({
     name,
@@ -53,7 +53,7 @@ export function deflatedFrames(compressor: Compressor): FrameEncoders {
   }
 }
 
-/** What ends its blocks is left out (RFC 7692 section 7.2.1). */
+/** The trailing bytes to remove from compressed data (RFC 7692 section 7.2.1). */
 const TAIL = 4
 
 function deflated(part: FramePart, compressor: Compressor): FramePart {
@@ -64,21 +64,21 @@ function deflated(part: FramePart, compressor: Compressor): FramePart {
   return { payload: blocks.subarray(0, -TAIL), size: blocks.length - TAIL, bits }
 }
 
-/** One text frame of our own. */
+/** Encodes a control message as a text frame. */
 export function textFrame(text: string): Buffer {
   return joinFrames([textPart(text)])
 }
 
 const FIN_TEXT = 0x81
 const FIN_BINARY = 0x82
-/** The message is compressed (RFC 7692 section 6). */
+/** RSV1: the message is compressed (RFC 7692 section 6). */
 const RSV1 = 0x40
 
 interface FramePart {
   payload: string | Buffer
-  /** Bytes. */
+  /** Length in bytes. */
   size: number
-  /** The frame's first byte. @default as the payload is text or bytes */
+  /** The first byte of the frame. @default depends on whether the payload is text or bytes */
   bits?: number
 }
 
@@ -90,7 +90,7 @@ function textPart(text: string): FramePart {
   return { payload: text, size: Buffer.byteLength(text) }
 }
 
-/** Frames as a server sends them: whole, unmasked, with a header of 2, 4 or 10 bytes (RFC 6455 section 5.2). */
+/** Writes frames of a server: unfragmented and unmasked, with a header of 2, 4 or 10 bytes (RFC 6455 section 5.2). */
 function joinFrames(parts: readonly FramePart[]): Buffer {
   let total = 0
   for (const { size } of parts) total += size + (size < 126 ? 2 : size < 65_536 ? 4 : 10)

@@ -1,22 +1,22 @@
 import { ERR_WS_EXTENSIONS } from '../../bus/errors.ts'
 import { WINDOW_BITS } from '../http/compressor.ts'
 
-/** One extension that is offered: its name, and its parameters as they stand. */
+/** An offered extension: its name and its parameters. */
 interface Offer {
   readonly name: string
   readonly parameters: readonly (readonly [name: string, value: string | undefined])[]
 }
 
 const NAME = /[ \t]*([\w!#$%&'*+.^`|~-]+)[ \t]*/y
-/** A value in quotes must be a token behind its escapes. */
+/** A quoted value must be a token after unescaping. */
 const PARAMETER =
   /;[ \t]*([\w!#$%&'*+.^`|~-]+)[ \t]*(?:=[ \t]*(?:([\w!#$%&'*+.^`|~-]+)|"((?:\\?[\w!#$%&'*+.^`|~-])+)")[ \t]*)?/y
-/** Elements of a list may be empty (RFC 2616 section 2.1). */
+/** List elements may be empty (RFC 2616 section 2.1). */
 const COMMAS = /[ \t]*(?:,[ \t]*)+/y
 
 /**
- * What a `Sec-WebSocket-Extensions` offers, the first choice first.
- * @throws TIDINGS_ERR_WS_EXTENSIONS where it is malformed (RFC 6455 section 9.1)
+ * Parses `Sec-WebSocket-Extensions`. The result is in order of preference.
+ * @throws TIDINGS_ERR_WS_EXTENSIONS if it is malformed (RFC 6455 section 9.1)
  */
 function parseOffers(header: string): Offer[] {
   let at = 0
@@ -41,10 +41,10 @@ function parseOffers(header: string): Offer[] {
   return offers
 }
 
-/** Eight to fifteen, without a zero before it (RFC 7692 section 7.1.2). */
+/** 8 to 15, without a leading zero (RFC 7692 section 7.1.2). */
 const BITS = /^(?:[89]|1[0-5])$/
 
-/** Whether an offer of permessage-deflate can be taken; one with what the RFC does not know must not be. */
+/** Whether an offer of permessage-deflate is acceptable. An offer with an unknown parameter must be declined. */
 function isAcceptable({ parameters }: Offer): boolean {
   return (
     new Set(parameters.map(([name]) => name)).size === parameters.length &&
@@ -55,7 +55,7 @@ function isAcceptable({ parameters }: Offer): boolean {
           return value === undefined
         case 'client_max_window_bits':
           return value === undefined || BITS.test(value)
-        // One compressor serves all: a smaller window it has not.
+        // All sockets share compressed messages, so a smaller window is not available.
         case 'server_max_window_bits':
           return value !== undefined && BITS.test(value) && Number(value) >= WINDOW_BITS
         default:
@@ -66,11 +66,11 @@ function isAcceptable({ parameters }: Offer): boolean {
 }
 
 /**
- * Which offer of permessage-deflate is taken, as the server is to read it. Neither side is to keep anything from one
- * message for the next: the server since its messages are compressed once for all, the client since its window would
- * take more memory than its socket. A server may ask for both by itself (RFC 7692 section 7.1.1).
- * @param header `Sec-WebSocket-Extensions`, if it came
- * @returns undefined where none is taken
+ * Selects an offer of permessage-deflate. Neither side may keep a context between messages: the server shares
+ * compressed messages between sockets, and a client's window would take more memory than its socket. A server may add
+ * both parameters by itself (RFC 7692 section 7.1.1).
+ * @param header `Sec-WebSocket-Extensions`, if present
+ * @returns undefined if no offer is acceptable
  * @throws TIDINGS_ERR_WS_EXTENSIONS
  */
 export function deflateOffer(header: string | undefined): string | undefined {

@@ -1,15 +1,15 @@
 import { channel } from 'node:diagnostics_channel'
 import type { FastifyBaseLogger } from 'fastify'
 
-/** What is published on the diagnostics channel `tidings.frame` for each frame that a client sends on a socket. */
+/** Published on the diagnostics channel `tidings.frame` for each frame of a client. */
 export interface FrameMessage {
-  /** The log of the request that opened the socket. */
+  /** The logger of the request that opened the socket. */
   readonly log: FastifyBaseLogger
   /** The URL of that request. */
   readonly path: string
-  /** A text frame as text, a binary frame as bytes. */
+  /** The content: a string for a text frame, a Buffer for a binary frame. */
   readonly frame: string | Buffer
 }
 
-/** Without a subscriber it costs nothing, and a socket does not keep its path. */
+/** Free of cost without a subscriber; sockets then do not store their path. */
 export const frameChannel = channel('tidings.frame')

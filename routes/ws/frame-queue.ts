@@ -1,4 +1,4 @@
-/** Frames of a client that wait; while there are as many, its socket is not read. */
+/** Maximum waiting frames of a client. At the limit, its socket is not read. */
 const MOST = 64
 
 /** A frame of a client. */
@@ -9,13 +9,13 @@ export interface Incoming {
 
 const EMPTY = Buffer.alloc(0)
 
-/** Bytes before each frame in the store: its length, and one bit for its kind. */
+/** Bytes of the header of each stored frame: its length, and one bit for its type. */
 const HEAD = 4
 
 /**
- * The frames of one client that wait for the one before them, bounded in number and in bytes. More than that may come
- * with what was read last: ten thousand frames stand in 64 KiB. Those behind the first stand in one store, since each
- * in a buffer of its own would take two hundred bytes.
+ * The waiting frames of a client, bounded in number and bytes. The last read from the socket may exceed the bounds: 64
+ * KiB may contain ten thousand frames. All but the first share one buffer, since separate buffers would take two
+ * hundred bytes each.
  */
 export class FrameQueue {
   readonly #most: number
@@ -26,17 +26,17 @@ export class FrameQueue {
   #size = 0
   #bytes = 0
 
-  /** @param bytes that may wait before the socket is no longer read */
+  /** @param bytes maximum waiting bytes. At the limit, the socket is not read */
   constructor(bytes: number) {
     this.#most = bytes
   }
 
-  /** Whether no more should come. */
+  /** Whether reading must pause. */
   get full(): boolean {
     return this.#size >= MOST || this.#bytes >= this.#most
   }
 
-  /** Whether more may come again. */
+  /** Whether reading may resume. */
   get roomy(): boolean {
     return this.#size < MOST / 2 && this.#bytes < this.#most / 2
   }
@@ -46,7 +46,7 @@ export class FrameQueue {
   }
 
   push(data: Buffer, binary: boolean): void {
-    // ws gives a part of what was read from the socket, which a small frame would keep in memory as a whole.
+    // ws passes a slice of the last read, all of which a small frame would keep in memory.
     if (this.#size === 0) this.#first = { data: ownBytes(data), binary }
     else this.#put(data, binary)
     this.#size++
@@ -67,7 +67,7 @@ export class FrameQueue {
     this.#end += need
   }
 
-  /** @returns undefined where none waits */
+  /** @returns the next frame; undefined if none waits */
   shift(): Incoming | undefined {
     if (this.#size === 0) return undefined
     const frame = this.#first ?? this.#take()
@@ -95,7 +95,7 @@ export class FrameQueue {
   }
 }
 
-/** Bytes that keep nothing alive but themselves. */
+/** Copies bytes, so that they keep no larger buffer alive. */
 function ownBytes(data: Buffer): Buffer {
   return data.length === data.buffer.byteLength ? data : Buffer.from(Uint8Array.from(data).buffer)
 }

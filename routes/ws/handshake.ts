@@ -9,24 +9,24 @@ import { onceSettled } from '../http/settled.ts'
 import { upgradeOf } from '../http/upgrade.ts'
 import { deflateOffer } from './extensions.ts'
 
-/** Sixteen bytes in base64 (RFC 6455 section 4.1). */
+/** 16 bytes in base64 (RFC 6455 section 4.1). */
 const KEY = /^[A-Za-z0-9+/]{22}==$/
 
 /**
- * What is wrong with a handshake is said over HTTP, before any upgrade.
+ * Checks a handshake. Errors are sent over HTTP, before any upgrade.
  * @throws TIDINGS_ERR_UPGRADE, TIDINGS_ERR_WS_VERSION, TIDINGS_ERR_WS_KEY
  * @see RFC 6455 section 4.2
  */
 export function checkHandshake(request: FastifyRequest, reply: FastifyReply): void {
   if (upgradeOf(request.raw) === undefined) {
-    // RFC 9110 sections 7.8 and 15.5.22; who asks for the connection's end gets it (RFC 9112 section 9.6)
+    // RFC 9110 sections 7.8 and 15.5.22; `Connection: close` is honoured (RFC 9112 section 9.6)
     const last = /\bclose\b/i.test(request.headers.connection ?? '')
     reply.header('upgrade', 'websocket').header('connection', last ? 'upgrade, close' : 'upgrade')
     throw new ERR_UPGRADE()
   }
   const { headers } = request
   reply.header('connection', 'close')
-  // A number, in a test by injection.
+  // A number in an injected request.
   if (String(headers['sec-websocket-version']) !== '13') {
     reply
       .header('sec-websocket-version', '13')
@@ -38,9 +38,8 @@ export function checkHandshake(request: FastifyRequest, reply: FastifyReply): vo
 }
 
 /**
- * What the routes of sockets share: all that can be wrong is answered before the upgrade. Over HTTP/2 they are not
- * there.
- * @param parse what is wrong with the query; without it nobody reads there, and nobody is asked
+ * The common part of the socket routes: every error is sent before the upgrade. Over HTTP/2 the routes do not exist.
+ * @param parse validates the query; without it the route has no reader, and `authorize` is not called
  */
 export function socketRoute(
   context: Context,
@@ -63,7 +62,7 @@ export function socketRoute(
       if (name === 'ws') meter?.begin('ws', request.raw, reply.raw)
       checkHandshake(request, reply)
       settings.origins.check(request)
-      // What it offers does not matter yet, unless it can't be read.
+      // Offers are selected later; malformed ones are an error now.
       if (settings.compression) deflateOffer(request.headers['sec-websocket-extensions'])
       parse?.(queryOf(request))
       done()
@@ -87,7 +86,7 @@ export function socketRoute(
   }
 }
 
-/** The subprotocol `tidings` where it is offered; where only others are, none. */
+/** Selects the subprotocol `tidings` if it is offered, else none. */
 export function handleProtocols(offered: Set<string>): string | false {
   return offered.has('tidings') ? 'tidings' : false
 }

@@ -9,7 +9,7 @@ import { socketRoute } from './handshake.ts'
 import type { SocketMaker } from './socket-maker.ts'
 import { SocketStream } from './socket-stream.ts'
 
-/** GET /ws: what stands after a cursor, and all that comes, over a WebSocket that publishes, too. */
+/** GET /ws: the messages after a cursor, then new ones, over a WebSocket that can also publish. */
 export function ws(app: FastifyInstance, context: Context, sockets: SocketMaker): void {
   const { compression } = context.settings
   const deflated = compression && deflatedFrames(new Compressor(compression.threshold))

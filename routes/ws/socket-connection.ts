@@ -10,7 +10,7 @@ import { dropInflater, receivedBytes, streamOf } from '../http/node-internals.ts
 import type { OpenConnection } from '../http/open-connections.ts'
 import { type CloseReason, readerClosed, readerOpened } from '../http/reader-channels.ts'
 
-/** Milliseconds that a client has to answer a close before its socket is destroyed. */
+/** Milliseconds that a client has to answer a close frame. Then its socket is destroyed. */
 const GRACE = { goingAway: 600, tooSlow: 1000 }
 
 const REASONS: Readonly<Record<number, CloseReason>> = {
@@ -20,13 +20,13 @@ const REASONS: Readonly<Record<number, CloseReason>> = {
   4010: 'gap',
 }
 
-/** Whose a WebSocket is. */
+/** The connection that owns a WebSocket. */
 const PEER = Symbol('peer')
 
 type Owned = WebSocket & { [PEER]: SocketConnection }
 
 /**
- * The life of one WebSocket: its signs of life, its way out, its end. It keeps nothing of the request that began it.
+ * The connection of a WebSocket: heartbeat, writes and close. It keeps no reference to the request that opened it.
  */
 export abstract class SocketConnection
   extends BackpressuredWriter
@@ -35,13 +35,13 @@ export abstract class SocketConnection
   slot: HeartbeatMember['slot']
   indexInSlot = NOWHERE
   indexInReaders = NOWHERE
-  /** As the diagnostics channels name it. */
+  /** The reason for the diagnostics channels. */
   protected abstract transport(): string
   protected readonly context: Context
   protected readonly ws: WebSocket
   #open = true
   readonly #pace: Pace | undefined
-  /** Bytes that had come in at the last ping, and the pings since then that nothing has followed. */
+  /** Bytes received at the last ping, and the number of pings since the last received byte. */
   #heard: number | undefined = 0
   #silent = 0
 
@@ -59,21 +59,21 @@ export abstract class SocketConnection
     context.heartbeat.ws.add(this)
   }
 
-  /** A frame came in. */
+  /** Receives a frame. */
   protected abstract message(data: Buffer, binary: boolean): void
-  /** It sends too many frames, and is ended. */
+  /** The client exceeded its frame limit, and the socket closes. */
   protected tooFast(_error: FastifyError): void {}
-  /** Nothing more goes out. */
+  /** The socket has closed. */
   protected abstract ended(): void
 
-  /** What the socket tells, before those who listen to it. */
+  /** Handles the events of the socket before its listeners. */
   hear(event: unknown, data: unknown, binary: unknown): void {
     if (event === 'message') {
       dropInflater(this.ws)
-      // In the context of the request that opened the socket, which the socket's own events know nothing of.
+      // In the async context of the request that opened the socket, which the socket's events do not have.
       if (this.#paced()) this.runInAsyncScope(this.message, this, data as Buffer, binary as boolean)
     }
-    // ws answers pings by itself: a client that sends them and reads nothing is no better than others.
+    // ws answers pings by itself. A client that sends pings and reads nothing is slow like any other.
     else if (event === 'ping') {
       if (this.#paced()) this.watch()
     } else if (event === 'close') {
@@ -82,7 +82,7 @@ export abstract class SocketConnection
     }
   }
 
-  /** Whether a frame is not one too many. The one that is ends the socket; what follows it is not heard. */
+  /** Whether a frame is within the limit. The first excess frame closes the socket, and later frames are ignored. */
   #paced(): boolean {
     if (this.#pace === undefined || this.#pace.take()) return true
     if (this.open) {
@@ -92,19 +92,19 @@ export abstract class SocketConnection
     return false
   }
 
-  /** Not any more where ws has sent a close: no frame may follow one (RFC 6455 section 5.5.1). */
+  /** False once ws has sent a close frame: no frame may follow it (RFC 6455 section 5.5.1). */
   get open(): boolean {
     return this.#open && this.ws.readyState === this.ws.OPEN
   }
 
-  /** Sends frames that are made already. */
+  /** Writes encoded frames. */
   protected write(frames: Buffer): void {
     if (this.open) this.send(frames)
   }
 
   beat(): void {
-    // A full socket gets no ping, and its client may be silent: it has not read the last one. One that is not read
-    // for now is not heard.
+    // A full socket gets no ping, since its client has not read the last one. A paused socket receives no bytes. Neither
+    // counts as silent.
     if (this.full || this.ws.isPaused) return
     const heard = receivedBytes(this.stream)
     this.#silent = heard !== undefined && heard === this.#heard ? this.#silent + 1 : 0
@@ -125,11 +125,11 @@ export abstract class SocketConnection
     this.close(1008, 'permission ran out')
   }
 
-  /** @param grace milliseconds until the socket is destroyed; without it ws has a limit of its own */
+  /** @param grace milliseconds until the socket is destroyed; without it ws applies its own timeout */
   close(code: number, reason: string, grace?: number): void {
     this.#end(REASONS[code] ?? 'revoked')
     this.ws.close(code, reason)
-    // Its answer would not be read.
+    // A paused socket would not read the answer.
     if (this.ws.isPaused) this.ws.resume()
     if (grace === undefined) return
     const timer = setTimeout(() => this.ws.terminate(), grace)
@@ -147,8 +147,8 @@ export abstract class SocketConnection
 }
 
 /**
- * In the place of three listeners: their closures, and a table for them, would take more than all else that is kept
- * for an idle socket.
+ * Replaces three listeners: their closures and the listener table would take more memory than everything else of an
+ * idle socket.
  */
 function emit(this: Owned, event: string | symbol, ...args: unknown[]): boolean {
   this[PEER].hear(event, args[0], args[1])

@@ -1,18 +1,18 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 
-/** Begins what a socket is there for. */
+/** Starts a socket. */
 export type Opened = (socket: WebSocket, request: FastifyRequest) => void
 
-/** The handlers of a route whose requests become WebSockets. */
+/** The handlers of a WebSocket route. */
 export interface SocketHandlers {
   handler(request: FastifyRequest, reply: FastifyReply): void
-  /** What the app's own @fastify/websocket calls, in a test by injection. */
+  /** Called by the app's own @fastify/websocket for an injected request. */
   wsHandler: Opened
 }
 
 /**
- * Makes the handlers of the sockets of one registration.
- * @param deflate whether permessage-deflate is agreed to. @default false
+ * Creates the handlers of the socket routes of one registration.
+ * @param deflate whether permessage-deflate may be negotiated. @default false
  */
 export type SocketMaker = (opened: Opened, deflate?: boolean) => SocketHandlers

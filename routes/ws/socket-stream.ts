@@ -15,21 +15,21 @@ import { frameChannel } from './frame-channel.ts'
 import { SocketConnection } from './socket-connection.ts'
 
 /**
- * What goes out on a WebSocket. Frames are made once for all readers and go to the socket itself; only pings and the
- * close go through ws, so that nothing can overtake anything.
+ * Writes messages to a WebSocket. Frames are encoded once for all readers and written to the TCP socket. Only pings and
+ * the close go through ws, so that the order is kept.
  */
 export class SocketStream extends SocketConnection implements Sink {
   readonly #reader: Reader
   readonly encoder: Encoder
-  /** Whether frames are payloads, with nothing around them. */
+  /** Whether frames are bare payloads. */
   readonly raw: boolean
   readonly #may: Asker
   readonly #log: FastifyBaseLogger
   readonly #path: string | undefined
-  /** Not before the client has said something: most never do. */
+  /** Created with the client's first frame: most clients send none. */
   #frames: ClientFrames | undefined
 
-  /** @param deflated the encoders of a socket with permessage-deflate, where that is offered */
+  /** @param deflated the encoders for permessage-deflate, if it may be negotiated */
   constructor(
     context: Context,
     request: FastifyRequest,
@@ -48,16 +48,16 @@ export class SocketStream extends SocketConnection implements Sink {
     this.#path = frameChannel.hasSubscribers ? request.url : undefined
     const start = query.start ?? 'now'
     this.#reader = new Reader(bus.log, query.channels, start, this)
-    // The place asked for, also at a hole: the gap follows with its own.
+    // The place of the request, at a gap too: the gap follows with its own cursor.
     if (!query.raw) this.#send(`{"type":"ready","cursor":"${bus.log.cursorAt(start, query.channels)}"}`)
   }
 
-  /** Begins to read. */
+  /** Starts reading. */
   start(): void {
     this.#reader.resume()
   }
 
-  /** The socket's place: all of its channels before it has been sent. */
+  /** The socket's place: every earlier message of its channels has been sent. */
   tellPlace(): string {
     return this.#reader.tellPlace()
   }
@@ -76,7 +76,7 @@ export class SocketStream extends SocketConnection implements Sink {
   }
 
   end(end: End, cursor: string): void {
-    // The raw form closes with it.
+    // The raw form closes at the end of its channel.
     if (!this.raw) this.#send(endFrame(end, cursor))
   }
 
@@ -88,7 +88,7 @@ export class SocketStream extends SocketConnection implements Sink {
     const cursor = this.context.bus.log.cursor(seq)
     gapTold('ws', reason, cursor)
     if (this.raw) {
-      // It can't tell of a hole, nor go on from one.
+      // The raw form can neither report a gap nor resume from it.
       this.close(4010, cursor)
       return
     }
@@ -100,12 +100,12 @@ export class SocketStream extends SocketConnection implements Sink {
     this.write(textFrame(text))
   }
 
-  /** Answers a client's frame. @param ref its text, as it was sent */
+  /** Answers a frame of the client. @param ref the source text of its `ref` */
   answer(type: string, ref: string | undefined, members: string): void {
     this.#send(`{"type":"${type}"${refOf(ref)}${members}}`)
   }
 
-  /** Reads this channel, too. Resolves when its replay has been sent, or the socket has ended. */
+  /** Adds a channel. Resolves when its replay is complete, or the socket has closed. */
   subscribe(channel: string, start: Start, ref: string | undefined): Promise<void> {
     return new Promise((resolve) => {
       this.#reader.add(channel, start, () => {
@@ -129,9 +129,9 @@ export class SocketStream extends SocketConnection implements Sink {
     if (!this.raw) this.refuse(error, undefined)
   }
 
-  /** Tells that a frame was refused. */
+  /** Sends an error frame. */
   refuse(error: FastifyError, ref: string | undefined): void {
-    // An error of the user's may have a status alone.
+    // An error of the app may have only a status.
     const { code = statusOf(error), message } = error
     const name = JSON.stringify(String(code))
     this.answer('error', ref, `,"code":${name},"message":${JSON.stringify(message)}`)
