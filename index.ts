@@ -39,15 +39,15 @@ export type TidingsOptions = Options<Transport>
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The message log of fastify-tidings; see its option `decorator`. */
+    /** The message log of fastify-tidings. The option `decorator` changes its name. */
     tidings: Tidings
   }
 }
 
 /**
- * Puts one message log behind `/poll`, `/longpoll`, `/sse` and `/ws`, and decorates the app with it. The routes stand
- * in a scope of their own under `prefix`: the app's hooks, error handler and CORS apply to them.
- * @throws TIDINGS_ERR_OPTION that names the option
+ * Serves one message log over `/poll`, `/longpoll`, `/sse` and `/ws`, and decorates the app with it. The routes have a
+ * scope of their own under `prefix`. The app's hooks, error handler and CORS apply to them.
+ * @throws TIDINGS_ERR_OPTION, which names the option
  */
 async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<void> {
   const settings = settle(options, TRANSPORTS)
@@ -94,7 +94,7 @@ async function tidings(app: FastifyInstance, options: TidingsOptions): Promise<v
     if (settings.publish) publish(scope, context)
     addTransports(scope, context)
     if (settings.stats) stats(scope, context)
-    // In a scope of their own: @fastify/websocket hooks into every request of the scope that it stands in.
+    // A scope of their own: @fastify/websocket adds hooks to every request of its scope.
     await scope.register(registerSockets)
   }
   const { prefix, logLevel } = settings

@@ -1,4 +1,4 @@
-/** Counts by labels, whose values are few. */
+/** A counter with labels. */
 export class Counter {
   readonly #counts = new Map<string, { readonly labels: Readonly<Record<string, string>>; count: number }>()
 

@@ -9,16 +9,16 @@ import { Counter } from './counter.ts'
 import { type Metric, TYPE, textOf } from './prometheus.ts'
 
 export interface MetricsOptions {
-  /** Where the text is served. @default '/metrics' */
+  /** The path of the route. @default '/metrics' */
   path?: string
-  /** The decorator of the log that is measured. @default 'tidings' */
+  /** The decorator of the measured plugin. @default 'tidings' */
   decorator?: string
 }
 
 /**
- * Serves the figures of a log as Prometheus text. Register it behind fastify-tidings, which needs its option `stats` for
- * those of the transports. Counts of publishes, gaps, refusals and closed readers are those of the process, from the
- * time of the registration on.
+ * Serves the figures of a log as Prometheus text. Register it after fastify-tidings, whose option `stats` is required
+ * for the figures of the transports. Counts of publishes, gaps, refusals and closed readers are those of the process,
+ * since the registration.
  */
 async function metrics(
   app: FastifyInstance,

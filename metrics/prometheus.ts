@@ -1,4 +1,4 @@
-/** One metric: its samples by their labels. */
+/** A metric and its samples by label. */
 export interface Metric {
   readonly name: string
   readonly type: 'counter' | 'gauge'
@@ -9,7 +9,7 @@ export interface Metric {
 /** @see https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format */
 export const TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-/** The text that Prometheus scrapes. A metric without a sample is left out. */
+/** Writes the exposition text. Metrics without samples are omitted. */
 export function textOf(metrics: Iterable<Metric>): string {
   let text = ''
   for (const { name, type, help, samples } of metrics) {

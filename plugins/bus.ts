@@ -11,15 +11,18 @@ import { type Ended, type SubscribeOptions, subscribe } from '../bus/subscribe.t
 import type { Stats } from '../routes/http/figures.ts'
 import type { DataOf } from '../types/channels.ts'
 
-/** Whose idempotency key a publish has. */
+/** Options of a publish. */
 export interface PublishOptions {
-  /** The same key with the same data publishes once, and gets the first answer: 1 to 128 characters. */
+  /**
+   * An idempotency key, 1 to 128 characters. A repeat with the same data publishes nothing and returns the first
+   * result.
+   */
   key?: string
-  /** Whose key it is, 1 to 256 characters: keys of different publishers never meet. */
+  /** The owner of the key, 1 to 256 characters. Keys of different owners are independent. */
   publisher?: string
 }
 
-/** What `app.tidings` is. */
+/** `app.tidings`. */
 export class Tidings {
   readonly bus: Bus
   readonly #figures: { readonly stats: Stats }
@@ -28,7 +31,7 @@ export class Tidings {
   constructor(bus: Bus, figures: { readonly stats: Stats }) {
     this.bus = bus
     this.#figures = figures
-    // Each loop listens to it: many are no leak.
+    // Each loop adds a listener: many of them are no leak.
     setMaxListeners(0, this.#closing.signal)
   }
 
@@ -47,25 +50,25 @@ export class Tidings {
   }
 
   /**
-   * Ends a channel: readers are told, and nothing can be published to it any more until it is reopened, or the end is
-   * no longer kept.
-   * @param data the last that comes in it; undefined: nothing does
+   * Ends a channel. Readers get the end. Publishes are refused until the channel is reopened, or retention removes the
+   * end.
+   * @param data the last data of the channel; undefined: none
    * @returns the accepted end
-   * @throws as `publish` does: TIDINGS_ERR_ENDED where it has ended already
+   * @throws as `publish`; TIDINGS_ERR_ENDED if the channel has ended
    */
   async end<C extends string>(channel: C, data?: DataOf<C>, options: PublishOptions = {}): Promise<Ended> {
     const payload = () => endPayload(data === undefined ? undefined : payloadOf(data))
     return { ...(await this.#publish(channel, payload, options)), ...(data !== undefined && { data }) }
   }
 
-  /** Lets a channel that has ended go on. The data of its end, where it had some, is a message from then on. */
+  /** Reopens a channel that has ended. The data of its end, if any, becomes a message. */
   async reopen(channel: string): Promise<void> {
     await this.#publish(channel, () => REOPEN, {})
   }
 
   /**
-   * Takes all out that a channel has, its end too. Who has not read it yet is told of a gap. Idempotency keys are
-   * remembered until their time is over.
+   * Removes every message of a channel, and its end. Readers that have not read them get a gap. Idempotency keys stay
+   * until they expire.
    */
   async delete(channel: string): Promise<void> {
     await this.#publish(channel, () => DELETE, {})
@@ -84,15 +87,15 @@ export class Tidings {
   }
 
   /**
-   * The log's head, as a cursor: all that this process has published, or has heard of, stands up to it. Read before a
-   * database is, it is where a reader of both goes on.
+   * The cursor of the log's head. It covers every message that this process has published or received. Take it before a
+   * snapshot of a database: a client then resumes from it after the snapshot.
    */
   cursor(): string {
     return this.bus.log.nothing.cursor
   }
 
   /**
-   * What one channel or several have after a cursor, as one page of `/poll` has it; see ReadOptions.
+   * Reads one page of messages after a cursor, like `/poll`; see ReadOptions.
    * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR, TIDINGS_ERR_LIMIT, TIDINGS_ERR_GAP, TIDINGS_ERR_UNAVAILABLE
    */
   async read<T = never, C extends string = string>(
@@ -103,21 +106,21 @@ export class Tidings {
   }
 
   /**
-   * How many readers of this instance wait for what comes next in a channel: streams, sockets, loops, and long polls
-   * while they are held. One that has still to be sent what is kept is not counted yet.
+   * Number of live readers of a channel at this instance: streams, sockets, loops, and held long polls. A reader that
+   * is still catching up is not counted.
    */
   readers(channel: string): number {
     return this.bus.log.groups.watchingOf(checkChannel(channel))
   }
 
-  /** What `GET /stats` shows. Transports and the event loop's delay are metered where the option `stats` is set. */
+  /** The content of `GET /stats`. Transports and event-loop delay are metered only if the option `stats` is set. */
   stats(): Stats {
     return this.#figures.stats
   }
 
   /**
-   * The messages of one channel or several, in log order; see SubscribeOptions. Breaking out of the loop ends it, and
-   * so do its signal and the app's close.
+   * Iterates over the messages of channels in log order; see SubscribeOptions. The iteration ends when the loop is
+   * left, its signal aborts, or the app closes.
    * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_CURSOR; in the loop TIDINGS_ERR_GAP, TIDINGS_ERR_UNAVAILABLE
    */
   subscribe<T = never, C extends string = string>(
@@ -133,17 +136,17 @@ export class Tidings {
   }
 }
 
-/** Milliseconds that are left to Fastify of the time that a plugin may take. */
+/** Milliseconds of the plugin timeout that are left to Fastify. */
 const MARGIN = 500
 
-/** Timers hold 31 bits. */
+/** Maximum delay of a timer. */
 const MAX_MS = 0x7fff_ffff
 
-/** Registrations that use a bus: the last one closes it. */
+/** Number of registrations per bus. The last one closes the bus. */
 const users = new WeakMap<Bus, number>()
 
 /**
- * Decorates the app, ties the bus to its life, and opens it.
+ * Decorates the app, opens the bus, and closes it with the app.
  * @throws TIDINGS_ERR_OPTION, TIDINGS_ERR_ENGINE
  */
 export async function setUpBus(
@@ -172,7 +175,7 @@ export async function setUpBus(
     users.set(bus, left)
     if (left === 0) await bus.close()
   })
-  // Fastify says of a plugin that takes longer no more than that.
+  // Fastify's own timeout error would not say why.
   const { pluginTimeout } = app.initialConfig
   const patience = pluginTimeout ? Math.max(pluginTimeout - MARGIN, 1) : MAX_MS
   await bus.open?.({ patience, warn: (message) => app.log.warn(message) })

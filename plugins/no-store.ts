@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import { UpgradeRouter } from './upgrade-router.ts'
 
 /**
- * Has every answer at our paths say `no-store`, also those that are not ours: of the app's routes for other methods,
- * and of its handlers for what is not found or not allowed. A browser's cache may keep a 404.
+ * Adds `no-store` to every answer at our paths, also to those of the app: of its routes for other methods, and of its
+ * handlers for 404 and 405. A browser may cache a 404.
  */
 export function storeNothing(app: FastifyInstance): void {
   const router = UpgradeRouter.of(app)
@@ -13,7 +13,7 @@ export function storeNothing(app: FastifyInstance): void {
       reply.header('cache-control', 'no-store')
     done()
   })
-  // Node answers an expectation that it doesn't know by itself.
+  // Node itself answers an unknown expectation.
   const server = app.server as Server
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     if (server.listenerCount('checkExpectation') > 1) return

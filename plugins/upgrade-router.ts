@@ -7,24 +7,24 @@ import { responseOn, rewriterOf, stopResuming, tellDrained } from '../routes/htt
 import { Stalls } from '../routes/http/stalls.ts'
 import { guardErrors, guardSocket, offerUpgrade, unguardSocket } from '../routes/http/upgrade.ts'
 
-/** What happens to an upgrade: `socket` routes may take it, `plain` ones answer as if it had not been asked for. */
+/** The kind of a route: `socket` routes accept upgrades, `plain` routes ignore them and answer over HTTP. */
 type Kind = 'socket' | 'plain'
 
-/** Milliseconds that other listeners have for the first thing that they do with a socket. */
+/** Milliseconds within which another listener must use a socket. */
 const PATIENCE = 2_000
 
 const METHODS: readonly HTTPMethod[] = ['GET', 'POST']
 
-/** As of `slowConsumer.timeout`. */
+/** `slowConsumer.timeout`, in milliseconds. */
 const TIMEOUT = 30_000
 
 const routers = new WeakMap<object, UpgradeRouter>()
 
 /**
- * Node gives every connection away on which a request asks for an upgrade, whatever it asks for, as soon as somebody
- * listens. This router, one a server, stands before all listeners: a WebSocket at one of our sockets goes through
- * Fastify to its route, and no other listener hears of it; other upgrades go to the other listeners; what nobody takes
- * is answered as plain HTTP.
+ * If a server has an `upgrade` listener, Node detaches every connection with an upgrade request. This router, one per
+ * server, runs before all listeners. A WebSocket request to one of our sockets goes through Fastify to its route, and
+ * no other listener gets it. Other upgrades go to the other listeners. An upgrade that no listener takes is answered as
+ * plain HTTP.
  */
 export class UpgradeRouter {
   readonly #app: FastifyInstance
@@ -33,7 +33,7 @@ export class UpgradeRouter {
   readonly #stalls: Stalls
   readonly #rewrite: (request: IncomingMessage) => string
 
-  /** @param timeout milliseconds in which a client is to take something of the answers before its upgrade */
+  /** @param timeout milliseconds within which a client must make progress in reading the answers before its upgrade */
   static of(app: FastifyInstance, timeout = TIMEOUT): UpgradeRouter {
     let router = routers.get(app.server)
     if (router === undefined) {
@@ -50,18 +50,18 @@ export class UpgradeRouter {
     this.#routes = findMyWay(routing(app)) as Router<never>
     this.#rewrite = rewriterOf(app)
     const server = this.#server
-    // A listener can't keep an event from the others, and a common one destroys each socket whose path it doesn't know.
+    // A listener cannot stop an event, and common libraries destroy every socket whose path they do not know.
     const emit = server.emit as (event: string, ...args: unknown[]) => boolean
     server.emit = (event: string, ...args: unknown[]) => {
       if (event !== 'upgrade') return emit.call(server, event, ...args)
       this.#upgrade(...(args as [IncomingMessage, Duplex, Buffer]), () => emit.call(server, event, ...args))
       return true
     }
-    // Node asks whether there is one.
+    // Node checks whether a listener exists.
     server.on('upgrade', () => {})
   }
 
-  /** One of our routes stands at this URL. */
+  /** Adds one of our routes. */
   add(method: HTTPMethod | HTTPMethod[], url: string, kind: Kind): void {
     this.#routes.on(method, url, () => {}, kind)
   }
@@ -82,23 +82,23 @@ export class UpgradeRouter {
     const method = request.method as HTTPMethod
     const found = this.#routes.find(method, url)
     if (found === null) return undefined
-    // A route of ours with parameters stands behind one of the app's that has none, as in the app's own router.
+    // A static route of the app takes precedence over our parametric one, as in the app's router.
     const path = url.split(/[?#]/, 1)[0]!
     const another = Object.keys(found.params).length > 0 && this.#app.hasRoute({ method, url: path })
     return another ? undefined : (found.store as Kind)
   }
 
-  /** Whether one of our routes stands at this URL, for whatever method. */
+  /** Whether a URL belongs to one of our routes, for any method. */
   has(url: string): boolean {
     return METHODS.some((method) => this.#routes.find(method, url) !== null)
   }
 
-  /** The URL by which the app's router knows a request that has not been routed yet. */
+  /** The URL that the app's router will use for a request. */
   urlOf(request: IncomingMessage): string {
     return this.#rewrite(request)
   }
 
-  /** To its route, with the hooks of the app before it. */
+  /** Routes an upgrade through Fastify, with the app's hooks. */
   #route(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     offerUpgrade(request, { socket, head })
     const response = new ServerResponse(request)
@@ -108,12 +108,12 @@ export class UpgradeRouter {
     this.#app.routing(request, response)
   }
 
-  /** To the other listeners. Some do not do anything with a socket that is none of theirs. */
+  /** Passes an upgrade to the other listeners. Some ignore sockets that are not theirs. */
   #leave(request: IncomingMessage, socket: Duplex, head: Buffer, tellOthers: () => void): void {
     guardErrors(socket)
     const before = marks(socket)
     tellOthers()
-    // A @fastify/websocket may leave the connection open where a hook before its own has refused.
+    // @fastify/websocket may leave the connection open if an earlier hook has refused the request.
     endWithAnswer(socket)
     if (marks(socket) !== before) return
     setTimeout(() => {
@@ -123,9 +123,9 @@ export class UpgradeRouter {
     }, PATIENCE)
   }
 
-  /** Gives the socket back to the server, which reads the request again, without what asked for the upgrade. */
+  /** Returns the socket to the server, which reads the request again without its upgrade headers. */
   #answerPlainly(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // It may be that of the answer before.
+    // The parser may belong to the previous answer.
     ;(socket as Partial<Socket>).setTimeout?.(0)
     socket.unshift(Buffer.concat([plainHead(request), head]))
     this.#server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket)
@@ -133,7 +133,7 @@ export class UpgradeRouter {
   }
 }
 
-/** How the app's own router reads a URL. */
+/** The options with which the app's router parses URLs. */
 function routing({ initialConfig }: FastifyInstance) {
   const { routerOptions, ...older } = initialConfig as Record<string, unknown> & {
     routerOptions?: Record<string, unknown>
@@ -148,12 +148,12 @@ function routing({ initialConfig }: FastifyInstance) {
   return Object.fromEntries(names.map((name) => [name, routerOptions?.[name] ?? older[name]]))
 }
 
-/** HTTP/1.0 has no upgrades (RFC 9110 section 7.8). */
+/** Whether a request may upgrade. HTTP/1.0 has no upgrades (RFC 9110 section 7.8). */
 function asksForWebSocket({ method, headers, httpVersion }: IncomingMessage): boolean {
   return method === 'GET' && httpVersion !== '1.0' && headers.upgrade?.toLowerCase() === 'websocket'
 }
 
-/** What shows that somebody has done something with a socket. */
+/** Methods whose call shows that a listener uses a socket. */
 function marks(socket: Duplex): string {
   const listeners = socket.eventNames().reduce((sum, name) => sum + socket.listenerCount(name), 0)
   const { destroyed, writableEnded, readableFlowing } = socket
@@ -161,8 +161,8 @@ function marks(socket: Duplex): string {
 }
 
 /**
- * Node hands an upgrade over as soon as it has read it: in a pipeline earlier requests may still be unanswered, and
- * their answers come first (RFC 9112 section 9.3.2). Node no longer looks after them: until they are there, we do.
+ * Node emits an upgrade as soon as it has read the request. Earlier requests of a pipeline may be unanswered, and their
+ * answers come first (RFC 9112 section 9.3.2). Node does not manage them any more, so this function does.
  */
 function whenAnswered(socket: Duplex, stalls: Stalls, then: () => void): void {
   if (responseOn(socket) === undefined) {
@@ -173,13 +173,13 @@ function whenAnswered(socket: Duplex, stalls: Stalls, then: () => void): void {
   const onDrain = () => tellDrained(socket)
   const onClose = () => responseOn(socket)?.req.destroy()
   socket.on('drain', onDrain).on('close', onClose)
-  // They may be anybody's, and nobody else looks after this connection.
+  // The answers may be of any route, and nobody else manages this connection.
   const before = { stream: socket, put: 0, over: false, tooSlow: () => socket.destroy() }
   stalls.add(before)
   const next = () => {
     const response = responseOn(socket)
     if (response !== undefined) {
-      // Node's own listener came before this one, and has given the socket to the next answer.
+      // Node's own listener ran first, and has assigned the socket to the next answer.
       response.once('finish', next)
       return
     }
@@ -190,12 +190,12 @@ function whenAnswered(socket: Duplex, stalls: Stalls, then: () => void): void {
   next()
 }
 
-/** A connection that was given away, and gets a plain answer all the same, ends with it: nobody would read on. */
+/** Ends a detached connection after its plain answer: nobody would read further requests. */
 function endWithAnswer(socket: Duplex): void {
   responseOn(socket)?.once('finish', () => socket.end(() => socket.destroy()))
 }
 
-/** The head of a request as it came, without what asked for the upgrade. */
+/** The head of a request without its upgrade headers. */
 function plainHead({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
   const lines = [`${method} ${url} HTTP/${httpVersion}`]
   for (let i = 0; i < rawHeaders.length; i += 2) {

@@ -3,12 +3,12 @@ import { maxFrame } from '../routes/ws/frame-limit.ts'
 import { handleProtocols } from '../routes/ws/handshake.ts'
 
 /**
- * Pieces of a frame, and of a message, that ws keeps until it is whole. A piece of one byte takes 200 bytes, and it may
- * keep the 64 KiB alive that it was read with.
+ * Maximum chunks of a frame, and fragments of a message, that ws buffers. A chunk of one byte takes 200 bytes, and may
+ * keep the 64 KiB of its read alive.
  */
 const PIECES: object = { maxBufferedChunks: 4096, maxFragments: 128 }
 
-/** Options of @fastify/websocket. They are typed here, so that an app needs no types of ws. */
+/** Options of @fastify/websocket. Typed here so that an app does not need the types of ws. */
 export interface WebsocketOptions {
   options: {
     handleProtocols: (offered: Set<string>) => string | false
@@ -20,17 +20,17 @@ export interface WebsocketOptions {
 }
 
 /**
- * What @fastify/websocket is to be registered with where an app registers it by itself.
+ * Options for an app that registers @fastify/websocket itself.
  * @param payloadLimit the plugin's option of that name, in bytes. @default 65536
  */
 export function websocketOptions(payloadLimit: number = 64 * 1024): WebsocketOptions {
   return {
     options: { handleProtocols, maxPayload: maxFrame(payloadLimit), perMessageDeflate: false, ...PIECES },
-    // ws closes with the code that the fault calls for, 1002, 1007 or 1009; the plugin's own handler would cut it off.
+    // ws closes with the right code: 1002, 1007 or 1009. The plugin's own handler would destroy the socket.
     errorHandler(error, _socket, request) {
       logFailure(error, request.log)
     },
-    // Ours closes with 1001, and waits.
+    // This package closes its sockets with 1001 and waits.
     preClose(done) {
       done()
     },

@@ -13,16 +13,16 @@ import { UpgradeRouter } from './upgrade-router.ts'
 import { logFailure, websocketOptions } from './websocket-options.ts'
 
 /**
- * Sets up the sockets of one registration, with @fastify/websocket in this scope, or with the one that the app has
- * registered. Its server accepts the sockets. Its hooks and its listener have no part in it: those of the app's know
- * requests of their own copy alone.
+ * Sets up the sockets of a registration, with @fastify/websocket in this scope or with the app's. Only its WebSocket
+ * server is used: its hooks and its listener do not run for our routes, since those of the app's copy handle only its
+ * own requests.
  */
 export async function setUpSockets(app: FastifyInstance, payloadLimit: number): Promise<SocketMaker> {
   const router = UpgradeRouter.of(app)
   const theirs = app.hasDecorator('websocketServer')
   if (!theirs) {
     const { options, ...others } = websocketOptions(payloadLimit)
-    // It listens on what it takes for a server: the upgrades of the app's own come through the router.
+    // It listens on a stand-in for the server: upgrades come through the router.
     const server = new EventEmitter() as unknown as Server
     await app.register(fastifyWebsocket, {
       ...others,
@@ -64,7 +64,10 @@ export async function setUpSockets(app: FastifyInstance, payloadLimit: number): 
   })
 }
 
-/** A request as ws is to see it: ws refuses the handshake for an offer that it can't take, where the offer alone is refused. */
+/**
+ * A request as ws is to see it: ws refuses the handshake for an offer that it can't take, where the offer alone is
+ * refused.
+ */
 function offering(request: IncomingMessage, offer: string | undefined): IncomingMessage {
   if (offer === undefined) return request
   const headers = { ...request.headers, 'sec-websocket-extensions': offer }
@@ -76,8 +79,8 @@ function isSocket(route: object): boolean {
 }
 
 /**
- * Has the routes of this scope that are no sockets answer upgrades as if they had not been asked for.
- * @param timeout milliseconds in which a client is to take something of the answers before its upgrade
+ * Makes plain routes of this scope ignore upgrades.
+ * @param timeout milliseconds within which a client must make progress in reading the answers before its upgrade
  */
 export function answerUpgradesPlainly(app: FastifyInstance, timeout: number): void {
   const router = UpgradeRouter.of(app, timeout)

@@ -1,6 +1,6 @@
 /**
- * The types of messages by channel. A program extends it by declaration merging, and then `publish`, `subscribe` and
- * the client's `connect` know what a channel carries:
+ * The types of messages by channel, for `publish`, `subscribe` and the client's `connect`. Extend it by declaration
+ * merging:
  *
  *     declare module 'fastify-tidings' {
  *       interface TidingsChannels {
@@ -11,5 +11,5 @@
 // biome-ignore lint/suspicious/noEmptyInterface: programs fill it
 export interface TidingsChannels {}
 
-/** What a channel carries; unknown where nobody has said so. */
+/** The message type of a channel; `unknown` if it is not declared. */
 export type DataOf<C extends string> = C extends keyof TidingsChannels ? TidingsChannels[C] : unknown

@@ -6,142 +6,142 @@ import { type MemoryBusOptions, memoryBus } from '../../bus/memory.ts'
 import { FAST, type FastPath, PLAIN } from './fast-path.ts'
 import { Origins } from './origin.ts'
 
-/** What is asked of `authorize`. */
+/** The operation that `authorize` decides about. */
 export interface Question {
-  /** `stats` names no channel. */
+  /** `stats` has no channels. */
   action: 'publish' | 'subscribe' | 'stats'
   channels: readonly string[]
 }
 
-/** Permitted, as long as all that is named holds. At least one member; one that is there is not undefined. */
+/** A permission that ends at the first of its conditions. It has at least one member, and no member is undefined. */
 export interface Permission {
-  /** When the permission runs out: a Date, or milliseconds since 1970; Infinity: never. */
+  /** The expiry: a Date or milliseconds since 1970. Infinity: never. */
   until?: Date | number
-  /** The permission runs out when it aborts. */
+  /** Revokes the permission when it aborts. */
   signal?: AbortSignal
-  /** Who publishes, 1 to 256 characters: idempotency keys of different publishers never meet. */
+  /** The publisher, 1 to 256 characters. Idempotency keys of different publishers are independent. */
   publisher?: string
 }
 
-/** What `authorize` says. */
+/** The result of `authorize`. */
 export type Verdict = boolean | AbortSignal | Permission
 
 /**
- * May this request do that? `true` permits. An AbortSignal permits until it aborts, and so does a Permission: when it
- * runs out, the reader that was let in ends (close code 1008; a held poll and the next one get 403). `false`, an
- * aborted signal, an end that is past: 403. A throw with a `statusCode` of 4xx is answered as it is, with its
- * `headers`; any other is a fault of the program, 500, and logged. On a socket they are error frames. Anything else is
- * 403, and a hint in the log. Asked for each request, and on a socket for each subscribe and publish frame, with the
- * request that opened it, in its async context.
+ * Decides whether a request may perform an operation. `true` permits it. An AbortSignal or a Permission permits it
+ * until it aborts or expires: then the reader ends (close code 1008; a held poll and the next one get 403). `false`, an
+ * aborted signal and a past expiry are answered with 403. An error with a 4xx `statusCode` is sent with its `headers`.
+ * Any other error is logged and answered with 500. Any other result is answered with 403 and logged. On a socket,
+ * errors are error frames. It is called for each request, and on a socket for each subscribe and publish frame, with
+ * the request that opened the socket and in its async context.
  */
 export type Authorize = (request: FastifyRequest, question: Question) => Verdict | Promise<Verdict>
 
-/** What one client may take, beside what all may take together. */
+/** Limits per client. */
 export interface Limits {
-  /** Who a request comes from. @default its `ip`: behind a proxy set Fastify's `trustProxy` */
+  /** Returns the client of a request. @default its `ip`; behind a proxy, set Fastify's `trustProxy` */
   client?: (request: FastifyRequest) => string
-  /** Long polls, streams and sockets that one client holds open at once; past it 429. @default Infinity */
+  /** Maximum open long polls, streams and sockets of a client. Further ones get 429. @default Infinity */
   readersPerClient?: number
   /**
-   * Frames that a client may send on one socket, so many at once and as many a second; past it an error frame, and the
-   * close code 1008. @default Infinity
+   * Maximum frames per second on a socket, and the size of a burst. The first excess frame gets an error frame, and the
+   * socket closes with 1008. @default Infinity
    */
   framesPerSecond?: number
   /**
-   * Counts a publish, over HTTP or in a frame, before `authorize` is asked; `request` is the one that opened the
-   * socket. `false`, or a promise of it, refuses: 429. A throw is treated as one of `authorize`. @default nothing is
-   * counted
+   * Called for each publish, over HTTP or in a frame, before `authorize`. `request` is the one that opened the socket.
+   * `false`, or a promise of it, refuses the publish with 429. Errors are treated like those of `authorize`.
+   * @default no limit
    */
   publish?: (request: FastifyRequest, question: Question) => unknown
 }
 
-/** What is compressed. */
+/** Options of compression. */
 export interface CompressionOptions {
-  /** Bytes of a message, with its envelope, below which it goes out as it is. @default 1024 */
+  /** Messages below this size, envelope included, are not compressed. In bytes. @default 1024 */
   threshold?: number
 }
 
 /** @typeParam T the names of the transports */
 export interface Options<T extends string = string> {
-  /** Where the routes stand, as in any Fastify plugin. @default '' */
+  /** Prefix of the routes. @default '' */
   prefix?: string
-  /** The transports that are offered. @default ['poll', 'longpoll', 'sse', 'ws'] */
+  /** The transports to offer. @default ['poll', 'longpoll', 'sse', 'ws'] */
   transports?: readonly T[]
-  /** The bus that the messages go over. @default a memory bus of its own, with `retention` */
+  /** The message bus. @default a built-in memory bus with `retention` */
   bus?: Bus
-  /** What a memory bus of its own keeps; not beside `bus`. */
+  /** Configures the built-in bus. Cannot be combined with `bus`. */
   retention?: MemoryBusOptions
-  /** How much one answer of `/poll` and `/longpoll` carries. */
+  /** Limits of an answer of `/poll` and `/longpoll`. */
   poll?: {
-    /** Messages, where the request names no `limit`. @default 100 */
+    /** Maximum messages, if the request has no `limit`. @default 100 */
     limit?: number
-    /** The most messages that a request may ask for. @default 1000 */
+    /** Maximum `limit` of a request. @default 1000 */
     maxLimit?: number
-    /** Bytes of the body; one message is sent whatever it weighs. @default 1048576 */
+    /** Maximum bytes of the body. The first message is sent at any size. @default 1048576 */
     maxBytes?: number
   }
-  /** How long `/longpoll` holds a request. */
+  /** Times for which `/longpoll` holds a request. */
   longpoll?: {
-    /** Seconds, where the request names no `wait`. @default 25 */
+    /** Seconds, if the request has no `wait`. @default 25 */
     wait?: number
-    /** Seconds; a longer `wait` is cut to it. @default 55 */
+    /** Maximum seconds. A longer `wait` is reduced to it. @default 55 */
     maxWait?: number
   }
-  /** Signs of life on an idle connection. */
+  /** Heartbeats of idle connections. */
   heartbeat?: {
-    /** Milliseconds between two comments on an SSE stream. @default 15000 */
+    /** Milliseconds between comments on an SSE stream. @default 15000 */
     sse?: number
-    /** Milliseconds between two pings on a socket; one that is silent for two of them is ended. @default 25000 */
+    /** Milliseconds between pings on a socket. A socket that is silent for two of them is destroyed. @default 25000 */
     ws?: number
   }
   /**
-   * Whether streams and sockets are compressed, for clients that take it: each message by itself, once for all readers
-   * at the same place. See docs/security.md. @default false
+   * Compresses streams and sockets for clients that accept it. Each message is compressed separately, and once for all
+   * readers at the same place. See docs/security.md. @default false
    */
   compression?: boolean | CompressionOptions
-  /** The largest payload that a client may publish, in bytes. @default 65536 */
+  /** Maximum payload of a client's publish, in bytes. @default 65536 */
   payloadLimit?: number
   /**
-   * Origins, beside the request's own host, whose pages may publish and open sockets: as a browser sends them
-   * (`https://example.com`), or expressions that match them. `['*']`: all, `null` too. @default []
+   * Origins whose pages may publish and open sockets, beside the request's own host: as a browser sends them
+   * (`https://example.com`), or regular expressions. `['*']` allows every origin, `null` included. @default []
    */
   origins?: readonly (string | RegExp)[]
-  /** Whether clients may publish over the wire. @default false; true where `authorize` is given */
+  /** Whether clients may publish. @default false; true if `authorize` is set */
   publish?: boolean
-  /** Whether `GET /stats` is there. It also turns on the metering of sockets. @default false */
+  /** Enables `GET /stats` and the metering of sockets. @default false */
   stats?: boolean
-  /** Whether `GET /echo` is there. @default false */
+  /** Enables `GET /echo`. @default false */
   echo?: boolean
   /**
-   * Whether streams and sockets are written to past Node's streams, and slow readers are judged by what the kernel has
-   * taken. `false` uses Node's public API alone. @default true
+   * Writes to sockets directly, bypassing Node's streams, and detects slow readers by the bytes that the kernel has
+   * accepted. `false` uses only Node's public API. @default true
    */
   fastPath?: boolean
-  /** Long polls, streams and sockets that are held open at once. @default 10000 */
+  /** Maximum open long polls, streams and sockets. @default 10000 */
   maxReaders?: number
   /**
-   * Milliseconds over which a server that closes sends its readers away, one after another; meanwhile it takes no new
-   * connection. 0: all at once. @default 0
+   * Milliseconds over which a closing server ends its readers, one after another, while it accepts no new connections.
+   * 0 ends all readers at once. @default 0
    */
   drain?: number
-  /** What one client may take. @default no limit of its own */
+  /** Limits per client. @default no limits */
   limits?: Limits
-  /** When a reader that does not keep up is ended. */
+  /** Disconnects readers that do not keep up. */
   slowConsumer?: {
-    /** Unsent bytes. @default 1048576 */
+    /** Maximum unsent bytes. @default 1048576 */
     bytes?: number
-    /** Milliseconds in which its socket took no byte while some waited. @default 30000 */
+    /** Disconnects a reader that makes no progress for this long, in milliseconds. @default 30000 */
     timeout?: number
   }
-  /** The decorator's name: `app.tidings`. @default 'tidings' */
+  /** Name of the decorator, `app.tidings`. @default 'tidings' */
   decorator?: string
-  /** The log level of the routes: some are asked again and again. @default that of the app */
+  /** Log level of the routes. @default that of the app */
   logLevel?: LogLevel
-  /** Asked before anybody reads, publishes or sees figures. @default nobody is asked */
+  /** Called before each read, publish and `/stats`. @default everything is permitted */
   authorize?: Authorize
 }
 
-/** @internal The options as the routes see them: checked, every default in its place. */
+/** @internal The checked options with defaults filled in. */
 export interface Settings {
   readonly prefix: string
   readonly transports: ReadonlySet<string>
@@ -149,7 +149,7 @@ export interface Settings {
   readonly poll: { readonly limit: number; readonly maxLimit: number; readonly maxBytes: number }
   readonly longpoll: { readonly wait: number; readonly maxWait: number }
   readonly heartbeat: { readonly sse: number; readonly ws: number }
-  /** Undefined where nothing is compressed. */
+  /** Undefined if compression is off. */
   readonly compression: Required<CompressionOptions> | undefined
   readonly payloadLimit: number
   readonly origins: Origins
@@ -191,12 +191,12 @@ const KNOWN: readonly (keyof Options)[] = [
   'authorize',
 ]
 
-/** Timers hold 31 bits. */
+/** Maximum delay of a timer. */
 const MAX_MS = 0x7fff_ffff
 
 /**
  * @internal
- * @param given what the user wrote; Fastify's own `logSerializers` may stand beside it
+ * @param given the user's options. Fastify's own `logSerializers` may be among them
  * @param transports the names of all transports
  * @throws TIDINGS_ERR_OPTION that names the option
  */
@@ -259,7 +259,7 @@ export function settle(given: Options, transports: readonly string[]): Settings 
 
 type Range = [byDefault: number, least: number, unit: string, most?: number]
 
-/** A group of numbers: each known, each in its range, or its default. */
+/** Checks a group of numbers, and fills in defaults. */
 function numbers<K extends string>(
   name: string,
   given: Partial<Record<K, number>> | undefined,
