@@ -78,7 +78,7 @@ export function transportSuite(t: Test, transport: Transport, more: ConnectOptio
       const gap = await once(feed, 'gap')
       t.equal(gap.reason, reason)
       t.equal(gap.from, `${epoch}.${seq}`)
-      t.match(gap.advice, /load the present state/)
+      t.match(gap.advice, /load the current state/)
       t.equal(gap.cursor, `${bus.log.epoch}.${reason === 'ahead' ? 6 : 3}`)
       const kept = reason === 'ahead' ? [] : range(4, 6)
       t.same(await taken.until(kept.length), kept)
