@@ -467,6 +467,11 @@ export class Log {
     })
   }
 
+  /** Whether a channel has ended. */
+  get hasEnds(): boolean {
+    return this.#ends.size > 0
+  }
+
   /** Whether a turn at this end leaves ends and channels as they were there: what was reopened or deleted is gone. */
   canTurn(end: number): boolean {
     return this.#undone <= end

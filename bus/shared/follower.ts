@@ -54,8 +54,10 @@ export class Follower {
     const log = this.#log
     const { seq } = await this.#find(true)
     while (log.head < seq) {
+      const { head } = log
       await this.#step()
-      if (!this.#astray) continue
+      // Another instance may have cut all that was left of the tail meanwhile: then nothing more comes.
+      if (!this.#astray && log.head > head) continue
       await this.#backoff.wait()
       await this.#find()
     }
@@ -164,8 +166,10 @@ export class Follower {
       const { epoch, start } = history
       const common = first ? undefined : commonWith(log, history)
       // Effects of lost marks are undone: the affected part is read again from the engine.
-      const whole = common === undefined || !log.canTurn(common)
-      const after = whole ? 0 : Math.min(common, log.head)
+      const reached = common === undefined ? 0 : Math.min(common, log.head)
+      // So is a reopening that left the tail unseen.
+      const whole = common === undefined || !log.canTurn(common) || (reached < start && log.hasEnds)
+      const after = whole ? 0 : reached
       const kept = after < start ? await this.#kept(after) : []
       const tail = whole && common !== undefined ? await this.#tail(start, common) : []
       const hasRead = after < start || tail.length > 0

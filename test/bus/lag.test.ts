@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import type { Bus } from '../../bus/bus.ts'
-import { textPayload } from '../../bus/payload.ts'
+import { endPayload, REOPEN, textPayload } from '../../bus/payload.ts'
 import { Reader } from '../../bus/reader.ts'
 import type { Batch, Engine, History, Stored, Trim, Turn, Verdict } from '../../bus/shared/engine.ts'
 import { type SharedRetention, sharedBus } from '../../bus/shared/shared-bus.ts'
@@ -15,6 +15,7 @@ class Store {
   start = 0
   forgotten = 0
   readonly floors = new Map<string, number>()
+  readonly reopened = new Map<string, number>()
   readonly ancestors: { epoch: string; seq: number }[] = []
   readonly writers = new Map<string, { number: number; verdicts: Verdict[] }>()
 
@@ -53,6 +54,7 @@ class StoreEngine implements Engine {
       const verdicts = messages.map(({ channel, payload }): Verdict => {
         const place = { epoch: store.epoch, seq: ++store.head, time: Date.now() }
         store.items.push({ ...place, channel, payload })
+        if (payload.mark === 'reopen') store.reopened.set(channel, place.seq)
         return { ...place, repeated: false }
       })
       store.writers.set(writer, { number, verdicts })
@@ -80,8 +82,16 @@ class StoreEngine implements Engine {
     return { ...(await this.state()), start, ancestors, floors: new Map(floors), forgotten }
   }
 
+  /** An end whose channel was reopened is a message. */
   async kept(after: number): Promise<readonly Stored[]> {
-    return this.#store.kept.filter(({ seq }) => seq > after).slice(0, 3)
+    const { kept, reopened } = this.#store
+    return kept
+      .filter(({ seq }) => seq > after)
+      .slice(0, 3)
+      .map((each) => {
+        const { kind, json } = each.payload
+        return (reopened.get(each.channel) ?? 0) > each.seq ? { ...each, payload: { kind, json } } : each
+      })
   }
 
   async trim({ epoch, seq, kept, gone, floors, forgotten }: Trim): Promise<number | undefined> {
@@ -101,8 +111,9 @@ class StoreEngine implements Engine {
   async close(): Promise<void> {}
 }
 
-async function start(t: Test, store: Store, retention: SharedRetention = {}) {
+async function start(t: Test, store: Store, retention: SharedRetention = {}, gate?: Promise<void>) {
   const engine = new StoreEngine(store)
+  engine.gate = gate
   const bus = sharedBus(() => engine, retention)
   t.teardown(() => bus.close())
   await bus.open!({ patience: 5000, warn: () => {} })
@@ -194,4 +205,55 @@ t.test('an instance that slept through several forks finds what it has in common
     log.read(['c'], 0, { limit: 99, bytes: 1e6 }).entries.map((each) => each.envelope)
   t.strictSame(texts(b.bus), texts(a.bus))
   t.match(b.bus.log.locate({ epoch: 'first', seq: 5 }, ['c']).gap, { reason: 'ahead', seq: 4 })
+})
+
+t.test('the whole tail is cut while an instance reads it: it comes to the same state', async (t) => {
+  const names = ['quiet', 'reopened', 'c']
+  const texts = ({ log }: Bus) =>
+    names.map((name) => [
+      log.floor([name]),
+      log.endOf(name)?.seq,
+      ...log.read([name], log.floor([name]), { limit: 99, bytes: 1e6 }).entries.map((each) => each.envelope),
+    ])
+  for (const late of [false, true]) {
+    const store = new Store()
+    const a = await start(t, store, { messages: 1 })
+    await a.bus.publish('quiet', textPayload('quiet'))
+    await a.bus.publish('reopened', endPayload(textPayload('no end')))
+    const follower = late ? undefined : await start(t, store, { messages: 1 })
+    let open = () => {}
+    const gate = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    if (follower) {
+      await until(() => follower.bus.log.head === 2)
+      follower.engine.gate = gate
+    }
+    for (let i = 0; i < 20; i++) await a.bus.publish('c', textPayload(`${i}`))
+    // It has read the first of them, and waits with the second read.
+    let reads = 0
+    const slow = new StoreEngine(store)
+    const read = slow.read.bind(slow)
+    slow.read = async (after, signal) => {
+      if (late && ++reads === 2) await gate
+      return read(after, signal)
+    }
+    const loading = late ? sharedBus(() => slow, { messages: 1 }) : undefined
+    if (loading) t.teardown(() => loading.close())
+    const opened = loading?.open?.({ patience: 5000, warn: () => {} })
+    if (late) await until(() => reads === 2)
+    await a.bus.publish('reopened', REOPEN)
+    await a.bus.publish('c', textPayload('last'))
+    // What the trimmer does once nothing in the tail is worth more than what must be moved.
+    const kept = Array.from(a.bus.log.entries(), ({ seq }) => seq)
+    const floors = new Map(names.map((name) => [name, a.bus.log.floor([name])]))
+    const { epoch, head } = store
+    await a.engine.trim({ epoch, seq: head, kept, gone: [], floors, forgotten: 0, mostFloors: 9 })
+    if (follower) follower.engine.gate = undefined
+    open()
+    await opened
+    const bus = loading ?? follower!.bus
+    await until(() => bus.log.head === head)
+    t.strictSame(texts(bus), texts(a.bus), late ? 'it loads' : 'it follows')
+  }
 })
