@@ -233,6 +233,8 @@ export abstract class TransportSelector implements LinkListener {
     if (denied && !this.main) this.again(0)
     else if (final) this.host.finish(failure, error)
     else if (after !== undefined) this.#retryAfter(after, wasMain ? transport : undefined)
+    // A browser may have given the replacement of a link a pooled connection that is dead, too.
+    else if (failure.silent && transport === this.main?.transport && this.slack < 16) this.#probe(transport)
     else if (!wasMain) this.#tryNext()
     // A probe takes over.
     else if (!this.#probes.size) {

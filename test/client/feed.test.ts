@@ -383,6 +383,45 @@ t.test('the page is looked at again: a socket is asked whether it lives', async 
   t.same(await taken.until(1), [1])
 })
 
+t.test(
+  'the page is looked at again: a link is made anew, also where the first attempt meets a dead connection',
+  async (t) => {
+    const page = browser(t)
+    const { app, port } = await build(t)
+    const proxy = await FaultProxy.start(t, port)
+    let dead = 0
+    const pooled: typeof fetch = (input, init) => {
+      if (!dead) return fetch(input, init)
+      dead--
+      return new Promise((_resolve, reject) =>
+        init!.signal!.addEventListener('abort', () => reject(new Error())),
+      )
+    }
+    const feed = open(t, proxy.url, {
+      transports: ['sse'],
+      probe: 100,
+      silence: 600_000,
+      cursor: 'earliest',
+      fetch: pooled,
+    })
+    const taken = new Taken(feed)
+    await app.tidings.publish('default', 1)
+    await taken.until(1)
+    const { now } = Date
+    t.teardown(() => {
+      Date.now = now
+    })
+    // So old is what is made anew.
+    Date.now = () => now() + 1000
+    proxy.freeze()
+    dead = 2
+    page.dispatchEvent(new Event('visibilitychange'))
+    await app.tidings.publish('default', 2)
+    t.same(await taken.until(2), [1, 2])
+    t.equal(dead, 0)
+  },
+)
+
 t.test('an idle socket is kept by pings, and its place moves on', async (t) => {
   const { app, url } = await build(t)
   const feed = open(t, url, { transports: ['ws'], silence: 60, channels: ['quiet'] })
