@@ -2,7 +2,7 @@
 export type { Accepted, Bus, Host } from './bus.ts'
 export type { Cursor, Start } from './cursor.ts'
 export { ERR_ENGINE } from './errors.ts'
-export { Log, type Lost, type Placed, type Retention } from './log.ts'
+export { Log, type Lost, type Placed } from './log.ts'
 export { type MemoryBus, type MemoryBusOptions, memoryBus } from './memory.ts'
 export type { Entry } from './message.ts'
 export {
@@ -14,6 +14,7 @@ export {
   type Payload,
   textPayload,
 } from './payload.ts'
+export type { Retention } from './retention.ts'
 export {
   type Batch,
   type Engine,

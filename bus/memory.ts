@@ -3,8 +3,9 @@ import { isChannel } from './channel.ts'
 import { checkKnown, checkNumber } from './check.ts'
 import { ERR_CLOSED, ERR_ENDED, ERR_OPTION, ERR_TOO_LARGE } from './errors.ts'
 import { IdempotencyKeys, keyName } from './idempotency-keys.ts'
-import { Log, type Retention, type Rule } from './log.ts'
+import { Log } from './log.ts'
 import { type Payload, reopens } from './payload.ts'
+import type { Retention, Rule } from './retention.ts'
 
 /** Retention of the memory bus: messages and idempotency keys. */
 export interface MemoryBusOptions extends Retention {

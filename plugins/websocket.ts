@@ -34,7 +34,7 @@ export async function setUpSockets(app: FastifyInstance, payloadLimit: number): 
     )
   }
   const { websocketServer } = app
-  // The same server, but for what it agrees to on our routes; and no more is inflated than a frame may have.
+  // The same server, with what our routes negotiate. The limit of a frame applies after inflating.
   const serverWith = (others: object): WebSocketServer =>
     Object.create(websocketServer, {
       options: {
@@ -65,8 +65,8 @@ export async function setUpSockets(app: FastifyInstance, payloadLimit: number): 
 }
 
 /**
- * A request as ws is to see it: ws refuses the handshake for an offer that it can't take, where the offer alone is
- * refused.
+ * The request that ws gets, with the selected offer alone. ws refuses a handshake with an unacceptable offer, of which
+ * only the offer must be declined.
  */
 function offering(request: IncomingMessage, offer: string | undefined): IncomingMessage {
   if (offer === undefined) return request

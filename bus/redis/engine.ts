@@ -1,13 +1,11 @@
 import type { Cursor } from '../cursor.ts'
 import { newEpoch } from '../epochs.ts'
 import { ERR_ENGINE } from '../errors.ts'
-import type { Kind, Mark } from '../payload.ts'
 import { SILENCE } from '../shared/calls.ts'
 import {
   type Batch,
   type Engine,
   type History,
-  type Message,
   type Read,
   Refused,
   type State,
@@ -16,6 +14,7 @@ import {
   type Turn,
   type Verdict,
 } from '../shared/engine.ts'
+import { entriesOf, lettersOf, oneLine, pairsOf, parseLine } from './entry-format.ts'
 import { Generations } from './generations.ts'
 import { type Connect, Link } from './link.ts'
 import { APPEND, DENIED, HISTORY, type Script, STATE, TRIM } from './scripts.ts'
@@ -32,11 +31,6 @@ const KEPT = 500
 
 /** Milliseconds for which Redis keeps a writer's last batch number. */
 const WRITER_AGE = 600_000
-
-/** Letters for the type of a message, followed by those for its mark. */
-const LETTERS: Record<Kind, string> = { json: 'j', text: 't', bytes: 'b' }
-const KINDS: Record<string, Kind> = { j: 'json', t: 'text', b: 'bytes' }
-const MARKS: Record<string, Mark> = { e: 'end', r: 'reopen', d: 'delete' }
 
 /** Redis errors after which nothing was appended, for now. */
 const REFUSED = /^-?(OOM|MISCONF|NOREPLICAS)\b/
@@ -307,40 +301,4 @@ export class RedisEngine implements Engine {
 /** Encodes the name of a key without loss: UTF-8 has no lone surrogates. */
 function ascii(name: string): string {
   return JSON.stringify(name)
-}
-
-/** Whether a payload's JSON has the form that this package writes. */
-function oneLine(json: string): string {
-  return json.includes('\n') ? json.replaceAll('\n', ' ') : json
-}
-
-function lettersOf({ kind, mark }: Message['payload']): string {
-  return mark === undefined ? LETTERS[kind] : LETTERS[kind] + mark[0]
-}
-
-/** `letters channel json` */
-function parseLine(text: string, from: number, to: number, epoch: string, seq: number, time: number): Stored {
-  const channel = text.indexOf(' ', from) + 1
-  const json = text.indexOf(' ', channel) + 1
-  const kind = KINDS[text[from]!]!
-  const mark = channel - from > 2 ? MARKS[text[from + 1]!] : undefined
-  const data = text.slice(json, to)
-  const payload = mark === undefined ? { kind, json: data } : { kind, json: data, mark }
-  return { epoch, seq, time, channel: text.slice(channel, json - 1), payload }
-}
-
-/** The entries of a reply of XREAD: a list of pairs, a map, or in RESP 3 by ioredis a flat list. */
-function entriesOf(reply: unknown): readonly [id: string, fields: readonly string[]][] {
-  if (reply === null || reply === undefined) return []
-  const streams = Array.isArray(reply) ? reply : reply instanceof Map ? [...reply] : Object.entries(reply)
-  const [, entries] = Array.isArray(streams[0]) ? streams[0] : streams
-  return entries as [string, string[]][]
-}
-
-/** Pairs of name and number: a flat list, or in RESP 3 a list of lists. */
-function pairsOf(list: readonly unknown[]): Map<string, number> {
-  const flat = list.flat()
-  const pairs = new Map<string, number>()
-  for (let i = 0; i < flat.length; i += 2) pairs.set(String(flat[i]), Number(flat[i + 1]))
-  return pairs
 }

@@ -3,7 +3,7 @@ import type { Guard } from './guard.ts'
 import type { HeartbeatTimer } from './heartbeat-timer.ts'
 import type { Meter } from './meter.ts'
 import type { OpenConnections } from './open-connections.ts'
-import type { Settings } from './options.ts'
+import type { Settings } from './settings.ts'
 import type { Unread } from './unread.ts'
 
 /** The parts of one registration of the plugin, for its routes. */

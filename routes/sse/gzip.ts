@@ -36,18 +36,19 @@ function store(bytes: Buffer, blocks: Buffer[]): void {
 /** @param texts each is compressed separately, or stored */
 function partOf(texts: readonly string[], compressor: Compressor | undefined, chunked: boolean): Part {
   const blocks: Buffer[] = []
-  let plain = ''
-  for (const text of texts) {
-    const deflated = compressor?.deflate(Buffer.from(text))
-    if (deflated === undefined) plain += text
+  let plain: Buffer[] = []
+  const contents = texts.map((text) => Buffer.from(text))
+  for (const bytes of contents) {
+    const deflated = compressor?.deflate(bytes)
+    if (deflated === undefined) plain.push(bytes)
     else {
-      store(Buffer.from(plain), blocks)
+      store(Buffer.concat(plain), blocks)
       blocks.push(deflated)
-      plain = ''
+      plain = []
     }
   }
-  store(Buffer.from(plain), blocks)
-  const content = Buffer.from(texts.join(''))
+  store(Buffer.concat(plain), blocks)
+  const content = Buffer.concat(contents)
   const bytes = Buffer.concat(blocks)
   return {
     bytes: chunked ? chunk(bytes) : bytes,

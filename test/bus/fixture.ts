@@ -2,11 +2,12 @@ import type { Test } from 'tap'
 import type { Batch } from '../../bus/batch.ts'
 import type { Gap } from '../../bus/bound.ts'
 import { NOWHERE } from '../../bus/indexed-set.ts'
-import { Log, type Retention } from '../../bus/log.ts'
+import { Log } from '../../bus/log.ts'
 import type { End } from '../../bus/message.ts'
 import { endPayload, textPayload } from '../../bus/payload.ts'
 import type { Sink } from '../../bus/reader.ts'
 import type { Member } from '../../bus/reader-group.ts'
+import type { Retention } from '../../bus/retention.ts'
 
 /** A log that closes with the test, and forgets nothing unless it is told to. */
 export function makeLog(t: Test, retention: Retention = {}): Log {

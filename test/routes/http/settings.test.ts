@@ -2,7 +2,7 @@ import Fastify, { type FastifyRequest } from 'fastify'
 import t from 'tap'
 import tidings, { memoryBus, type TidingsOptions } from '../../../index.ts'
 import { FAST, PLAIN } from '../../../routes/http/fast-path.ts'
-import { settle as settleFor } from '../../../routes/http/options.ts'
+import { settle as settleFor } from '../../../routes/http/settings.ts'
 import { TRANSPORTS } from '../../../routes/transports.ts'
 
 const settle = (given: TidingsOptions) => settleFor(given, TRANSPORTS)
