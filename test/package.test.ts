@@ -41,6 +41,18 @@ t.test('the package holds what is run, and no more', async (t) => {
   t.notOk(files.some((file) => file.endsWith('.ts') && !file.endsWith('.d.ts')))
 })
 
+// The tarballs here are made of one build, without these scripts.
+t.test('npm builds each package before it packs or publishes it', async (t) => {
+  for (const [path, prepack] of [
+    ['.', 'npm run build:plugin'],
+    ['demo', 'cd .. && npm run build:plugin && npm run build:demo'],
+    ['benchmarks', 'cd .. && npm run build'],
+  ] as const) {
+    const { scripts } = JSON.parse(await readFile(join(ROOT, path, 'package.json'), 'utf8'))
+    t.equal(scripts.prepack, prepack, path)
+  }
+})
+
 t.test('publint and attw are content', async (t) => {
   const bin = (name: string) => join(ROOT, 'node_modules', '.bin', name)
   t.match(await run(bin('publint'), [tarball, '--strict'], folder), /All good/)
