@@ -311,13 +311,14 @@ t.test('the lesson', async (t) => {
     )
   })
 
-  for (const chapter of LANES) {
+  for (const [before, chapter] of LANES.entries()) {
     await t.test(`says why it stops: cut in the chapter of ${chapter}, and nobody listens on`, async (t) => {
-      const { page } = await start(t, browser, 0.15)
-      const before = await listeners(page)
+      const { page } = await start(t, browser, 1)
+      const listening = await listeners(page)
       await page.locator('#controls > summary').click()
       await begin(page)
-      await story(page, `lesson.${chapter}`).waitFor({ timeout: 60_000 })
+      for (const _ of LANES.slice(0, before)) await page.locator('#lesson-next').click()
+      await story(page, `lesson.${chapter}`).waitFor()
       await page.locator(`[data-lane=${chapter}] .caption`).first().waitFor()
       await page.locator(`[data-cut=${chapter}]`).click()
       await story(page, 'lesson.trouble.cut').waitFor()
@@ -326,13 +327,13 @@ t.test('the lesson', async (t) => {
       const after = await listeners(page)
       for (const each of Object.keys(after)) {
         // The controls have listeners of their own.
-        if (!/ready$/.test(each)) t.equal(after[each], before[each], each)
+        if (!/ready$/.test(each)) t.equal(after[each], listening[each], each)
       }
     })
   }
 
   await t.test('says why it stops: the log has started over', async (t) => {
-    const { page } = await start(t, browser, 0.2)
+    const { page } = await start(t, browser, 1)
     await page.locator('#controls > summary').click()
     await begin(page)
     await page.locator('[data-lane=poll] .caption').first().waitFor()
@@ -342,7 +343,7 @@ t.test('the lesson', async (t) => {
   })
 
   await t.test('goes back and forth, stands still, and keeps the focus; Escape stops it', async (t) => {
-    const { page, faults } = await start(t, browser, 0.2)
+    const { page, faults } = await start(t, browser, 0.5)
     await page.locator('#play').press('Enter')
     await page.keyboard.press('Escape')
     t.equal(await page.locator('#play').textContent(), 'Play the lesson')
@@ -352,7 +353,8 @@ t.test('the lesson', async (t) => {
     await story(page, 'lesson.poll').waitFor()
     t.equal(await focused(page), 'lesson-pause')
 
-    // While it stands still nobody asks; it goes on with the words that are due.
+    // While it stands still nobody asks; it goes on with the words that are due. How many were said before the key
+    // arrived is the machine's affair.
     const captions = page.locator('[data-lane=poll] .caption')
     await captions.nth(3).waitFor()
     await page.keyboard.press('Enter')
@@ -361,7 +363,7 @@ t.test('the lesson', async (t) => {
     const asked = await captions.count()
     await page.keyboard.press('Enter')
     await captions.nth(asked).waitFor()
-    t.equal((await captions.allTextContents())[asked], texts.en['lesson.poll.ask3'])
+    t.equal((await captions.allTextContents())[asked], texts.en[`lesson.poll.${STORY.poll![asked]}`])
 
     await page.locator('#lesson-next').press('Enter')
     await story(page, 'lesson.longpoll').waitFor()
