@@ -18,6 +18,18 @@ const PLAIN_PATH = process.env.TIDINGS_TEST_PLAIN_PATH === '1'
 /** Whether they run with every message compressed: see compressed.test.ts. */
 const COMPRESSED = process.env.TIDINGS_TEST_COMPRESSED === '1'
 
+/** The Redis that keeps the log of each app, under a prefix of its own: see redis/contract.test.ts. */
+const REDIS = process.env.TIDINGS_TEST_REDIS
+
+let prefixes = 0
+
+/** The same options, with the log in Redis. */
+async function inRedis(url: string, { retention, ...options }: TidingsOptions): Promise<TidingsOptions> {
+  const { redisBus } = await import('../bus/redis.ts')
+  const bus = redisBus({ url, prefix: `app${++prefixes}`, ...(retention && { retention }) })
+  return { bus, ...options }
+}
+
 const OPTIONS: TidingsOptions = {
   ...(PLAIN_PATH && { fastPath: false }),
   ...(COMPRESSED && { compression: { threshold: 0 } }),
@@ -41,7 +53,8 @@ export async function build(
     await closed
   })
   await before?.(app)
-  await app.register(tidings, { ...OPTIONS, ...options })
+  const placed = REDIS === undefined ? options : await inRedis(REDIS, options)
+  await app.register(tidings, { ...OPTIONS, ...placed })
   return { app, ...(await listen(app)) }
 }
 

@@ -217,12 +217,20 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   },
 )
 
+/** Fewer over Redis, where each publish is a call. */
+const RUNS = process.env.TIDINGS_TEST_REDIS === undefined ? 160 : 12
+
+/** Milliseconds after which no run begins. One that has begun comes to its end: its readers are counted. */
+const LIMIT = 30_000
+
 t.test('clients get what the model has', async (t) => {
+  const until = performance.now() + LIMIT
   await fc.assert(
     fc.asyncProperty(
       fc.tuple(set, set, set),
       fc.array(steps, { minLength: 5, maxLength: 40, size: 'max' }),
       async (sets, todo) => {
+        if (performance.now() > until) return
         const run = new Run(sets)
         try {
           for (const each of todo) await each(run)
@@ -233,8 +241,8 @@ t.test('clients get what the model has', async (t) => {
         }
       },
     ),
-    { numRuns: 160, interruptAfterTimeLimit: 30_000, markInterruptAsFailure: false },
+    { numRuns: RUNS },
   )
   t.equal(log.groups.watching, 0)
-  t.ok(log.head > 500)
+  t.ok(log.head > 0, `${log.head} entries`)
 })

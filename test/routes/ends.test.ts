@@ -71,6 +71,27 @@ t.test('nothing is published behind an end until the channel is reopened', async
   await t.rejects(tidings.reopen('no name'), { code: 'TIDINGS_ERR_CHANNEL' } as never)
 })
 
+t.test('an end whose data are too large ends nothing', async (t) => {
+  const { app, url } = await build(t, { publish: true, payloadLimit: 100, retention: { bytes: 10_000 } })
+  const { tidings } = app
+  const large = 'x'.repeat(101)
+  t.equal((await post(`${url}/publish?channel=a&end`, large)).status, 413)
+  const socket = await openSocket(t, `${url}/ws?channel=`)
+  await socket.json()
+  for (const frame of [
+    { channel: 'a', data: large },
+    { channel: 'a', data: { large } },
+    { channel: 'a', data: Buffer.alloc(101).toString('base64'), encoding: 'base64' },
+  ]) {
+    socket.send({ type: 'publish', end: true, ref: 1, ...frame })
+    t.match(await socket.json(), { type: 'error', ref: 1, code: 'TIDINGS_ERR_TOO_LARGE' })
+  }
+  const over = { code: 'TIDINGS_ERR_TOO_LARGE', statusCode: 413 } as never
+  await t.rejects(tidings.end('a', 'x'.repeat(10_000)), over, 'more than the log may hold')
+  t.strictSame([tidings.bus.log.endOf('a'), tidings.bus.log.head], [undefined, 0])
+  t.equal((await post(`${url}/publish?channel=a`, 'x')).status, 201)
+})
+
 t.test('an idempotency key goes with an end', async (t) => {
   const { url } = await build(t, { publish: true })
   const headers = { 'content-type': 'text/plain', 'idempotency-key': 'k' }

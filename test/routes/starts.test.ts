@@ -23,19 +23,46 @@ t.test('what is none of the starts', async (t) => {
   const { url } = await filled(t)
   const socket = await openSocket(t, `${url}/ws`)
   await socket.json()
-  for (const cursor of [
-    'last:0',
-    'last:1001',
-    'last:',
-    'last:x',
-    'last:-1',
-    'since:',
-    'since:x',
-    'since:-1',
-  ]) {
+  const numbers = [
+    '',
+    '0',
+    '-0',
+    '-1',
+    '+1',
+    '01',
+    '1.5',
+    '1e3',
+    'NaN',
+    'Infinity',
+    ' 1',
+    '1 ',
+    '0x1',
+    '1_0',
+    '٣',
+    'x',
+  ]
+  const cursors = [
+    ...numbers.map((number) => `last:${number}`),
+    ...['1001', '9999', '99999999999999999999'].map((number) => `last:${number}`),
+    ...numbers.filter((number) => number !== '0').map((number) => `since:${number}`),
+    ...['9007199254740992', '99999999999999999999'].map((number) => `since:${number}`),
+    ...[
+      'last',
+      'since',
+      'LAST:1',
+      'last:1:2',
+      'last:1,2',
+      'since:2026-01-01',
+      'earliest:1',
+      'now:1',
+      'Earliest',
+    ],
+  ]
+  for (const cursor of cursors) {
     for (const path of ['poll', 'longpoll', 'sse', 'ws']) {
       const headers = path === 'ws' ? UPGRADE : {}
-      const { status, json } = await ask(`${url}/${path}?cursor=${cursor}`, { headers })
+      const query = `cursor=${encodeURIComponent(cursor)}`
+      const { status, json } = await ask(`${url}/${path}?${query}`, { headers })
       t.strictSame([status, json.code], [400, 'TIDINGS_ERR_CURSOR'], `${path} ${cursor}`)
       t.match(json.message, /'cursor'/)
     }
@@ -43,6 +70,24 @@ t.test('what is none of the starts', async (t) => {
     t.match(await socket.json(), { type: 'error', code: 'TIDINGS_ERR_CURSOR', message: /'cursor'/ })
   }
   t.equal((await ask(`${url}/poll?cursor=last:1&cursor=last:1`)).status, 400)
+})
+
+t.test('the largest of each, and a time that is still to come', async (t) => {
+  const { url, at } = await filled(t)
+  for (const [cursor, data] of [
+    ['last:1000', ['7', '8', '9']],
+    ['since:0', ['7', '8', '9']],
+    ['since:9007199254740991', []],
+  ] as const) {
+    const page = await ask(`${url}/poll?channel=loud&cursor=${cursor}`)
+    t.equal(page.status, data.length === 0 ? 204 : 200, cursor)
+    if (data.length === 0) t.equal(page.headers['tidings-cursor'], at(10))
+    else
+      t.strictSame(
+        page.json.messages.map((one: { data: string }) => one.data),
+        data,
+      )
+  }
 })
 
 t.test('a Last-Event-ID is a cursor, and none of these', async (t) => {
