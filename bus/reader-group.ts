@@ -1,5 +1,6 @@
 import type { Batch } from './batch.ts'
 import type { Bound, Gap } from './bound.ts'
+import { type DeliverMessage, deliverChannel } from './deliver-channel.ts'
 import type { Excerpt } from './excerpt.ts'
 import { IndexedSet } from './indexed-set.ts'
 import type { ReadableLog } from './readable.ts'
@@ -52,6 +53,9 @@ export class ReaderGroup {
   #since = 0
   /** The last message of these channels that was appended while the group had members. */
   #last = 0
+  /** When the first message of the next round, and of this one, was appended; 0: nobody asks. */
+  #appendedAt = 0
+  #roundAt = 0
 
   constructor(log: ReadableLog, groups: WatchedGroups, key: string, channels: readonly string[]) {
     this.#log = log
@@ -129,6 +133,7 @@ export class ReaderGroup {
   markDirty(seq: number): void {
     // During a round, some members have not got the earlier messages yet.
     if (!this.#dirty && !this.handing) this.#since = seq - 1
+    if (!this.#dirty && deliverChannel.hasSubscribers) this.#appendedAt = performance.now()
     this.#dirty = true
     this.#last = seq
   }
@@ -156,6 +161,8 @@ export class ReaderGroup {
       if (!this.#dirty) return 0
       this.#dirty = false
       this.#rest = this.#members.all().reverse()
+      this.#roundAt = this.#appendedAt
+      this.#appendedAt = 0
     }
     let effort = 0
     // A copy of the members, each checked when its turn comes: a delivery may run a user's hook that publishes or makes
@@ -171,6 +178,10 @@ export class ReaderGroup {
     }
     this.#next = undefined
     this.#rest = undefined
+    if (this.#roundAt > 0) {
+      const delayMs = performance.now() - this.#roundAt
+      deliverChannel.publish({ channels: this.channels, delayMs } satisfies DeliverMessage)
+    }
     return effort
   }
 }

@@ -6,11 +6,15 @@ import { ask } from './request.ts'
 /** What is published on the diagnostics channels while the test runs. */
 function listen(t: Test): { take(): unknown[] } {
   const heard: unknown[] = []
+  const open = new Set<unknown>()
   for (const name of ['publish', 'reader.open', 'reader.close', 'gap', 'refused']) {
     const listener = (message: unknown) => {
-      const { request, time, size, ...members } = message as Record<string, unknown>
+      const { request, time, size, reader, ...members } = message as Record<string, unknown>
       if (name === 'publish') t.ok(Number(time) > 0 && Number(size) > 0)
       if (name === 'reader.open' || name === 'refused') t.type((request as { url: string }).url, 'string')
+      // Each closes once that has opened, and no other.
+      if (name === 'reader.open') open.add(reader)
+      if (name === 'reader.close') t.ok(open.delete(reader))
       heard.push([name, members])
     }
     subscribe(`tidings.${name}`, listener)
@@ -71,6 +75,29 @@ t.test('readers that come and go, and why', async (t) => {
   await live(app, 1)
   await Promise.all([app.close(), poll])
   t.same(heard.take(), [opened('longpoll'), closed('longpoll', 'closing')])
+})
+
+t.test('a batch that live readers have got', async (t) => {
+  const { app, url } = await build(t)
+  const delivered: { channels: string[]; delayMs: number }[] = []
+  const listener = (message: unknown) => delivered.push(message as (typeof delivered)[0])
+  const socket = await openSocket(t, `${url}/ws?channel=a&channel=b`)
+  await socket.json()
+  await live(app, 1)
+  await app.tidings.publish('a', 0)
+  await socket.json()
+  subscribe('tidings.deliver', listener)
+  t.teardown(() => unsubscribe('tidings.deliver', listener))
+  const began = performance.now()
+  await Promise.all([app.tidings.publish('a', 1), app.tidings.publish('b', 2)])
+  await socket.json()
+  await socket.json()
+  await app.tidings.publish('c', 'nobody reads it')
+  t.strictSame(
+    delivered.map(({ channels }) => channels),
+    [['a', 'b']],
+  )
+  t.ok(delivered[0]!.delayMs > 0 && delivered[0]!.delayMs < performance.now() - began)
 })
 
 t.test('gaps and refusals', async (t) => {

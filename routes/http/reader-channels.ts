@@ -13,12 +13,15 @@ export type CloseReason = 'answered' | 'ended' | 'client' | 'closing' | 'revoked
 export interface ReaderOpen {
   readonly transport: string
   readonly request: FastifyRequest
+  /** Identifies the reader in both of its events. */
+  readonly reader: object
 }
 
 /** On `tidings.reader.close`. */
 export interface ReaderClose {
   readonly transport: string
   readonly reason: CloseReason
+  readonly reader: object
 }
 
 /** On `tidings.gap`: a gap was reported. */
@@ -41,12 +44,12 @@ const refused = channel('tidings.refused')
 
 // Free of cost without a subscriber.
 
-export function readerOpened(transport: string, request: FastifyRequest): void {
-  if (open.hasSubscribers) open.publish({ transport, request } satisfies ReaderOpen)
+export function readerOpened(transport: string, reader: object, request: FastifyRequest): void {
+  if (open.hasSubscribers) open.publish({ transport, request, reader } satisfies ReaderOpen)
 }
 
-export function readerClosed(transport: string, reason: CloseReason): void {
-  if (close.hasSubscribers) close.publish({ transport, reason } satisfies ReaderClose)
+export function readerClosed(transport: string, reader: object, reason: CloseReason): void {
+  if (close.hasSubscribers) close.publish({ transport, reason, reader } satisfies ReaderClose)
 }
 
 export function gapTold(transport: string, reason: Gap['reason'], cursor: string): void {

@@ -65,7 +65,7 @@ class HeldPoll extends AsyncResource implements Member, OpenConnection, Guest {
     // The app may end the response by itself.
     poll.reply.raw.on('close', this.#closed)
     context.readers.hold(this, poll.request, context.guard.grantOf(poll.request).permit)
-    readerOpened('longpoll', poll.request)
+    readerOpened('longpoll', this, poll.request)
     poll.group.join(this)
     forgetLong(poll.request)
   }
@@ -127,7 +127,7 @@ class HeldPoll extends AsyncResource implements Member, OpenConnection, Guest {
   }
 
   #release(reason: CloseReason): void {
-    if (this.indexInReaders !== NOWHERE) readerClosed('longpoll', reason)
+    if (this.indexInReaders !== NOWHERE) readerClosed('longpoll', this, reason)
     clearTimeout(this.#timer)
     this.#connection.release(this)
     this.#poll.reply.raw.off('close', this.#closed)

@@ -90,7 +90,7 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
     // The app may end the response by itself.
     response.on('close', () => this.#release('client'))
     readers.hold(this, request, guard.grantOf(request).permit)
-    readerOpened('sse', request)
+    readerOpened('sse', this, request)
     forgetLong(request)
     heartbeat.sse.add(this)
     this.watch()
@@ -175,7 +175,7 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
   }
 
   #release(reason: CloseReason): void {
-    if (this.indexInReaders !== NOWHERE) readerClosed('sse', reason)
+    if (this.indexInReaders !== NOWHERE) readerClosed('sse', this, reason)
     this.#connection.release(this)
     this.#reader.end()
     this.shut()

@@ -55,7 +55,7 @@ export abstract class SocketConnection
     owned[PEER] = this
     owned.emit = emit
     context.readers.hold(this, request, context.guard.grantOf(request).permit)
-    readerOpened(this.transport(), request)
+    readerOpened(this.transport(), this, request)
     context.heartbeat.ws.add(this)
   }
 
@@ -139,7 +139,7 @@ export abstract class SocketConnection
   #end(reason: CloseReason): void {
     if (!this.#open) return
     this.#open = false
-    readerClosed(this.transport(), reason)
+    readerClosed(this.transport(), this, reason)
     this.shut()
     this.context.heartbeat.ws.delete(this)
     this.ended()
