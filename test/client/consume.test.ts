@@ -89,7 +89,7 @@ for (const transport of ALL) {
     if (transport === 'ws') return
     const { app, port } = await build(t, { bus: memoryBus({ messages: 10_000 }) })
     const proxy = await FaultProxy.start(t, port)
-    proxy.fault = ({ path }) => (path === '/ws' ? { kind: 'slow', ms: 100 } : undefined)
+    proxy.fault = ({ path }) => (path === '/ws' ? { kind: 'slow', ms: 400 } : undefined)
     const feed = open(t, proxy.url, { transports: [transport, 'ws'], cursor: 'earliest', probe: 500 })
     const taken = new Taken(feed)
     let last = 0
