@@ -26,9 +26,11 @@ async function publish(page: Page, text: string) {
   await page.getByRole('button', { name: 'Publish', exact: true }).click()
 }
 
-/** Until each lane has drawn an arrow with this in it. */
+/** Until each lane has drawn an arrow with this in it. All at once: an old arrow makes way for new ones. */
 async function heard(page: Page, text: string | RegExp) {
-  for (const name of LANES) await lane(page, name).locator('.arrow.down', { hasText: text }).first().waitFor()
+  await Promise.all(
+    LANES.map((name) => lane(page, name).locator('.arrow.down', { hasText: text }).first().waitFor()),
+  )
 }
 
 /** A figure in the heading of a lane. */
