@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Place } from '../../bus/log.ts'
 import { refuseGap } from '../http/answer.ts'
 import type { Context } from '../http/context.ts'
+import { HELD } from '../http/held.ts'
 import { queryOf } from '../http/query.ts'
 import { parseReadQuery } from '../http/read-query.ts'
 import { compilers, longpollSchema } from '../http/schemas.ts'
@@ -32,6 +33,7 @@ export function longpoll(app: FastifyInstance, context: Context): void {
     url: '/longpoll',
     exposeHeadRoute: false,
     schema: longpollSchema,
+    config: HELD,
     ...compilers,
     // Fastify's handler timeout excludes the time for which a request is held.
     ...(handlerTimeout && { handlerTimeout: Math.min(handlerTimeout + maxWait * 1000, 0x7fff_ffff) }),

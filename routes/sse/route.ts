@@ -5,6 +5,7 @@ import { exposed, joined } from '../http/answer.ts'
 import { Compressor } from '../http/compressor.ts'
 import { Connection } from '../http/connection.ts'
 import type { Context } from '../http/context.ts'
+import { HELD } from '../http/held.ts'
 import { queryOf } from '../http/query.ts'
 import { parseStreamQuery, type ReadQuery } from '../http/read-query.ts'
 import { retryRefused } from '../http/retry.ts'
@@ -30,6 +31,7 @@ export function sse(app: FastifyInstance, context: Context): void {
     url: '/sse',
     exposeHeadRoute: false,
     schema: sseSchema,
+    config: HELD,
     ...compilers,
     onRequest: meter?.hook('sse') ?? [],
     preHandler: guard.hook((request) => ({

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { ERR_UPGRADE, ERR_WS_KEY, ERR_WS_VERSION } from '../../bus/errors.ts'
 import type { Context } from '../http/context.ts'
+import { HELD } from '../http/held.ts'
 import { type Query, queryOf } from '../http/query.ts'
 import type { ReadQuery } from '../http/read-query.ts'
 import { retryAfter } from '../http/retry.ts'
@@ -47,12 +48,19 @@ export function socketRoute(
   parse?: (query: Query) => ReadQuery,
 ): Pick<
   RouteOptions,
-  'method' | 'exposeHeadRoute' | 'validatorCompiler' | 'serializerCompiler' | 'onRequest' | 'preHandler'
+  | 'method'
+  | 'exposeHeadRoute'
+  | 'config'
+  | 'validatorCompiler'
+  | 'serializerCompiler'
+  | 'onRequest'
+  | 'preHandler'
 > {
   const { settings, guard, readers, meter } = context
   return {
     method: 'GET',
     exposeHeadRoute: false,
+    config: HELD,
     ...compilers,
     onRequest: function checkUpgrade(request, reply, done) {
       if (request.raw.httpVersionMajor === 2) {
