@@ -343,7 +343,8 @@ t.test('the lesson', async (t) => {
   })
 
   await t.test('goes back and forth, stands still, and keeps the focus; Escape stops it', async (t) => {
-    const { page, faults } = await start(t, browser, 0.5)
+    // Slow, so that no key comes after the chapter that it is for.
+    const { page, faults } = await start(t, browser, 1.5)
     await page.locator('#play').press('Enter')
     await page.keyboard.press('Escape')
     t.equal(await page.locator('#play').textContent(), 'Play the lesson')
@@ -356,7 +357,7 @@ t.test('the lesson', async (t) => {
     // While it stands still nobody asks; it goes on with the words that are due. How many were said before the key
     // arrived is the machine's affair.
     const captions = page.locator('[data-lane=poll] .caption')
-    await captions.nth(3).waitFor()
+    await captions.nth(1).waitFor()
     await page.keyboard.press('Enter')
     await page.locator('[data-lane=poll][data-status=off]').waitFor()
     t.equal(await page.locator('#lesson-pause').textContent(), 'Play')
@@ -368,7 +369,7 @@ t.test('the lesson', async (t) => {
     await page.locator('#lesson-next').press('Enter')
     await story(page, 'lesson.longpoll').waitFor()
     t.equal(await page.locator('[data-lane=poll]:not(.speaking)[data-status=off]').count(), 1)
-    t.ok((await captions.count()) > 4, 'what was told stays')
+    t.ok((await captions.count()) > asked, 'what was told stays')
     await page.locator('#lesson-back').press('Enter')
     await story(page, 'lesson.poll').waitFor()
     await captions.first().waitFor()

@@ -1,7 +1,21 @@
 /// <reference lib="dom" />
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { extname, join, normalize } from 'node:path'
 import type { Browser } from 'playwright-core'
 import type { Test } from 'tap'
 import { type ServerOptions, serve, urlOf } from '../demo/server.ts'
+import { ROOT } from './child.ts'
+
+const PUBLIC = join(ROOT, 'demo', 'public')
+const TYPES: Record<string, string> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.json': 'application/json',
+}
 
 /** The app, which closes with the test. */
 export async function startPage(t: Test, options: ServerOptions = {}) {
@@ -42,4 +56,22 @@ export async function openPage(t: Test, browser: Browser, url: string, width = 1
   })
   await page.goto(url)
   return { page, faults, context }
+}
+
+/** A server of files and of nothing else, as any host has one: it knows no header of ours. */
+export async function serveFiles(t: Test, prefix = '/'): Promise<string> {
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url!, 'http://host')
+    const path = normalize(pathname.endsWith('/') ? `${pathname}index.html` : pathname)
+    try {
+      if (!path.startsWith(prefix) || request.method !== 'GET') throw new Error('not here')
+      const body = await readFile(join(PUBLIC, path.slice(prefix.length)))
+      response.setHeader('content-type', TYPES[extname(path)] ?? 'application/octet-stream').end(body)
+    } catch {
+      response.writeHead(404).end()
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}${prefix}`
 }

@@ -37,7 +37,7 @@ export class Arrows {
   #connections = new Map()
 
   /**
-   * @param {object} piece as the tap tells it
+   * @param {import('../page-types.d.ts').Piece} piece
    * @returns {Arrow | undefined} none while its body is not there
    */
   take(piece) {
@@ -54,6 +54,7 @@ export class Arrows {
       return finish(open, connection)
     }
     const { bytes, ...rest } = piece
+    /** @type {Partial<Arrow>} */
     const arrow = { ...rest, parts: [part] }
     if (direction === 'down' && (kind === 'response' || kind === 'upgrade') && connection.asked) {
       arrow.held = Math.max(0, piece.at - connection.asked.at)

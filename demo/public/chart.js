@@ -102,6 +102,7 @@ export class Chart {
 
   /** Begins anew: all lanes by one clock. @param {{ keep?: boolean }} [how] what is there is kept, above */
   together({ keep = false } = {}) {
+    if (keep) this.#finish()
     this.#flush()
     if (!keep) {
       this.#parts = []
@@ -114,6 +115,7 @@ export class Chart {
 
   /** One lane alone begins anew; what the others have stays. @param {string} lane */
   solo(lane) {
+    this.#finish()
     this.#flush()
     this.#parts = this.#parts.filter((part) => {
       const stays = !part.all && part.lanes[0] !== lane
@@ -162,6 +164,12 @@ export class Chart {
     if (!this.#paused) onBeat(this.#show)
   }
 
+  /** Draws what waits, before the next clock begins. */
+  #finish() {
+    this.#paused = false
+    this.#draw()
+  }
+
   #flush() {
     this.#queue = []
     this.#last = 0
@@ -185,7 +193,7 @@ export class Chart {
     const now = Math.max(this.#now(), this.#last)
     const { clock, placed } = run(part.clock, happenings, now, this.#speed)
     part.clock = clock
-    for (const { what, y, into, quiet } of placed) {
+    for (const { what, y, into, quiet } of /** @type {any[]} */ (placed)) {
       part.happened.push(what)
       what.nodes ??= []
       if (quiet) this.#quiet(what, quiet)
@@ -462,7 +470,7 @@ class Column {
     }
     // What watches for rows finds their words in them.
     what.say()
-    const button = make('button', { type: 'button', tabIndex: -1 }, who, words, what.line, cost)
+    const button = make('button', { type: 'button', tabIndex: -1 }, who, words, what.line.element, cost)
     button.addEventListener('click', () => this.#opened(together(what.arrows)))
     what.row = make('li', { class: `arrow ${arrow.direction} act-${arrow.act}` }, button)
     this.#newest = button
@@ -502,12 +510,16 @@ function lineOf({ direction, delay = 0 }) {
   const head = draw('path', { d: direction === 'up' ? 'M0 0L-9 -4.5V4.5Z' : 'M0 0L9 -4.5V4.5Z' })
   const end = draw('svg', { x: to, y: 5, overflow: 'visible' }, head)
   const shaft = draw('line', { x1: from, y1: 5, x2: to, y2: 5 })
-  const line = draw('svg', { class: 'line', width: '100%', height: 10, 'aria-hidden': 'true' }, shaft, end)
-  line.land = (y) => {
-    shaft.setAttribute('y2', `${5 + y - line.from}`)
-    end.setAttribute('y', `${5 + y - line.from}`)
-    line.classList.remove('travels')
+  const element = draw('svg', { class: 'line', width: '100%', height: 10, 'aria-hidden': 'true' }, shaft, end)
+  if (delay > 0) element.classList.add('travels')
+  return {
+    element,
+    from: 0,
+    /** @param {number} y where it arrives */
+    land(y) {
+      shaft.setAttribute('y2', `${5 + y - this.from}`)
+      end.setAttribute('y', `${5 + y - this.from}`)
+      element.classList.remove('travels')
+    },
   }
-  if (delay > 0) line.classList.add('travels')
-  return line
 }

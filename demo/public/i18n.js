@@ -21,13 +21,23 @@ export function addTexts(more) {
 }
 
 /**
- * @param {string} key
+ * @template {string} const K
+ * @param {K & import('../page-types.d.ts').KnownKey<K>} key
  * @param {Record<string, string | number>} [values] what stands in the text in braces
  * @throws outside a browser, where there is no such text, or not all of its values: in one it is marked and reported
  */
 export function t(key, values = {}) {
   const text = Object.hasOwn(texts[language], key) ? texts[language][key] : amiss(`no text '${key}'`, key)
   return text.replace(/\{(\w+)\}/g, (_, name) => `${values[name] ?? amiss(`no ${name} for '${key}'`, name)}`)
+}
+
+/**
+ * The key that an element bears, which the markup has and no type knows.
+ * @param {string} key
+ * @returns {import('../page-types.d.ts').TextKey}
+ */
+export function keyOf(key) {
+  return /** @type {import('../page-types.d.ts').TextKey} */ (key)
 }
 
 /** A mistake of ours must be seen, and must not pass for a text. */
@@ -76,9 +86,10 @@ export function setLanguage(next) {
  */
 export function translate(root) {
   if (root === document) document.documentElement.lang = language === 'zh' ? 'zh-Hans' : 'en'
-  for (const element of root.querySelectorAll('[data-i18n]')) element.textContent = t(element.dataset.i18n)
+  for (const element of root.querySelectorAll('[data-i18n]'))
+    element.textContent = t(keyOf(element.dataset.i18n))
   for (const element of root.querySelectorAll('[data-i18n-label]')) {
-    element.setAttribute('aria-label', t(element.dataset.i18nLabel))
+    element.setAttribute('aria-label', t(keyOf(element.dataset.i18nLabel)))
   }
 }
 

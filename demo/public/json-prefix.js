@@ -8,7 +8,7 @@ class Broken extends Error {}
  * JSON of which maybe only the first bytes are there (RFC 8259). Members and elements that are not there are missing;
  * a string stands as far as it goes; a number that the end may have cut off is left out.
  * @param {string} text
- * @returns {{ value: unknown, whole: boolean }} `value` is undefined where nothing can be read
+ * @returns {{ value: any, whole: boolean }} `value` is undefined where nothing can be read
  */
 export function parsePrefix(text) {
   try {

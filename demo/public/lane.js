@@ -90,8 +90,14 @@ export class Lane extends EventTarget {
     this.dispatchEvent(new Event('cut'))
   }
 
+  /** Its place. */
   get cursor() {
     return (this.#feed ?? this.#last)?.cursor ?? this.#cursor
+  }
+
+  /** Where no reader of ours knows it. */
+  set cursor(cursor) {
+    this.#cursor = cursor
   }
 
   /** Where the lane's routes are. */
@@ -123,7 +129,7 @@ export class Lane extends EventTarget {
     feed.addEventListener('gap', ({ reason, cursor }) => {
       this.#stage.ledger.told(this.transport, cursor)
       // Where the traffic is seen, an arrow has said so.
-      if (!this.#stage.offers.demo) this.mark(`diagram.gap.${reason}`)
+      if (!this.#stage.sees) this.mark(`diagram.gap.${reason}`)
       this.dispatchEvent(new Event('gap'))
       this.#later()
     })
@@ -189,7 +195,7 @@ export class Lane extends EventTarget {
     // What was published while nobody read has no delay to speak of.
     if (time >= this.#since) this.figures.delivered(delay, arrived)
     this.#stage.ledger.got(this.transport, cursor)
-    if (!this.#stage.offers.demo) {
+    if (!this.#stage.sees) {
       const news = newsOf({ data })
       this.#draw({ direction: 'down', act: 'push', news, at: this.#stage.now, age: delay })
     }
@@ -231,14 +237,20 @@ export class Lane extends EventTarget {
     this.#later()
   }
 
-  /** The server is away. It has forgotten the lane, and will count from 0 again; nothing is held any more. */
+  /** The server is away: nothing is held any more. */
+  away() {
+    this.forget()
+    this.mark('diagram.away')
+  }
+
+  /** The server has forgotten the lane, and will count from 0 again. */
   forget() {
     this.#before = { requests: 0, empty: 0, up: 0, down: 0 }
     this.#all = undefined
+    this.#since = 0
     this.#arrows.clear()
     this.#carrier = undefined
     this.#chart.state(this.transport, '')
-    this.mark('diagram.away')
   }
 
   /** Something that happened, and is no arrow. @param {string} key @param {number} [at] */

@@ -20,6 +20,7 @@ const APART = 2
  */
 export class Lesson extends EventTarget {
   #stage
+  #scripts
   #place
   #button
   #told = make('div', { id: 'told' })
@@ -55,6 +56,7 @@ export class Lesson extends EventTarget {
   constructor(stage, place, button) {
     super()
     this.#stage = stage
+    this.#scripts = stage.recording?.scripts ?? scripts
     this.#place = place
     this.#button = button
     this.#parts = [...LANES.filter((name) => stage.lanes.has(name)), 'cross']
@@ -113,7 +115,10 @@ export class Lesson extends EventTarget {
     this.#button.classList.toggle('playing', name !== 'off')
     translate(this.#button.parentElement)
     this.#bar.hidden = name === 'off' || name === 'guess'
-    const [pause, next] = { ending: ['again', 'goon'], paused: ['resume', 'next'] }[name] ?? ['pause', 'next']
+    const [pause, next] = {
+      ending: ['again', this.#stage.recording ? 'end' : 'goon'],
+      paused: ['resume', 'next'],
+    }[name] ?? ['pause', 'next']
     say(this.#pause, `lesson.${pause}`)
     say(this.#next, `lesson.${next}`)
     // There it is the same as to go on.
@@ -162,6 +167,7 @@ export class Lesson extends EventTarget {
       })
     }
     try {
+      this.#stage.recording?.begin(name, PACE)
       if (name === 'cross') await this.#cross(scene)
       else await this.#chapter(name, scene)
     } catch (error) {
@@ -214,6 +220,7 @@ export class Lesson extends EventTarget {
     } else this.#say('lesson.failed', () => ({ reason: error.message }))
   }
 
+  /** @param {string | undefined} caption @param {import('./arrow.js').Arrow} arrow */
   #speak(caption, { direction, news }) {
     if (caption) this.#aloud.textContent = t(`diagram.says.${direction}`, { words: t(caption, { news }) })
   }
@@ -227,7 +234,7 @@ export class Lesson extends EventTarget {
     this.#stage.chart.solo(name)
     lane.clear()
     await scene.pause(1200)
-    await scripts[name](scene)
+    await this.#scripts[name](scene)
     lane.stop()
     await scene.pause(1200)
   }
@@ -236,21 +243,9 @@ export class Lesson extends EventTarget {
   async #cross(scene) {
     const { lanes } = scene
     this.#say('lesson.cross')
-    const cursor = await this.#stage.place()
-    scene.signal.throwIfAborted()
-    // All begin at the same place: what came before it is not missed.
     this.#stage.ledger.clear()
     this.#stage.chart.together({ keep: true })
-    const open = lanes.map((lane) => scene.until(lane, 'open'))
-    for (const lane of lanes) {
-      lane.clear(cursor)
-      lane.start({ pollInterval: 2000 * PACE })
-    }
-    // Each lane has its connection, and short polling has asked a few times.
-    await Promise.all([...open, scene.pause(6000)])
-    const heard = []
-    await scene.publish(t('lesson.news.all'), ({ transport, delay }) => heard.push({ transport, delay }))
-    await scene.pause(300)
+    const heard = await this.#scripts.cross(scene)
     // The picture stays until the reader goes on.
     this.#stage.chart.frozen = true
     for (const lane of lanes) lane.stop()

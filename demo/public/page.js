@@ -11,7 +11,7 @@ for (const each of [texts, diagramTexts, lessonTexts]) addTexts(each)
 
 for (const button of document.querySelectorAll('[data-language]')) {
   const press = () => button.setAttribute('aria-pressed', `${button.dataset.language === currentLanguage()}`)
-  button.addEventListener('click', () => setLanguage(button.dataset.language))
+  button.addEventListener('click', () => setLanguage(button.dataset.language === 'zh' ? 'zh' : 'en'))
   onLanguage(press)
   press()
 }
@@ -35,7 +35,13 @@ class Panel {
     if (!this.#details.open || this.#state !== 'empty') return
     this.#state = 'loading'
     try {
-      const { mount } = await import(`./panels/${this.#details.dataset.panel}.js`)
+      const { panel, needs } = this.#details.dataset
+      if (needs && !stage.offers[needs]) {
+        this.#place.replaceChildren(make('p', { say: 'page.needs' }))
+        this.#state = 'loaded'
+        return
+      }
+      const { mount } = await import(`./panels/${panel}.js`)
       await mount(this.#place)
       translate(this.#place)
       this.#state = 'loaded'
@@ -51,7 +57,7 @@ class Panel {
 }
 
 const outcome = document.querySelector('#outcome')
-const form = document.querySelector('#publish')
+const form = /** @type {HTMLFormElement} */ (document.querySelector('#publish'))
 
 form.addEventListener('submit', async (event) => {
   event.preventDefault()
@@ -86,13 +92,28 @@ const showHold = () => {
   translate(hold.parentElement)
 }
 
-watchTabs(document.querySelector('#notice'))
+const notice = document.querySelector('#notice')
 await stage.open()
+if (!stage.recording) watchTabs(notice)
+else {
+  const { date } = stage.recording
+  const show = () => {
+    const day = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: 'long' }).format(date)
+    say(notice, 'page.recorded', { day })
+  }
+  show()
+  onLanguage(show)
+  // Nobody answers there.
+  for (const link of document.querySelectorAll('.endpoints a')) link.removeAttribute('href')
+}
 document.querySelector('#chart').addEventListener('pause', showHold)
 hold.addEventListener('click', () => {
   stage.chart.paused = !stage.chart.paused
 })
-const panels = [...document.querySelectorAll('[data-panel]')].map((details) => new Panel(details))
+const panels = Array.from(
+  document.querySelectorAll('[data-panel]'),
+  (details) => new Panel(/** @type {HTMLDetailsElement} */ (details)),
+)
 /** A link to a panel opens it. */
 const follow = () => {
   const target = document.getElementById(location.hash.slice(1))
@@ -106,11 +127,15 @@ stage.tap?.addEventListener('ready', () => {
   for (const panel of panels) panel.load()
 })
 if (!stage.offers.publish) form.hidden = true
-if (!stage.offers.demo) {
+if (!stage.sees) {
   document.querySelector('#play').hidden = true
   outcome.textContent = t('page.nodemo')
 } else {
-  const lesson = new Lesson(stage, document.querySelector('#lesson'), document.querySelector('#play'))
+  const lesson = new Lesson(
+    stage,
+    document.querySelector('#lesson'),
+    /** @type {HTMLButtonElement} */ (document.querySelector('#play')),
+  )
   lesson.addEventListener('lane', ({ lane }) => pick(lane))
 }
 stage.start()

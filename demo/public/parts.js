@@ -1,15 +1,17 @@
-import { onLanguage, t } from './i18n.js'
+import { keyOf, onLanguage, t } from './i18n.js'
 
 /** What the page is put together from. */
 
-/** @type {WeakMap<Element, Record<string, string | number>>} */
+/** @type {WeakMap<HTMLElement, Record<string, string | number>>} */
 const values = new WeakMap()
 
 /**
  * An element with its properties; `say` is the key of its text, `label` that of its accessible name, `class` its
  * class, and whatever has a dash is an attribute.
+ * @template {string} const S
+ * @template {string} const L
  * @param {string} tag
- * @param {Record<string, any>} [properties]
+ * @param {import('../page-types.d.ts').Properties<S, L>} [properties]
  * @param {...(Node | string)} children
  * @returns {any}
  */
@@ -31,14 +33,15 @@ export function make(tag, properties = {}, ...children) {
 
 /**
  * Has an element say a text, in whatever language is chosen; what stands in backticks is shown as code.
- * @param {Element} element
- * @param {string} key
+ * @template {string} const K
+ * @param {HTMLElement} element
+ * @param {K & import('../page-types.d.ts').KnownKey<K>} key
  * @param {Record<string, string | number>} [with_]
  */
 export function say(element, key, with_ = {}) {
   element.dataset.said = key
   values.set(element, with_)
-  const parts = t(key, with_).split('`')
+  const parts = t(keyOf(key), with_).split('`')
   element.replaceChildren(
     ...parts.map((part, i) => {
       if (i % 2 === 0) return document.createTextNode(part)
@@ -51,7 +54,7 @@ export function say(element, key, with_ = {}) {
 
 onLanguage(() => {
   for (const element of document.querySelectorAll('[data-said]')) {
-    say(element, element.dataset.said, values.get(element))
+    say(element, keyOf(element.dataset.said), values.get(element))
   }
 })
 

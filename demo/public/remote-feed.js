@@ -13,7 +13,7 @@ export function wake() {
 /** A reader that runs in the worker. It fires what the client does; a message has the time at which it came. */
 export class RemoteFeed extends EventTarget {
   cursor
-  #id = ++last
+  id = ++last
   #calls = new Map()
   #called = 0
 
@@ -25,8 +25,8 @@ export class RemoteFeed extends EventTarget {
   constructor(url, options, before) {
     super()
     this.cursor = before?.cursor
-    feeds.set(this.#id, this)
-    worker.postMessage({ type: 'open', id: this.#id, url: url.href, options, after: before?.#id })
+    feeds.set(this.id, this)
+    worker.postMessage({ type: 'open', id: this.id, url: url.href, options, after: before?.id })
   }
 
   /** What the worker tells. */
@@ -39,7 +39,7 @@ export class RemoteFeed extends EventTarget {
       return
     }
     if (type === 'closed') {
-      feeds.delete(this.#id)
+      feeds.delete(this.id)
       return
     }
     if (what.cursor) this.cursor = what.cursor
@@ -55,20 +55,20 @@ export class RemoteFeed extends EventTarget {
     return new Promise((resolve, reject) => {
       const call = ++this.#called
       this.#calls.set(call, { resolve, reject })
-      worker.postMessage({ type: 'publish', id: this.#id, call, channel, data })
+      worker.postMessage({ type: 'publish', id: this.id, call, channel, data })
     })
   }
 
   /** It reads no more. What it has read already is still told, so that the next one can go on behind it. */
   close() {
-    worker.postMessage({ type: 'close', id: this.#id })
+    worker.postMessage({ type: 'close', id: this.id })
     for (const { reject } of this.#calls.values()) reject(new Error('closed'))
     this.#calls.clear()
   }
 
   /** Nothing more is told of it, and nobody goes on from its place. */
   forget() {
-    feeds.delete(this.#id)
-    worker.postMessage({ type: 'forget', id: this.#id })
+    feeds.delete(this.id)
+    worker.postMessage({ type: 'forget', id: this.id })
   }
 }

@@ -49,8 +49,8 @@ export class Scene {
       cut()
     }
     const away = () => trouble('lesson.trouble.away')
-    stage.tap.addEventListener('lost', away, { signal })
-    if (!stage.tap.ready) away()
+    stage.tap?.addEventListener('lost', away, { signal })
+    if (stage.tap?.ready === false) away()
   }
 
   get signal() {
@@ -65,6 +65,7 @@ export class Scene {
   /** Ends what listens and waits. */
   end() {
     this.#life.abort()
+    this.#stage.recording?.clock.hold()
     this.#go()
   }
 
@@ -76,6 +77,7 @@ export class Scene {
       this.#go = resolve
     })
     for (const timer of this.#timers) timer.hold()
+    this.#stage.recording?.clock.hold()
     for (const lane of this.lanes) lane.hold()
   }
 
@@ -84,6 +86,7 @@ export class Scene {
     this.#held = false
     this.#go()
     for (const timer of this.#timers) timer.go()
+    this.#stage.recording?.clock.go()
     for (const lane of this.lanes) lane.go()
   }
 
@@ -118,6 +121,13 @@ export class Scene {
       const late = () => reject(new Trouble('lesson.trouble.silent', lane))
       return new Timer(late, PATIENCE * Math.max(1, this.pace) + TRIPS * delay)
     })
+  }
+
+  /** The head of the log. */
+  async place() {
+    const cursor = await this.#stage.place()
+    this.signal.throwIfAborted()
+    return cursor
   }
 
   /** An arrow of the lane. @param {(arrow: import('./arrow.js').Arrow) => boolean} pass */

@@ -7,9 +7,9 @@ import { t } from './i18n.js'
  *
  * @typedef {import('./scene.js').Scene} Scene
  * @typedef {import('./arrow.js').Arrow} Arrow
- * @type {Record<string, (scene: Scene) => Promise<void>>}
+ * @type {Record<string, (scene: Scene) => Promise<any>>}
  */
-export const scripts = { poll, longpoll, sse, ws }
+export const scripts = { poll, longpoll, sse, ws, cross }
 
 /** Each of these is said once, in this order; undefined when all are said. */
 function inTurn(...keys) {
@@ -159,4 +159,22 @@ async function ws(scene) {
   } finally {
     close()
   }
+}
+
+/** One message for all four. @returns {Promise<{ transport: string, delay: number }[]>} how late each heard it */
+async function cross(scene) {
+  const { lanes, pace } = scene
+  // All begin at the same place: what came before it is not missed.
+  const cursor = await scene.place()
+  const open = lanes.map((lane) => scene.until(lane, 'open'))
+  for (const lane of lanes) {
+    lane.clear(cursor)
+    lane.start({ pollInterval: 2000 * pace })
+  }
+  // Each lane has its connection, and short polling has asked a few times.
+  await Promise.all([...open, scene.pause(6000)])
+  const heard = []
+  await scene.publish(t('lesson.news.all'), ({ transport, delay }) => heard.push({ transport, delay }))
+  await scene.pause(300)
+  return heard
 }

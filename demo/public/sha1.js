@@ -2,7 +2,7 @@
 
 /**
  * The browser's own where there is one, which is in secure contexts alone; else the one below.
- * @param {Uint8Array} bytes
+ * @param {Uint8Array<ArrayBuffer>} bytes
  * @param {SubtleCrypto | null} [subtle]
  * @returns {Promise<{ bytes: Uint8Array, by: 'WebCrypto' | 'JavaScript' }>}
  */

@@ -19,6 +19,8 @@ export class Stage extends EventTarget {
   chart
   /** @type {Tap | undefined} */
   tap
+  /** Where there is no server. @type {import('./recording.js').Recording | undefined} */
+  recording
   #byId = new Map()
   #running = false
 
@@ -34,7 +36,7 @@ export class Stage extends EventTarget {
 
   /** The server's clock, milliseconds since 1970. */
   get now() {
-    return Date.now() + this.offset
+    return this.recording?.clock.now ?? Date.now() + this.offset
   }
 
   async open() {
@@ -56,6 +58,12 @@ export class Stage extends EventTarget {
       () => this.now,
       (arrow, lane) => showDetails(arrow, t(`lane.${lane}`)),
     )
+    if (this.offers.recording) {
+      const { Recording } = await import('./recording.js')
+      this.recording = new Recording(this)
+      await this.recording.open()
+      return
+    }
     if (this.offers.demo) await this.#watch()
     document.addEventListener('visibilitychange', () => {
       if (!this.#running) return
@@ -82,7 +90,7 @@ export class Stage extends EventTarget {
       }
     })
     tap.addEventListener('lost', () => {
-      for (const lane of this.lanes.values()) lane.forget()
+      for (const lane of this.lanes.values()) lane.away()
     })
     tap.addEventListener('ready', () => this.#follow())
     await tap.open()
@@ -93,12 +101,19 @@ export class Stage extends EventTarget {
     this.tap?.control({ type: 'follow', channel: this.channel }).catch(() => {})
   }
 
+  /** Whether the traffic of the lanes is seen. */
+  get sees() {
+    return Boolean(this.offers.demo || this.offers.recording)
+  }
+
   /** Whether its lanes read what is published, and no lesson plays on them. */
   get running() {
     return this.#running
   }
 
   start() {
+    // What is recorded plays in the lesson only.
+    if (this.recording) return
     this.#running = true
     if (document.visibilityState !== 'visible') return
     for (const lane of this.lanes.values()) lane.start()

@@ -45,7 +45,7 @@ export class Rhythm {
 
   /**
    * Nothing of it is fitted to what is to be predicted.
-   * @param {string} transport
+   * @param {import('./lib/benchmarks/model/need.js').Way} transport
    * @param {{ rate: number, oneWay: number, payload: number, channel: number }} seen messages a second, seconds, and
    *   bytes of the data and of the channel's name
    * @returns {{ delay?: number, bytes?: number }} milliseconds, and bytes of each message, both ways

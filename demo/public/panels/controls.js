@@ -33,7 +33,7 @@ export function mount(element) {
     <p class="hint" data-i18n="controls.restart.hint"></p>
     <p class="outcome" role="status"></p>`
   const outcome = element.querySelector('.outcome')
-  const value = (name) => Number(element.querySelector(`#${name}`).value)
+  const value = (name) => Number(/** @type {HTMLInputElement} */ (element.querySelector(`#${name}`)).value)
 
   const control = async (asked) => {
     try {
@@ -90,7 +90,7 @@ export function mount(element) {
 
   const networks = element.querySelector('.networks')
   const label = () => {
-    for (const button of networks.children) {
+    for (const button of networks.querySelectorAll('button')) {
       const lane = stage.lanes.get(button.dataset.cut)
       button.textContent = t(lane.isCut ? 'controls.restore' : 'controls.cut', {
         lane: t(`lane.${lane.transport}`),

@@ -9,6 +9,10 @@ export default {
     'page.language': 'Language',
     'page.unavailable': 'This part could not be loaded: {reason}',
     'page.again': 'Try again',
+    'page.recorded':
+      'This is a recording. No server answers here: the lesson shows the traffic of a real run on {day}, byte for byte. Run `npx fastify-tidings-demo` for the live page.',
+    'page.needs':
+      'This part needs the server of the demo, which does not answer here. Run `npx fastify-tidings-demo` to try it.',
     'lesson.play': 'Play the lesson',
     'publish.label': 'Message',
     'publish.button': 'Publish',
@@ -65,6 +69,9 @@ export default {
     'page.language': '语言',
     'page.unavailable': '这一部分未能加载：{reason}',
     'page.again': '重试',
+    'page.recorded':
+      '这是一份录像。此处没有服务器：演示逐字节重现 {day} 一次真实运行的流量。要看实时页面，请运行 `npx fastify-tidings-demo`。',
+    'page.needs': '这一部分需要演示服务器，此处没有。要试用，请运行 `npx fastify-tidings-demo`。',
     'lesson.play': '播放演示',
     'publish.label': '消息',
     'publish.button': '发布',
