@@ -20,7 +20,7 @@ t.test('a file that registers it with options of its own, beside one with other 
     ...greeter,
     'tidings.mjs': `
       import tidings from 'fastify-tidings'
-      export default async (app) => app.register(tidings, { prefix: '/live' })`,
+      export default async (app) => app.register(tidings, { prefix: '/live', publish: true })`,
   })
   await app.listen({ host: '127.0.0.1', port: 0 })
   const url = app.listeningOrigin
