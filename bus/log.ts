@@ -117,13 +117,22 @@ export class Log {
   readonly turns = new Turns()
   readonly #memo = new Memo()
   readonly #onGone: ((gone: Gone) => void) | undefined
+  readonly #onFloor: ((channel: string) => void) | undefined
   /** The last place at which something went that cutting back does not bring again: an end, or what was deleted. */
   #undone = 0
 
-  /** @param onGone called with each place whose message is not kept, or not any more */
-  constructor(retention: RetentionSettings, onGone?: (gone: Gone) => void) {
+  /**
+   * @param onGone called with each place whose message is not kept, or not any more
+   * @param onFloor called with each channel that is forgotten, or that begins with the floor of forgotten ones
+   */
+  constructor(
+    retention: RetentionSettings,
+    onGone?: (gone: Gone) => void,
+    onFloor?: (channel: string) => void,
+  ) {
     this.#retention = retention
     this.#onGone = onGone
+    this.#onFloor = onFloor
     const shelf = (keep: Keep) =>
       new Shelf(
         keep,
@@ -149,6 +158,11 @@ export class Log {
     if (ring === undefined) return false
     const index = firstWhere(ring, (entry) => entry.seq >= seq)
     return index < ring.length && ring.at(index).seq === seq
+  }
+
+  /** Whether a channel has messages, or is remembered without any. */
+  knows(name: string): boolean {
+    return this.#channels.has(name)
   }
 
   /** The oldest message that is kept. */
@@ -269,6 +283,7 @@ export class Log {
       }
       this.#channels.set(channel.name, channel)
       this.#bytes += bytesOf(channel)
+      if (channel.floor > 0) this.#onFloor?.(channel.name)
     } else if (channel.entries.length === 0) {
       this.#empty.delete(channel)
       this.#countEmpty(channel, -1)
@@ -611,6 +626,7 @@ export class Log {
     this.#channels.delete(channel.name)
     this.#bytes -= bytesOf(channel)
     this.#forgotten = Math.max(this.#forgotten, channel.floor)
+    this.#onFloor?.(channel.name)
   }
 
   /** Delivers pending messages and stops the timers. */

@@ -284,9 +284,10 @@ export class RedisEngine implements Engine {
   }
 
   async trim(trim: Trim, signal: AbortSignal): Promise<number | undefined> {
-    const { epoch, seq, kept, gone, floors, forgotten, mostFloors } = trim
+    const { epoch, seq, kept, gone, floors, forgotten, unknown, head, mostFloors } = trim
     const id = this.#generations.idAfter(seq)
     const args = [epoch, `${seq}`, id, `${forgotten}`, `${mostFloors}`, kept.join(' '), gone.join(' ')]
+    args.push(unknown.join(' '), this.#generations.idOf({ epoch, seq: head }) ?? '')
     for (const [channel, floor] of floors) args.push(`${floor}`, channel)
     const start = await this.#run(TRIM, args, signal)
     return start === '' ? undefined : Number(start)

@@ -188,7 +188,8 @@ return {
 /**
  * Removes messages that the instances no longer keep. ARGV: the epoch, the seq up to which the tail is cut, the
  * smallest id that stays, the floor of unknown channels, the maximum number of floors, the seqs to move to `kept`, the
- * seqs to remove from there, and pairs of floor and channel. A moved message is one line: its seq, its generation, its
+ * seqs to remove from there, the channels that the instance has forgotten, the id of its head, and pairs of floor and
+ * channel. A moved message is one line: its seq, its generation, its
  * time, then as in the tail. The number of places, not of messages, bounds a call.
  */
 export const TRIM = script(
@@ -202,16 +203,32 @@ if known[1] ~= ARGV[1] or known[2] ~= server then return '' end
 local function whole(number) return string.format('%.0f', number) end
 local forgotten = math.max(tonumber(ARGV[4]), tonumber(redis.call('HGET', META, 'forgotten') or 0))
 local ended = redis.call('HLEN', ENDED) > 0
-for i = 8, #ARGV, 2 do
+for i = 10, #ARGV, 2 do
   redis.call('ZADD', FLOORS, 'GT', ARGV[i], ARGV[i + 1])
   -- An end that is not kept any more holds no longer.
   local at = ended and redis.call('HGET', ENDED, ARGV[i + 1])
   if at and tonumber(at) <= tonumber(ARGV[i]) then redis.call('HDEL', ENDED, ARGV[i + 1]) end
 end
+local unknown = {}
+for channel in string.gmatch(ARGV[8], '%S+') do
+  unknown[channel] = true
+  local at = ended and redis.call('HGET', ENDED, channel)
+  if at and tonumber(at) <= forgotten then redis.call('HDEL', ENDED, channel) end
+end
 local more = redis.call('ZCARD', FLOORS) - tonumber(ARGV[5])
-if more > 0 then
-  local lowest = redis.call('ZPOPMIN', FLOORS, more)
-  forgotten = math.max(forgotten, tonumber(lowest[#lowest]))
+if ARGV[9] ~= '' and (more > 0 or next(unknown)) then
+  -- A channel that has come back meanwhile needs its floor. An instance that lags far behind does not decide.
+  local later = redis.call('XRANGE', LOG, '(' .. ARGV[9], '+', 'COUNT', 64)
+  for _, entry in ipairs(later) do
+    for channel in string.gmatch(entry[2][2], '\\n%a+ (%S+)') do unknown[channel] = nil end
+  end
+  if #later < 64 then
+    for channel in pairs(unknown) do more = more - redis.call('ZREM', FLOORS, channel) end
+    if more > 0 then
+      local lowest = redis.call('ZPOPMIN', FLOORS, more)
+      forgotten = math.max(forgotten, tonumber(lowest[#lowest]))
+    end
+  end
 end
 redis.call('HSET', META, 'forgotten', whole(forgotten))
 for seq in string.gmatch(ARGV[7], '%d+') do redis.call('ZREMRANGEBYSCORE', KEPT, seq, seq) end
@@ -271,7 +288,7 @@ for _, command in ipairs({
   { 'ltrim', EPOCHS, '0', '1' }, { 'lrange', EPOCHS, '0', '1' }, { 'lindex', ORDER, '0' }, { 'lpop', ORDER }, { 'hexists', ENDED, 'f' },
   { 'xadd', LOG, '*', 'm', 'v' }, { 'xrange', LOG, '-', '+' }, { 'xtrim', LOG, 'MINID', '0' },
   { 'xread', 'STREAMS', LOG, '0' }, { 'zadd', FLOORS, '1', 'm' }, { 'zcard', FLOORS }, { 'zpopmin', FLOORS },
-  { 'zscore', FLOORS, 'm' }, { 'zremrangebyscore', KEPT, '1', '1' },
+  { 'zscore', FLOORS, 'm' }, { 'zrem', FLOORS, 'm' }, { 'zremrangebyscore', KEPT, '1', '1' },
   { 'zrange', FLOORS, '0', '1' }, { 'pexpire', WRITER, '1' },
 }) do
   if not redis.acl_check_cmd(unpack(command)) then denied[#denied + 1] = command[1] end

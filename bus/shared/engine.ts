@@ -61,6 +61,13 @@ export interface Trim extends Cursor {
   /** The floors of channels that have lost messages since the last call. */
   readonly floors: ReadonlyMap<string, number>
   readonly forgotten: number
+  /**
+   * Channels without a message at `head` that the instance has forgotten: `forgotten` is their floor. Their own floors
+   * are dropped, unless a later message of theirs is in the log.
+   */
+  readonly unknown: readonly string[]
+  /** The seq up to which the instance has the log. */
+  readonly head: number
   /** Maximum number of floors to keep. The lowest ones above it raise the floor of unknown channels. */
   readonly mostFloors: number
 }

@@ -54,7 +54,11 @@ class SharedBus implements Bus {
   #closing: Promise<void> | undefined
 
   constructor(engine: Engine, retention: Required<SharedRetention>) {
-    const log = new Log(retention, (gone) => this.#trimmer.note(gone))
+    const log = new Log(
+      retention,
+      (gone) => this.#trimmer.note(gone),
+      (channel) => this.#trimmer.noteFloor(channel),
+    )
     const calls = this.#calls
     this.log = log
     this.#engine = engine
@@ -89,7 +93,7 @@ class SharedBus implements Bus {
     try {
       await this.#engine.load?.()
       await this.#attempt((signal) => this.#engine.open(warn, signal), until)
-      await this.#follower.load()
+      await this.#load(until)
     } catch (error) {
       await this.close()
       throw error
@@ -110,10 +114,39 @@ class SharedBus implements Bus {
       } catch (error) {
         if (error instanceof ERR_ENGINE) throw error
         if (performance.now() >= Math.min(answer, until) || this.#calls.closed) {
-          throw new ERR_ENGINE(`${this.#engine.name} can't be reached: ${(error as Error).message}`)
+          throw this.#unreachable(error)
         }
         await backoff.wait()
+        if (performance.now() >= until) throw this.#unreachable(error)
       }
+    }
+  }
+
+  #unreachable(error: unknown): Error {
+    return new ERR_ENGINE(`${this.#engine.name} can't be reached: ${(error as Error).message}`)
+  }
+
+  /**
+   * Loads the log, in time for an error that says more than that a plugin did not start.
+   * @throws TIDINGS_ERR_ENGINE
+   */
+  async #load(until: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () =>
+          reject(
+            new ERR_ENGINE(
+              `${this.#engine.name} did not deliver its log in time: raise Fastify's pluginTimeout`,
+            ),
+          ),
+        Math.max(until - performance.now(), 1),
+      )
+    })
+    try {
+      await Promise.race([this.#follower.load(), late])
+    } finally {
+      clearTimeout(timer)
     }
   }
 

@@ -18,7 +18,10 @@ export class Trimmer {
   readonly #log: Log
   readonly #calls: Calls
   readonly #mostEmpty: number
-  /** Channels that have lost messages since the last report, and the seqs of those messages. */
+  /**
+   * Channels whose floor has changed since the last report, or that were forgotten, and the seqs of messages that were
+   * lost.
+   */
   readonly #channels = new Set<string>()
   #gone: Gone[] = []
   readonly #waste = new Waste()
@@ -38,6 +41,11 @@ export class Trimmer {
   note(gone: Gone): void {
     this.#channels.add(gone.channel)
     this.#gone.push({ channel: gone.channel, seq: gone.seq, weight: gone.weight })
+  }
+
+  /** Notes a channel that was forgotten, or that begins with a floor. */
+  noteFloor(channel: string): void {
+    this.#channels.add(channel)
   }
 
   start(): void {
@@ -121,9 +129,25 @@ export class Trimmer {
     const { epoch, forgotten, kept } = log
     const channels = firstOf(this.#channels, AT_ONCE.items)
     for (const channel of channels) this.#channels.delete(channel)
-    const floors = new Map(channels.map((channel) => [channel, log.floor([channel])]))
-    const mostFloors = this.#mostEmpty + kept.channels
-    const trim = { epoch, seq: 0, kept: [], gone: [], floors, forgotten, mostFloors, ...part }
+    // A channel that was forgotten has the floor of all unknown ones.
+    const unknown = channels.filter((channel) => !log.knows(channel))
+    const floors = new Map(
+      channels.filter((channel) => log.knows(channel)).map((channel) => [channel, log.floor([channel])]),
+    )
+    const mostFloors = 2 * (this.#mostEmpty + kept.channels)
+    const { head } = log
+    const trim = {
+      epoch,
+      seq: 0,
+      kept: [],
+      gone: [],
+      floors,
+      unknown: forgotten > 0 ? unknown : [],
+      head,
+      forgotten,
+      mostFloors,
+      ...part,
+    }
     try {
       const start = await this.#calls.make((signal) => this.#engine.trim(trim, signal))
       if (start === undefined) throw new Error('the log turns')

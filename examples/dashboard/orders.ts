@@ -16,7 +16,7 @@ export interface Snapshot {
 
 export const channelOf = (customer: string): string => `orders.${customer}`
 
-/** Orders in a database. Each change is told in the channel of its customer. */
+/** Orders in a database. Each change is published in the channel of its customer. */
 export class Orders {
   readonly #db: Database
   readonly #tidings: Tidings

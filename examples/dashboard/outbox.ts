@@ -23,8 +23,8 @@ interface Row {
 }
 
 /**
- * A transactional outbox: what a transaction tells stands in the same transaction as what it changes, and is published
- * once that is committed. So nothing is told that was rolled back, and what was committed is told also after a crash.
+ * A transactional outbox: a transaction writes its changes and its messages together, and the messages are published
+ * after the commit. No message of a transaction that rolled back is published, and a crash after the commit loses none.
  */
 export class Outbox {
   readonly #db: Database
@@ -47,8 +47,8 @@ export class Outbox {
   }
 
   /**
-   * Runs a transaction, and publishes what it has told.
-   * @param work is given `tell(channel, change)`; a throw in it rolls all of it back
+   * Runs a transaction, and publishes its messages.
+   * @param work gets `tell(channel, change)`, which adds a message; if it throws, everything is rolled back
    * @returns once it is published
    */
   async transaction(work: (tell: (channel: string, change: unknown) => void) => void): Promise<void> {

@@ -162,6 +162,17 @@ t.test(
   },
 )
 
+t.test('a log that does not come in time: the start fails, and says so', async (t) => {
+  const store = new Store()
+  store.head = 1
+  const bus = sharedBus(() => new StoreEngine(store))
+  await t.rejects(bus.open!({ patience: 50, warn: () => {} }), {
+    code: 'TIDINGS_ERR_ENGINE',
+    message: "a store did not deliver its log in time: raise Fastify's pluginTimeout",
+  } as never)
+  await t.rejects(bus.publish('c', textPayload('x')), { code: 'TIDINGS_ERR_CLOSED' } as never)
+})
+
 t.test('a call that is cut off is made again, and nothing is published twice', async (t) => {
   const store = new Store()
   const { bus, engine } = await start(t, store)
@@ -248,7 +259,17 @@ t.test('the whole tail is cut while an instance reads it: it comes to the same s
     const kept = Array.from(a.bus.log.entries(), ({ seq }) => seq)
     const floors = new Map(names.map((name) => [name, a.bus.log.floor([name])]))
     const { epoch, head } = store
-    await a.engine.trim({ epoch, seq: head, kept, gone: [], floors, forgotten: 0, mostFloors: 9 })
+    await a.engine.trim({
+      epoch,
+      seq: head,
+      kept,
+      gone: [],
+      floors,
+      unknown: [],
+      head,
+      forgotten: 0,
+      mostFloors: 9,
+    })
     if (follower) follower.engine.gate = undefined
     open()
     await opened

@@ -10,7 +10,7 @@ import { busSuite } from '../bus.suite.ts'
 import { ALWAYS, NO_FILE, needsRedis, RedisServer } from '../redis/server.ts'
 import { turn } from './fixture.ts'
 
-const HOST: Host = { patience: 9_500, warn: () => {} }
+const HOST: Host = { patience: 100_000, warn: () => {} }
 
 let count = 0
 

@@ -7,7 +7,7 @@ import { type RedisBusOptions, redisBus } from '../../bus/redis.ts'
 import { ALWAYS, NO_FILE, needsRedis, RedisServer } from '../redis/server.ts'
 import { Recorder, turn } from './fixture.ts'
 
-const HOST: Host = { patience: 9_500, warn: () => {} }
+const HOST: Host = { patience: 100_000, warn: () => {} }
 const ALL = { limit: 100_000, bytes: 1e9 }
 
 /** Instances of one log, each a bus of its own. */

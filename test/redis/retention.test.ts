@@ -6,7 +6,7 @@ import type { SharedRetention } from '../../bus/shared/shared-bus.ts'
 import { turn } from '../bus/fixture.ts'
 import { ALWAYS, NO_FILE, needsRedis, RedisServer } from './server.ts'
 
-const HOST: Host = { patience: 9_500, warn: () => {} }
+const HOST: Host = { patience: 100_000, warn: () => {} }
 const ALL = { limit: 1_000_000, bytes: 1e9 }
 
 async function open(t: Test, url: string, retention: SharedRetention): Promise<Bus> {
@@ -155,6 +155,39 @@ if (needsRedis(t)) {
       },
     )
   }
+
+  t.test('floors are exact on a late instance, however many channels were forgotten', async (t) => {
+    const server = await RedisServer.start(t, NO_FILE)
+    const retention = { messages: 3, channels: 5, rules: { 'price.': { messages: 1 } } }
+    const [a, b] = [await open(t, server.url, retention), await open(t, server.url, retention)]
+    await a.publish('whole', textPayload('the first'))
+    const prices = Array.from({ length: 20 }, (_, i) => `price.${i}`)
+    for (const name of [...prices, ...prices]) await b.publish(name, textPayload('x'))
+    // Many times what is remembered of empty channels. Their floors are above all of those.
+    const gone = Array.from({ length: 60 }, (_, i) => `gone${i}`)
+    for (const [i, name] of gone.entries()) {
+      const bus = i % 2 ? a : b
+      await bus.publish(name, textPayload('x'))
+      await bus.publish(name, DELETE)
+    }
+    // One of them comes back, and is not trimmed.
+    await a.publish('gone7', textPayload('again'))
+    const names = ['whole', ...prices, ...gone, 'never']
+    const told = async () => Number(await server.call('HGET', '{tidings}:meta', 'forgotten'))
+    while (
+      (await told()) < a.log.forgotten ||
+      (await server.call('ZSCORE', '{tidings}:floors', 'gone7')) === null
+    )
+      await turn()
+    while (b.log.head !== a.log.head) await turn()
+    const late = await open(t, server.url, retention)
+    t.strictSame(stateOf(late, names), stateOf(a, names))
+    t.strictSame(stateOf(b, names), stateOf(a, names))
+    t.equal(late.log.floor(['whole']), 0, 'it has lost nothing')
+    t.equal(late.log.floor(['price.0']), 2)
+    t.ok(late.log.floor(['gone7']) > 40 && late.log.floor(['gone7']) === late.log.floor(['never']))
+    while (Number(await server.call('ZCARD', '{tidings}:floors')) > 5 + 22) await turn()
+  })
 
   t.test('what has left the tail is there after a restart, and goes with its channel', async (t) => {
     const server = await RedisServer.start(t, ALWAYS)
