@@ -38,7 +38,7 @@ t.test(
       export { default } from 'fastify-tidings'
       export const autoConfig = { prefix: '/live' }`,
     })
-    await t.rejects(app.ready(), {
+    await t.rejects(async () => app.ready(), {
       code: 'TIDINGS_ERR_OPTION',
       message: /'greeting' is not an option of fastify-tidings/,
     })
