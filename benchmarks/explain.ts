@@ -35,7 +35,6 @@ export const COLUMNS: Readonly<Record<string, string>> = {
   'marginal CPU µs': 'CPU time per additional delivery: the slope over two rates.',
   'CPU ms/s': 'CPU time of the server per second.',
   'event loop %': "The share of time in which the server's event loop was busy, in the worst round.",
-  'event loop delay p99 ms': '99th percentile of the delay of timers in the server.',
   'client event loop %': 'The same share for the process that runs all subscribers.',
   'client waiting for CPU %': 'The share of time in which that process was runnable but had no core.',
   Figure: 'The figure compared.',

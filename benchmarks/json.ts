@@ -4,7 +4,7 @@ import { judged, passed } from './run.ts'
 import { rankingOf, summariesOf } from './summary.ts'
 
 /** The version of the results format. Increment it with every change that affects consumers. */
-export const FORMAT = 4
+export const FORMAT = 5
 
 /** Converts the outcome to JSON as described by `results.schema.json`. */
 export function resultsOf(outcome: Outcome) {

@@ -36,6 +36,10 @@ export class Sample {
     this.#histogram = histogram()
   }
 
+  get count(): number {
+    return this.#count
+  }
+
   /** @param time microseconds */
   add(time: number): void {
     this.#count++

@@ -1,16 +1,17 @@
 import { coefficientsOf } from './advice.ts'
 import { CURVE } from './latency.ts'
 import { cpuFor } from './model/choice.ts'
-import { LONG_POLL_LOAD, longPollBytes, longPollLoad, longPollQuantile } from './model/longpoll.ts'
+import { longPollBytes, longPollQuantile } from './model/longpoll.ts'
 import { pollBytes, pollQuantile } from './model/poll.ts'
 import { joinedQuantile } from './model/push.ts'
-import { randomOf } from './model/random.ts'
+import { poissonTimes, randomOf } from './model/random.ts'
 import { simulateLongPoll } from './model/simulation.ts'
 import { isOurs, type Variant, type Workload } from './plan.ts'
 import type { Measured } from './record.ts'
 import {
   awakeOf,
   exchangeBytes,
+  holdingOf,
   type Publishing,
   publishingOf,
   pushBytes,
@@ -96,6 +97,9 @@ function latencyPlot(outcome: Outcome): Plot {
   }
 }
 
+/** Messages to simulate. */
+const MESSAGES = 2000
+
 /** Returns the model's quantile in milliseconds. */
 function quantileOf(
   variant: Variant,
@@ -105,28 +109,22 @@ function quantileOf(
 ): (p: number) => number {
   const mean = (figure: (round: Measured) => number) => meanOf(rounds.map(figure))
   const oneWay = mean(({ trips }) => (trips!.echo ?? trips!.http) / 2)
-  const { rate, wait, channels, subscribers } = workload
-  const readers = channels === 'shared' ? subscribers : 1
+  const { rate, wait } = workload
   const times = rounds.map((round) => timesOf(round, publishing))
-  const [turn, write, read, request] = (['turn', 'write', 'read', 'request'] as const).map((name) =>
-    meanOf(times.map((one) => one[name])),
-  ) as [number, number, number, number]
+  const [turn, write, read, request, client] = (['turn', 'write', 'read', 'request', 'client'] as const).map(
+    (name) => meanOf(times.map((one) => one[name])),
+  ) as [number, number, number, number, number]
   if (variant.kind === 'poll')
     return (p) => pollQuantile({ rate, oneWay, cycles: [variant.interval] }, p) * 1e3
   if (variant.kind === 'longpoll') {
-    const polling = {
-      rate,
-      oneWay,
-      gap: mean(({ trips }) => trips!.http),
-      wait,
-      readers,
-      request,
-      write,
-    }
-    const more = turn - awakeOf(rowOf(workload, rate, oneWay, { write, read }))
-    if (longPollLoad(polling) <= LONG_POLL_LOAD) return (p) => (more + longPollQuantile(polling, p)) * 1e3
-    const found = simulateLongPoll({ ...polling, messages: 2000, random: randomOf(1) })
-    return (p) => (more + found.quantile(p)) * 1e3
+    const gap = mean(({ trips }) => trips!.http)
+    const holding = holdingOf(workload, oneWay, { turn, write, request, client }, publishing)
+    const polling = { rate, oneWay, gap, wait, ...holding }
+    if (holding.readers === 1) return (p) => (turn + longPollQuantile(polling, p)) * 1e3
+    const at = poissonTimes(randomOf(1), rate, MESSAGES / rate).map((time) => time + gap)
+    const found = simulateLongPoll({ ...polling, times: at })
+    const saved = awakeOf(rowOf(workload, rate, oneWay, { write, read: client }))
+    return (p) => (found.quantile(p) - saved) * 1e3
   }
   return (p) => (turn + joinedQuantile(rowOf(workload, rate, oneWay, { write, read }), p)) * 1e3
 }

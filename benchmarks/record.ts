@@ -25,8 +25,6 @@ export interface Bytes {
 export interface Process {
   /** The share of time in which the event loop was busy. */
   readonly utilisation: number
-  /** 99th percentile of the event loop delay, in milliseconds. */
-  readonly delayP99: number
   /** The share of time in which the process was runnable without a core; 0 if unknown. */
   readonly waited: number
 }
@@ -83,6 +81,8 @@ export interface Work {
   /** Mean time per reader after the first write of a row: in the server, and to read it in the load. */
   readonly write: number
   readonly read: number
+  /** Mean time to process what was read. */
+  readonly look: number
   /** Time in which the event loop was not idle. */
   readonly active: number
 }
@@ -97,6 +97,8 @@ export interface Quality {
   readonly early: number
   /** Milliseconds. */
   readonly lagP99: number
+  /** The largest share of a figure of the delay that the publisher's lag adds. */
+  readonly lagShare: number
   readonly proxyLagP99: number
   /** CPU of load, publisher and proxy together, in cores. */
   readonly loadCore: number
@@ -121,8 +123,10 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
   const inside = (channel: number, index: number) => planned[channel]![index]! >= window.from
 
   const total = new Sample(histogram)
+  const onTime = new Sample(histogram)
   const after201 = new Sample(histogram)
   const leg = new Sample(histogram)
+  const legOnTime = new Sample(histogram)
   let missed = 0
   let negative = 0
   for (const [reader, times] of received.at.entries()) {
@@ -132,6 +136,7 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
       if (Number.isNaN(at)) missed++
       else if (inside(channel, index)) {
         total.add(at - planned[channel]![index]!)
+        onTime.add(at - published.sent[channel]![index]!)
         const taken = (accepted ?? published.answered)[channel]![index]!
         if (!Number.isNaN(taken)) after201.add(at - taken)
       }
@@ -152,7 +157,9 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
       const answered = published.answered[channel]![index]!
       // The response to a publish planned for the last moments of the window may arrive after it.
       if (answered <= window.to + 10_000) inTime++
-      if (!Number.isNaN(answered)) leg.add(answered - at)
+      if (Number.isNaN(answered)) continue
+      leg.add(answered - at)
+      legOnTime.add(answered - sent)
     }
   }
   lags.sort((a, b) => a - b)
@@ -198,6 +205,8 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
       acceptedShare: publishes === 0 ? 1 : inTime / publishes,
       early,
       lagP99: withoutWorst(lags) / 1000,
+      // Without readers, the figure is the duration of a publish.
+      lagShare: total.count > 0 ? shareOf(total, onTime, publishes) : shareOf(leg, legOnTime, publishes),
       proxyLagP99: raw.proxyLag / 1000,
       loadCore: [
         [before.usage, after.usage] as const,
@@ -222,7 +231,6 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
     const active = to.loop.active - from.loop.active
     return {
       utilisation: active / (active + to.loop.idle - from.loop.idle),
-      delayP99: to.delayP99,
       waited: (to.waited - from.waited) / (to.at - from.at),
     }
   }
@@ -232,6 +240,20 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
     if (!isStream(plan)) return 0
     return (workload.subscribers * time) / (messages * workload.session)
   }
+}
+
+/**
+ * Compares the latencies from the planned times with those from the actual times: the publisher's lag is the difference.
+ * @returns the largest difference of a figure, as a share of it
+ */
+function shareOf(planned: Sample, actual: Sample, publishes: number): number {
+  const [late, own] = [planned.summary(publishes), actual.summary(publishes)]
+  if (late === null || own === null) return 0
+  const share = (figure: 'mean' | 'p50' | 'p90' | 'p99') => {
+    const [from, to] = [own[figure], late[figure]]
+    return from === null || to === null || to <= 0 ? 0 : (to - from) / to
+  }
+  return Math.max(0, share('mean'), share('p50'), share('p90'), share('p99'))
 }
 
 /**
@@ -288,6 +310,7 @@ function workOf({ work, serverUsage, load }: Raw, seconds: number): Work | null 
     writes,
     handed: (to.handed - from.handed) / 1e6,
     write: (to.handed - from.handed - ahead) / Math.max(1, writes) / 1e6,
+    look: (end.looked - begin.looked) / Math.max(1, end.reads - begin.reads) / 1e6,
     read: Math.max(0, atWork - end.looked + begin.looked) / Math.max(1, end.reads - begin.reads) / 1e6,
     active: (seconds * active) / (active + idle),
   }

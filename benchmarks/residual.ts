@@ -1,17 +1,19 @@
 import { isDisturbed } from './gates.ts'
 import { exchangeOf, pushOf, type Shape } from './model/exchange.ts'
-import {
-  LONG_POLL_LOAD,
-  longPollBytes,
-  longPollDelay,
-  longPollLoad,
-  longPollRequests,
-} from './model/longpoll.ts'
-import { type ExchangeBytes, pollBytes, pollDelay, pollRequests } from './model/poll.ts'
+import { longPollBytes, longPollDelay, longPollRequests } from './model/longpoll.ts'
+import { type ExchangeBytes, LIMIT, pollBytes, pollDelay, pollRequests } from './model/poll.ts'
 import { type Push, pushRequests, takenDelay } from './model/push.ts'
-import { randomOf } from './model/random.ts'
-import { simulateLongPoll } from './model/simulation.ts'
-import { PUBLISH_ONLY, type Section, type Variant, type Workload } from './plan.ts'
+import { poissonTimes, randomOf } from './model/random.ts'
+import { type Simulation, simulateLongPoll } from './model/simulation.ts'
+import {
+  PUBLISH_ONLY,
+  type RoundPlan,
+  type Section,
+  scheduleOf,
+  type Variant,
+  type Workload,
+  warmupOf,
+} from './plan.ts'
 import { headersOf } from './profiles.ts'
 import type { Measured } from './record.ts'
 import { errorOf, meanOf } from './statistics.ts'
@@ -31,7 +33,19 @@ export type Model = (
   workload: Workload,
   measured: Measured,
   publishing: Publishing,
+  planned?: Planned,
 ) => Prediction | null
+
+/** The times of a round's messages and its window, in seconds after the start of the round. */
+export type Planned = Required<Pick<Simulation, 'times' | 'window'>>
+
+/** Returns the planned times of a round with one channel. Undefined with several channels. */
+export function plannedOf(plan: RoundPlan): Planned | undefined {
+  const [times, ...others] = scheduleOf(plan)
+  const from = warmupOf(plan)
+  const window = { from, to: from + plan.duration }
+  return others.length > 0 ? undefined : { times: times!.map((time) => time / 1e6), window }
+}
 
 export interface Residual {
   readonly figure: keyof Prediction
@@ -106,6 +120,8 @@ export interface Times {
   readonly write: number
   /** r: time of the load to read from one stream. */
   readonly read: number
+  /** c: time of the load to read a response of a long poll and to send the next request. */
+  readonly client: number
   /** s_r: server time per request. */
   readonly request: number
 }
@@ -115,21 +131,28 @@ export interface Times {
  * publishing, is s_r. The latency is not an input.
  */
 export function timesOf({ work, requests, deliveries, publishes }: Measured, publishing: Publishing): Times {
-  const { handed, active, ahead, write, read } = work!
+  const { handed, active, ahead, write, read, look } = work!
   const rest = active - handed - publishing.active * publishes
   return {
     turn: publishing.turn + ahead,
     write,
     read,
+    client: read + look,
     request: Math.max(0, rest) / Math.max(1, requests! * deliveries),
   }
 }
 
+/** Messages to simulate if their times are not known. */
+const MESSAGES = 500
+
 /**
  * All inputs come from the run. λ comes from the publishes, d and g from round trips before the first publish, and s
  * from the server's clock. Nothing is fitted to the measured latency.
+ *
+ * How many messages of a long poll share a response depends on the times of a round's few hundred messages. So readers
+ * of one channel are simulated with these times: the formulas would add the scatter of the times to the residual.
  */
-export const predict: Model = (variant, workload, measured, publishing) => {
+export const predict: Model = (variant, workload, measured, publishing, planned) => {
   const { deliveries, cycle } = measured
   const trips = measured.trips!
   const { subscribers, wait, session, channels } = workload
@@ -147,27 +170,29 @@ export const predict: Model = (variant, workload, measured, publishing) => {
     const polling = { rate, oneWay, cycles: [cycle.mean - spread, cycle.mean + spread] }
     return {
       delay: pollDelay(polling) * 1e3,
-      requests: pollRequests(polling, 100),
+      requests: pollRequests(polling, LIMIT),
       bytes: pollBytes(polling, exchangeBytes('poll', workload)),
     }
   }
   if (variant.kind === 'longpoll') {
-    const { request, write } = times
-    const polling = { rate, oneWay, gap: trips.http, wait, readers, request, write }
-    const more = times.turn - awakeOf(rowOf(workload, rate, oneWay, times))
-    const bytes = longPollBytes(polling, exchangeBytes('longpoll', workload))
-    if (longPollLoad(polling) <= LONG_POLL_LOAD) {
+    const polling = { rate, oneWay, gap: trips.http, wait, ...holdingOf(workload, oneWay, times, publishing) }
+    const bytes = exchangeBytes('longpoll', workload)
+    const { write, client } = times
+    if (readers === 1) {
       return {
-        delay: (longPollDelay(polling) + more) * 1e3,
+        delay: (longPollDelay(polling) + times.turn) * 1e3,
         requests: longPollRequests(polling),
-        bytes,
+        bytes: longPollBytes(polling, bytes),
       }
     }
-    const found = simulateLongPoll({ ...polling, messages: 500, random: randomOf(1) })
-    const { empty, full, message } = exchangeBytes('longpoll', workload)
+    const { times: at, window } = planned ?? {
+      times: poissonTimes(randomOf(1), rate, MESSAGES / rate).map((time) => time + trips.http),
+    }
+    const found = simulateLongPoll({ ...polling, times: at, ...(window && { window }) })
+    const { empty, full, message } = bytes
     const exchange = found.emptyShare * empty + (1 - found.emptyShare) * full
     return {
-      delay: (found.delay + more) * 1e3,
+      delay: (found.delay - awakeOf(rowOf(workload, rate, oneWay, { write, read: client }))) * 1e3,
       requests: found.requests,
       bytes: found.requests * exchange + message,
     }
@@ -177,6 +202,22 @@ export const predict: Model = (variant, workload, measured, publishing) => {
     requests: pushRequests(rate, session),
     bytes: pushBytes(variant.kind, workload, rate),
   }
+}
+
+/** Returns the times of the server as inputs of the models of long polling. */
+export function holdingOf(
+  { channels, subscribers, rtt }: Workload,
+  oneWay: number,
+  { turn, write, request, client }: Omit<Times, 'read'>,
+  { active, turn: alone }: Publishing,
+): Required<Pick<Simulation, 'readers' | 'request' | 'write' | 'publish' | 'turn' | 'wake' | 'client'>> & {
+  readonly join: number
+} {
+  const readers = channels === 'shared' ? subscribers : 1
+  const wake = Math.max(0, oneWay - rtt / 2e3)
+  // The server encodes the message before the first write.
+  const publish = Math.max(turn, active + turn - alone)
+  return { readers, request, write, publish, turn, wake, client, join: wake + publish }
 }
 
 /**
@@ -193,7 +234,10 @@ export function rowOf(
   return { rate, oneWay, readers, write, shared: { wake: Math.max(0, oneWay - rtt / 2e3), read } }
 }
 
-/** Time that a row saves because one process reads for all. The models of long polling assume separate processes. */
+/**
+ * Time that a row saves because one process reads for all. The models of long polling assume separate processes.
+ * Negative if the process reads more slowly than the server writes.
+ */
 export function awakeOf(row: Push): number {
   const { shared: _, ...apart } = row
   return takenDelay(apart) - takenDelay(row)
@@ -214,9 +258,10 @@ export function residualsOf(
   rounds: readonly Measured[],
   model: Model,
   publishing: Publishing,
+  plannedIn: (measured: Measured) => Planned | undefined = () => undefined,
 ): Residual[] {
   const pairs = rounds.flatMap((measured) => {
-    const prediction = model(variant, workload, measured, publishing)
+    const prediction = model(variant, workload, measured, publishing, plannedIn(measured))
     return prediction === null ? [] : [{ measured, prediction }]
   })
   const found: Record<keyof Prediction, (measured: Measured) => number | undefined> = {

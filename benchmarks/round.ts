@@ -134,6 +134,8 @@ export async function runRound(plan: RoundPlan, cast: Cast): Promise<Raw> {
     start,
     payload: workload.payload,
     keyed: server === undefined && adapter === undefined,
+    // The proxy would have to wait for a spinning publisher.
+    spin: proxy === undefined,
     starve: inject.starve ?? 0,
   })
   let clockOff = 0

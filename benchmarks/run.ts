@@ -11,7 +11,7 @@ import { UsageError } from './options.ts'
 import { isOurs, planOf, type RoundPlan, type Section, type Settings, secondsOf, serversOf } from './plan.ts'
 import { probe } from './probe.ts'
 import { type Measured, measure } from './record.ts'
-import { type Model, predict, publishingOf, type Residual, residualsOf } from './residual.ts'
+import { type Model, plannedOf, predict, publishingOf, type Residual, residualsOf } from './residual.ts'
 import type { Inject } from './round.ts'
 import { Stage } from './stage.ts'
 import { believable, type Judgement, judgementsOf } from './verdict.ts'
@@ -58,6 +58,9 @@ function secondsFor(settings: Settings, plans: Block, limits: Limits | undefined
   return plans.reduce((sum, plan) => sum + secondsOf(plan), after + heating * serversOf(plans))
 }
 
+/** Maximum looks at the machine, of one second each, before a round is repeated. */
+const LOOKS = 5
+
 /** Whether the run includes all sections and the extra measurements. */
 function isFull(settings: Settings): boolean {
   return !settings.quick && isOurs(settings) && settings.against === undefined
@@ -101,8 +104,8 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
     const end = now() + Math.max(60 * settings.minutes, 1.1 * secondsTo(all.flat())) * 1e6
     const inTime = (plans: Block) => !signal.aborted && now() + secondsTo(plans) * 1e6 < end
     const calm = async (left: Block) => {
-      do progress(`Waiting for an undisturbed machine; ${clock(secondsTo(left))} left`)
-      while (inTime(left) && (await stealNow()) > STEAL)
+      progress(`Waiting for an undisturbed machine; ${clock(secondsTo(left))} left`)
+      for (let i = 0; i < LOOKS && inTime(left) && (await stealNow()) > STEAL; i++);
     }
     await believed(
       all,
@@ -223,7 +226,11 @@ export function residualsIn(
     blocks[0]!.flatMap(({ variant, workload }) => {
       const own = rounds.filter((round) => round.section === name && round.variant === variant.name)
       const publishing = publishingOf(sections, rounds, workload)
-      return own.length === 0 ? [] : residualsOf(variant, workload, own, model, publishing)
+      const plannedIn = ({ block }: Measured) => {
+        const plan = blocks.flat().find((one) => one.block === block && one.variant.name === variant.name)
+        return plan && plannedOf(plan)
+      }
+      return own.length === 0 ? [] : residualsOf(variant, workload, own, model, publishing, plannedIn)
     }),
   )
 }

@@ -39,9 +39,7 @@ export interface Summary {
     readonly own: Estimate | null
   }
   readonly serverUtilisation: number | null
-  readonly serverDelayP99: number | null
   readonly loadUtilisation: number
-  readonly loadDelayP99: number
   /** The share of time in which the load was runnable without a core. */
   readonly loadWaited: number
 }
@@ -132,9 +130,7 @@ function summaryOf(
       own: estimate((round) => ownOf(round, all, subscribers)),
     },
     serverUtilisation: worst(({ server }) => server?.utilisation ?? null),
-    serverDelayP99: worst(({ server }) => server?.delayP99 ?? null),
     loadUtilisation: worst(({ load }) => load.utilisation)!,
-    loadDelayP99: worst(({ load }) => load.delayP99)!,
     loadWaited: worst(({ load }) => load.waited)!,
   }
 }

@@ -3,7 +3,7 @@ import { type Coefficients, type Cost, cpuOf } from './cpu.ts'
 import { exchangeOf, pushOf, type Shape } from './exchange.ts'
 import { longPollEmptyShare, longPollQuantile, longPollRequests } from './longpoll.ts'
 import type { Need, Prices, RequestHeaders, Way } from './need.ts'
-import { pollEmptyShare, pollQuantile, pollRequests } from './poll.ts'
+import { LIMIT, pollEmptyShare, pollQuantile, pollRequests } from './poll.ts'
 import { radioBoth, radioPolled } from './radio.ts'
 
 /** The costs of one transport for given requirements. */
@@ -16,9 +16,6 @@ const CHANNEL = 7
 
 /** Heartbeat intervals in seconds. */
 export const BEATS = { sse: SSE_BEAT.every, ws: WS_BEAT.every, longpoll: WAIT }
-
-/** Maximum messages per response. */
-const LIMIT = 100
 
 /** A transport. `interval` applies to polling only, in seconds. */
 export interface Choice {

@@ -5,9 +5,10 @@
  * The gap of g seconds runs from a response until the next request arrives: one round trip plus the reader's own time.
  * A cycle runs from response to response. A message that arrives in the gap waits for the next request, so the cycle
  * ends with the gap. Without such a message, with probability e^(−λg), the request is held for E[min(Exp(λ), W)] = (1 −
- * e^(−λW)) / λ on average. So the mean cycle is
+ * e^(−λW)) / λ on average. The response leaves j after the arrival of that message; the messages that arrive meanwhile
+ * join it. So the mean cycle is
  *
- * Z = g + e^(−λg) (1 − e^(−λW)) / λ.
+ * Z = g + e^(−λg) (1 − e^(−λW)) (1 / λ + j).
  *
  * A message falls into the gap with probability g / Z (Poisson arrivals see time averages), at a uniform position, and
  * waits for its end. Otherwise the server sends it at once. The wait has the mean (g / 2) (g / Z), never exceeds g, and
@@ -15,9 +16,10 @@
  *
  * A response is empty if neither the gap nor the hold has a message: e^(−λ(g + W)).
  *
- * All N readers of a channel return together after each message. The last of them waits for N requests and N responses,
- * so g grows by N (s_r + s). A held reader waits for its position in the row, U(0, Ns). The formulas hold while the
- * server is rarely busy with two messages: ρ = λN(s_r + s) ≤ 0.1. Above that load, `simulateLongPoll` replaces them.
+ * All N readers of a channel return together after each message. The server responds to reader k after ks, and takes s_r
+ * for each request, in order, but none before it has responded to all. So g grows by the mean time that a request waits.
+ * A held reader waits for its position in the row, U(0, Ns). The formulas hold while the server is rarely busy with two
+ * messages: ρ = λN(s_r + s) ≤ 0.1. Above that load, `simulateLongPoll` replaces them.
  *
  * Times are in seconds, rates per second.
  */
@@ -36,6 +38,8 @@ export interface LongPolling {
   readonly request?: number
   /** s: server time per response. @default 0 */
   readonly write?: number
+  /** j: from the arrival of a message until its first response. @default 0 */
+  readonly join?: number
 }
 
 /** ρ: the server's utilisation by these readers. */
@@ -48,14 +52,21 @@ export const LONG_POLL_LOAD = 0.1
 
 /** g, including the requests of the other readers. */
 export function longPollGap({ gap, readers = 1, request = 0, write = 0 }: LongPolling): number {
-  return readers === 1 ? gap : gap + readers * (request + write)
+  if (readers === 1) return gap
+  let sum = 0
+  let free = readers * write
+  for (let reader = 1; reader <= readers; reader++) {
+    free = Math.max(free, reader * write + gap) + request
+    sum += free - reader * write
+  }
+  return sum / readers
 }
 
 /** Z: the mean time from response to response. */
 export function longPollCycle(polling: LongPolling): number {
-  const { rate, wait } = polling
+  const { rate, wait, join = 0 } = polling
   const gap = longPollGap(polling)
-  return gap + (Math.exp(-rate * gap) * -Math.expm1(-rate * wait)) / rate
+  return gap + Math.exp(-rate * gap) * -Math.expm1(-rate * wait) * (1 / rate + join)
 }
 
 /** The server answers N readers one after the other. Returns the time until the last response. */

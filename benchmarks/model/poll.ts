@@ -85,11 +85,17 @@ export interface ExchangeBytes {
   readonly message: number
 }
 
-/** Returns bytes per message: [e^(−λC) · B_empty + (1 − e^(−λC)) · B_full] / (λC), plus the message itself. */
-export function pollBytes(polling: Polling, bytes: ExchangeBytes): number {
-  const empty = pollEmptyShare(polling)
-  const exchange = empty * bytes.empty + (1 - empty) * bytes.full
-  return exchange / (polling.rate * mean(polling.cycles)) + bytes.message
+/** Maximum messages per response by default. */
+export const LIMIT = 100
+
+/**
+ * Returns bytes per message. Of the requests per message, e^(−λC) / (λC) have an empty response of B_empty, and the
+ * others one of B_full. The message itself comes on top.
+ */
+export function pollBytes(polling: Polling, bytes: ExchangeBytes, limit = LIMIT): number {
+  const empty = pollEmptyShare(polling) / (polling.rate * mean(polling.cycles))
+  const full = pollRequests(polling, limit) - empty
+  return empty * bytes.empty + full * bytes.full + bytes.message
 }
 
 function mean(values: readonly number[]): number {

@@ -2,15 +2,22 @@
  * Simulates long polling for loads above the limit of the formulas. It follows every event of one server with a FIFO
  * queue.
  *
- * There are two kinds of work. A *message* takes s for each reader that is held at that time; their responses leave one
- * by one. A *request* takes s_r. If there is a new message for its reader, the response takes s more. Otherwise the
- * server holds the request. A response reaches its reader after d; the next request arrives g − d later. After W, the
- * server answers a held request with an empty response, which takes s.
+ * There are three kinds of work. A *message* takes h; an idle server first takes w to wake up. The server accepts it p
+ * before h ends. A *row* follows it, and takes s for each reader that is held at that time; their responses leave one by
+ * one. A *request* takes s_r. If there is a new message for its reader, the response takes s more. Otherwise the server
+ * holds the request. A response reaches its reader after d; the next request arrives g − d later. After W, the server
+ * answers a held request with an empty response, which takes s. If one process reads for all, it sends one request per c.
  *
- * Times are in seconds. The same random numbers give the same result.
+ * Messages that arrive before a row starts join it, and share its responses. So do those that arrive while the server
+ * does other work.
+ *
+ * Times are in seconds. The same times give the same result.
  */
 export interface Simulation {
-  readonly rate: number
+  /** Arrival times of the messages, ascending. The first one should find all readers held. */
+  readonly times: ArrayLike<number>
+  /** Only messages, requests and responses of this span count. @default all */
+  readonly window?: { readonly from: number; readonly to: number }
   readonly oneWay: number
   /** g: from a response until the next request arrives. */
   readonly gap: number
@@ -20,9 +27,14 @@ export interface Simulation {
   readonly request: number
   /** s: server time per response. */
   readonly write: number
-  /** Messages to simulate. */
-  readonly messages: number
-  readonly random: () => number
+  /** h: server time per message. @default 0 */
+  readonly publish?: number
+  /** p: its part from accepting the message to the start of the row. @default 0 */
+  readonly turn?: number
+  /** w: time that an idle server takes to wake up. @default 0 */
+  readonly wake?: number
+  /** c: time per response of the one process that reads for all. @default 0, for separate readers */
+  readonly client?: number
 }
 
 export interface Simulated {
@@ -37,41 +49,78 @@ export interface Simulated {
 
 type Event =
   | { readonly at: number; readonly kind: 'message' }
+  | { readonly at: number; readonly kind: 'row' }
   | { readonly at: number; readonly kind: 'request'; readonly reader: number }
   | { readonly at: number; readonly kind: 'expiry'; readonly reader: number; readonly hold: number }
 
 export function simulateLongPoll(simulation: Simulation): Simulated {
-  const { rate, oneWay, gap, wait, readers, request, write, messages, random } = simulation
+  const {
+    times,
+    oneWay,
+    gap,
+    wait,
+    readers,
+    request,
+    write,
+    publish = 0,
+    turn = 0,
+    wake = 0,
+    client = 0,
+  } = simulation
+  const { window = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY } } = simulation
+  const inside = (at: number) => at >= window.from && at < window.to
+  const messages = times.length
   const events = new Heap()
   const published: number[] = []
+  /** The number of the first message that counts. */
+  let first = 0
+  while (first < messages && times[first]! < window.from) first++
   const seen = new Int32Array(readers)
   /** Per reader: 0 if not held, otherwise the number of the hold, which detects the timeout of an earlier hold. */
   const held = new Int32Array(readers)
   let waiting: number[] = []
-  const delays = new Float64Array(readers * messages)
+  const delays = new Float64Array(readers * (messages - first))
+  let measured = 0
+  let left = readers * messages
   let delivered = 0
   let requests = 0
   let empty = 0
   let holds = 0
   let free = 0
+  let due = false
+  let busy = 0
 
-  const next = (at: number) => at - Math.log1p(-random()) / rate
   const answer = (reader: number) => {
     free += write
-    for (let n = seen[reader]!; n < published.length; n++) delays[delivered++] = free + oneWay - published[n]!
+    const at = free + oneWay
+    if (inside(at)) requests++
+    for (let n = seen[reader]!; n < published.length; n++) {
+      left--
+      if (inside(at)) delivered++
+      if (n >= first) delays[measured++] = at - published[n]!
+    }
     seen[reader] = published.length
-    events.push({ at: free + gap, kind: 'request', reader })
+    const taken = Math.max(free, busy)
+    busy = taken + client
+    events.push({ at: taken + gap, kind: 'request', reader })
   }
 
   for (let reader = 0; reader < readers; reader++) events.push({ at: 0, kind: 'request', reader })
-  events.push({ at: next(gap), kind: 'message' })
+  if (messages > 0) events.push({ at: times[0]!, kind: 'message' })
 
-  while (delivered < readers * messages) {
+  while (left > 0) {
     const event = events.pop()
-    free = Math.max(free, event.at)
     if (event.kind === 'message') {
-      published.push(free)
-      if (published.length < messages) events.push({ at: next(event.at), kind: 'message' })
+      free = (free < event.at ? event.at + wake : free) + publish
+      published.push(free - turn)
+      if (published.length < messages) events.push({ at: times[published.length]!, kind: 'message' })
+      if (!due) events.push({ at: free, kind: 'row' })
+      due = true
+      continue
+    }
+    free = Math.max(free, event.at)
+    if (event.kind === 'row') {
+      due = false
       const row = waiting
       waiting = []
       for (const reader of row) {
@@ -82,7 +131,6 @@ export function simulateLongPoll(simulation: Simulation): Simulated {
       }
     } else if (event.kind === 'request') {
       const { reader } = event
-      requests++
       free += request
       if (seen[reader]! < published.length) answer(reader)
       else {
@@ -92,7 +140,7 @@ export function simulateLongPoll(simulation: Simulation): Simulated {
       }
     } else if (held[event.reader] === event.hold) {
       held[event.reader] = 0
-      empty++
+      if (inside(free + write + oneWay)) empty++
       answer(event.reader)
     }
   }

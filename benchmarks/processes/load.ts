@@ -16,7 +16,7 @@ import {
 import { measureTrips } from '../readers/trip.ts'
 import { answer } from './child.ts'
 import { Drive, type DrivePlan } from './drive.ts'
-import { type Usage, usageMeter } from './usage.ts'
+import { type Usage, usage } from './usage.ts'
 
 /** All subscribers of a round, in one process. */
 
@@ -67,7 +67,6 @@ export interface Received {
 /** Readers to open concurrently. More could overflow the accept queue. */
 const AT_ONCE = 100
 
-const usage = usageMeter()
 const nothing = (): Tally => ({
   requests: 0,
   empty: 0,

@@ -4,7 +4,7 @@ import { now } from '../clock.ts'
 import { withoutWorst } from '../statistics.ts'
 import { Alarm } from './alarm.ts'
 import { answer } from './child.ts'
-import { usageMeter } from './usage.ts'
+import { usage } from './usage.ts'
 
 /**
  * The delay proxy. It forwards bytes, end and reset of a connection after a fixed delay, in order. It models no loss,
@@ -21,7 +21,6 @@ interface Item {
 /** Maximum bytes in flight. Beyond that, the proxy pauses the sender. */
 const BOUND = 1024 * 1024
 
-const usage = usageMeter()
 const alarm = new Alarm()
 /** Directions with items in flight. The items of each are ordered by due time. */
 const waiting = new Set<Way>()

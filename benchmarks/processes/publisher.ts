@@ -7,7 +7,7 @@ import { Answers, isLast } from '../readers/answers.ts'
 import type { Target } from '../readers/reader.ts'
 import { Alarm } from './alarm.ts'
 import { answer } from './child.ts'
-import { usageMeter } from './usage.ts'
+import { usage } from './usage.ts'
 
 /** A message to publish at a time on the shared clock. */
 interface Planned {
@@ -28,6 +28,8 @@ export interface PublisherPlan {
   readonly payload: number
   /** Whether messages carry an idempotency key, so that they can be repeated after an app closes the connection. */
   readonly keyed: boolean
+  /** Whether to spin from EARLY on, or only from SOON on. */
+  readonly spin: boolean
   /** Fault injection for tests: milliseconds to block before each message. */
   readonly starve: number
 }
@@ -38,13 +40,17 @@ export interface Published {
   readonly answered: readonly Float64Array[]
 }
 
-const usage = usageMeter()
 const alarm = new Alarm()
 /**
  * Microseconds before a message at which the process wakes up and spins its event loop. Waking takes some hundred
  * microseconds, more on a sleeping virtual machine. At most a twentieth of the mean interval.
  */
 const EARLY = 1500
+/**
+ * The same for a message that follows another within EARLY, or beside a proxy. Others on this core have to run meanwhile:
+ * the subscribers read the first message, and the proxy keeps time.
+ */
+const SOON = 200
 /** Never changes: Atomics.wait on it blocks the thread. */
 const BED = new Int32Array(new SharedArrayBuffer(4))
 let line: Socket
@@ -88,7 +94,10 @@ function publish(
   const authority = `${target.host}:${target.port}`
   const { sent, answered } = state
   return new Promise((resolve) => {
-    const early = Math.min(EARLY, ((planned.at(-1)?.at ?? 0) - (planned[0]?.at ?? 0)) / planned.length / 20)
+    const early = Math.min(
+      plan.spin ? EARLY : SOON,
+      ((planned.at(-1)?.at ?? 0) - (planned[0]?.at ?? 0)) / planned.length / 20,
+    )
     let done = 0
     let next = 0
     let finished = false
@@ -144,7 +153,8 @@ function publish(
     }
     use(line)
 
-    const turn = () => {
+    const turn = (spin = false) => {
+      const before = next
       while (next < planned.length && planned[next]!.at <= now()) {
         if (plan.starve > 0) Atomics.wait(BED, 0, 0, plan.starve)
         const one = planned[next++]!
@@ -157,8 +167,10 @@ function publish(
         return
       }
       const { at } = planned[next]!
-      if (at - now() > early) alarm.set(at - early, turn)
-      else setImmediate(turn)
+      const left = at - now()
+      if (left > early) alarm.set(at - early, () => turn(true))
+      else if (left <= SOON || (spin && next === before)) setImmediate(turn, true)
+      else alarm.set(at - SOON, () => turn(true))
     }
     turn()
   })

@@ -3,14 +3,14 @@ import type { Bus } from 'fastify-tidings'
 import { now } from '../clock.ts'
 import { indexOf } from '../payload.ts'
 import { answer } from './child.ts'
-import { usageMeter } from './usage.ts'
+import { type Usage, usage } from './usage.ts'
 
 /** The server under test: an app with this plugin alone. It records when it accepts each message. */
 
 const accepted = new Map<string, number[]>()
 const work = { messages: 0, turn: 0, rows: 0, ahead: 0, writes: 0, handed: 0 }
 let app: FastifyInstance | undefined
-let meter: ReturnType<typeof usageMeter> | undefined
+let meter: () => Usage = usage
 
 /** Counters since the start; times in microseconds. */
 export type Work = Readonly<typeof work>
@@ -99,18 +99,16 @@ const api = {
   async start(entry?: string): Promise<number> {
     await api.ready(entry)
     accepted.clear()
-    meter ??= usageMeter()
     return (app!.server.address() as { port: number }).port
   },
 
-  usage: () => meter!(),
+  usage: () => meter(),
 
   /** Fault injection for tests: reports only this share of its CPU. */
   tell(share: number): void {
-    const whole = usageMeter()
     meter = () => {
-      const usage = whole()
-      return { ...usage, cpu: usage.cpu * share }
+      const whole = usage()
+      return { ...whole, cpu: whole.cpu * share }
     }
   },
 

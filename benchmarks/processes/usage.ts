@@ -1,4 +1,4 @@
-import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import { type EventLoopUtilization, performance } from 'node:perf_hooks'
 import { now } from '../clock.ts'
 import { waited } from '../machine.ts'
 
@@ -11,29 +11,21 @@ export interface Usage {
   readonly rssBytes: number
   /** Event loop utilisation since the start. */
   readonly loop: EventLoopUtilization
-  /** 99th percentile of the event loop delay since the last call, in milliseconds. */
-  readonly delayP99: number
   /** Microseconds for which the process was runnable without a core; 0 if unknown. */
   readonly waited: number
 }
 
-const RESOLUTION = 10
-
-/** Starts measuring this process. */
-export function usageMeter(): () => Usage {
-  const delay = monitorEventLoopDelay({ resolution: RESOLUTION })
-  delay.enable()
-  return () => {
-    const { user, system } = process.cpuUsage()
-    const usage = {
-      at: now(),
-      cpu: user + system,
-      rssBytes: process.memoryUsage.rss(),
-      loop: performance.eventLoopUtilization(),
-      delayP99: Math.max(0, delay.percentile(99) / 1e6 - RESOLUTION),
-      waited: waited(),
-    }
-    delay.reset()
-    return usage
+/**
+ * Returns the usage of this process. It runs no timer between two calls: a monitor of the event loop's delay would wake
+ * up each process a hundred times per second, which takes as much CPU as 250 deliveries.
+ */
+export function usage(): Usage {
+  const { user, system } = process.cpuUsage()
+  return {
+    at: now(),
+    cpu: user + system,
+    rssBytes: process.memoryUsage.rss(),
+    loop: performance.eventLoopUtilization(),
+    waited: waited(),
   }
 }

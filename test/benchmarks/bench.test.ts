@@ -158,7 +158,7 @@ t.test('all transports: no losses, exact bytes, tables, page and figures', async
   t.match(page, /<script>.*uPlot/s)
   t.match(page, /did not pass its gates.*is partial.*Lowest price.*FAILED: &lt;x>/s)
   t.notMatch(page, /https?:\/\/(?!www\.w3\.org)[^"'\s]*\.(js|css)/, 'the page is self-contained')
-  const quiet = { lagP99: 0, proxyLagP99: 0, loadCore: 0, steal: 0, serverWaited: 0 }
+  const quiet = { lagP99: 0, lagShare: 0, proxyLagP99: 0, loadCore: 0, steal: 0, serverWaited: 0 }
   const calm = whole.rounds.map((round) => ({ ...round, quality: { ...round.quality, ...quiet } }))
   const good = { ...whole, rounds: calm, failures: [], residuals: [] }
   t.ok(passed(good))

@@ -10,7 +10,16 @@ import { ROOT } from '../child.ts'
 import { quickForks, runs, small, wrong } from './small.ts'
 
 const QUALITY = {
-  ...{ lenient: false, acceptedShare: 1, early: 0, lagP99: 0, proxyLagP99: 0, loadCore: 0, steal: 0 },
+  ...{
+    lenient: false,
+    acceptedShare: 1,
+    early: 0,
+    lagP99: 0,
+    lagShare: 0,
+    proxyLagP99: 0,
+    loadCore: 0,
+    steal: 0,
+  },
   ...{ serverWaited: 0, serverRan: 0, cpuTold: 1, clockOff: 0, negative: 0 },
 }
 

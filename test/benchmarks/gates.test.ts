@@ -10,7 +10,16 @@ import { show, table } from '../../benchmarks/table.ts'
 import { textFrame } from '../../routes/ws/encoder.ts'
 
 const GOOD: Quality = {
-  ...{ lenient: false, acceptedShare: 1, early: 0, lagP99: 0.2, proxyLagP99: 0, loadCore: 0.1, steal: 0 },
+  ...{
+    lenient: false,
+    acceptedShare: 1,
+    early: 0,
+    lagP99: 0.2,
+    lagShare: 0,
+    proxyLagP99: 0,
+    loadCore: 0.1,
+    steal: 0,
+  },
   ...{ serverWaited: 0.002, serverRan: 0.02, cpuTold: 1, clockOff: 0, negative: 0 },
 }
 
@@ -46,7 +55,7 @@ t.test('failures are wrong, disturbances are outside', async (t) => {
   t.same(kind(round({}, { cpuTold: 0.99, clockOff: 0.01 })), [])
   t.same(kind(round({}, { acceptedShare: 0.5, steal: 0.5 })), ['outside', 'outside'], 'on a starved machine')
   for (const one of [
-    { lagP99: 1.1 },
+    { lagP99: 1.1, lagShare: 0.11 },
     { proxyLagP99: 1.1 },
     { loadCore: 0.71 },
     { steal: 0.03 },
@@ -56,7 +65,7 @@ t.test('failures are wrong, disturbances are outside', async (t) => {
     t.same(kind(round({}, { ...one, lenient: true })), [], 'a quick run accepts any machine')
   }
   for (const one of [
-    { lagP99: 229 },
+    { lagP99: 229, lagShare: 0.9 },
     { proxyLagP99: 229 },
     { loadCore: 0.96 },
     { steal: 0.3 },
@@ -71,17 +80,19 @@ t.test('failures are wrong, disturbances are outside', async (t) => {
   )
   t.same(kind(round({}, { serverWaited: null, serverRan: null })), [], 'unknown')
   const slow = { mean: 500, p50: 500, p90: 900, p99: null, p999: null, max: 1000, curve: [], sketch: [] }
-  t.same(kind(round({ latency: slow }, { lagP99: 40 })), [], 'a tenth of the p50')
-  t.same(kind(round({ latency: null }, { lagP99: 2 })), ['outside'])
-  t.ok(atFloor(round({}, { lagP99: 1.1 })))
-  t.notOk(atFloor(round({}, { lagP99: 0.9 })))
-  t.notOk(atFloor(round({ latency: null })))
+  t.same(kind(round({ latency: slow }, { proxyLagP99: 40 })), [], 'a tenth of the p50')
+  t.same(kind(round({}, { lagP99: 40, lagShare: 0.09 })), [], 'a lag that no figure shows')
+  t.same(kind(round({}, { lagP99: 0.1, lagShare: 0.2 })), [], 'as short as the timer can be late')
+  t.same(kind(round({ latency: null }, { lagP99: 2, lagShare: 0.2 })), ['outside'])
+  t.ok(atFloor(round({}, { lagShare: 0.2 })))
+  t.notOk(atFloor(round({}, { lagShare: 0.1 })))
+  t.notOk(atFloor(round({ latency: null }, { lagShare: 0.2 })))
 })
 
 t.test('a disturbed round is repeated at once; a failed one is not', async (t) => {
   const quiet = round({})
-  const disturbed = round({}, { lagP99: 30 })
-  const lost = round({ missed: 1 }, { lagP99: 30 })
+  const disturbed = round({}, { lagP99: 30, lagShare: 0.9 })
+  const lost = round({ missed: 1 }, { lagP99: 30, lagShare: 0.9 })
   /** @param plans the result of each attempt, by plan @returns the attempts, and the rounds kept */
   const run = async (
     repeats: number,

@@ -20,7 +20,6 @@ function raw(count: number, lag = 0): Raw {
     cpu: at / 10,
     rssBytes: 1,
     loop: { active: at / 4000, idle: (at * 3) / 4000, utilization: 0.25 },
-    delayP99: 0,
     waited: 0,
   })
   const mark = (at: number) => ({
@@ -113,6 +112,23 @@ t.test('the lag excludes the worst hundredth, at least one sample', async (t) =>
   t.same([lag(20, 0), lag(20, 1), lag(20, 2)], [0, 0, 5])
   t.same([lag(1000, 10), lag(1000, 11)], [0, 5])
   t.equal(lag(1, 1), 5)
+})
+
+t.test('the lag is a share of the figure to which it adds', async (t) => {
+  const share = (count: number, late: number) => measure(raw(count, late), histogram).quality.lagShare
+  // Arrival times stay: these messages left 5 ms late and arrived early, so their lag is all of their delay.
+  t.equal(share(1000, 0), 0)
+  const one = raw(1000)
+  const after = (times: Float64Array) => times.map((at, i) => (i % 50 === 0 ? at + 8000 : at))
+  const slow = {
+    ...one,
+    published: { ...one.published, sent: one.published.sent.map(after) },
+    received: { ...one.received, at: one.received.at.map(after) },
+  }
+  const { lagShare } = measure(slow, histogram).quality
+  t.ok(lagShare > 0.7 && lagShare < 0.9, `the p99 is 10 ms instead of 2 ms: ${lagShare}`)
+  const rare = measure({ ...slow, window: { from: 990_001, to: 1e6 } }, histogram).quality
+  t.equal(rare.lagShare, 0, 'not in the window')
 })
 
 t.test('counts early publishes', async (t) => {

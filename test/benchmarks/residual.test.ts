@@ -22,11 +22,20 @@ function round(more: Partial<Measured> = {}, lagP99 = 0): Measured {
     reordered: 0,
     faults: [],
     accepted: { mean: 5 },
-    work: { turn: 0, ahead: 0, writes: 5000, handed: 0, write: 0, read: 0, active: 0 },
+    work: { turn: 0, ahead: 0, writes: 5000, handed: 0, write: 0, read: 0, look: 0, active: 0 },
     trips: { echo: 0.0002, http: 0.0004 },
     requests: 1,
     bytes: { up: 0, down: 300, both: 300 },
-    quality: { acceptedShare: 1, early: 0, lagP99, proxyLagP99: 0, loadCore: 0.1, steal: 0, cpuTold: 1 },
+    quality: {
+      acceptedShare: 1,
+      early: 0,
+      lagP99,
+      lagShare: lagP99 > 0 ? 1 : 0,
+      proxyLagP99: 0,
+      loadCore: 0.1,
+      steal: 0,
+      cpuTold: 1,
+    },
     ...more,
   } as Measured
 }
@@ -34,7 +43,7 @@ function round(more: Partial<Measured> = {}, lagP99 = 0): Measured {
 t.test('a request excludes the cost of publishing', async (t) => {
   const sections = planOf({ ...settings, workload })
   const work = (active: number, handed = 0, turn = 0) => ({
-    ...{ turn, ahead: 0, writes: 5000, handed, write: handed / 5000, read: 0, active },
+    ...{ turn, ahead: 0, writes: 5000, handed, write: handed / 5000, read: 0, look: 0, active },
   })
   const alone = round({ variant: PUBLISH_ONLY, publishes: 20, work: work(0.02, 0, 0.0003) })
   const stream = round({ work: work(0.25, 0.1, 0.0005) })
@@ -49,11 +58,11 @@ t.test('a request excludes the cost of publishing', async (t) => {
 
   const held = round({ work: work(0.65, 0.1) })
   t.same(timesOf(held, { active: 0.001, turn: 0.0003 }), {
-    ...{ turn: 0.0003, write: 20e-6, read: 0, request: 100e-6 },
+    ...{ turn: 0.0003, write: 20e-6, read: 0, client: 0, request: 100e-6 },
   })
   t.same(timesOf(round({ work: work(0.01, 0.1) }), NONE).request, 0, 'not below zero')
-  const ahead = { ...held, work: { ...held.work!, ahead: 0.0001, read: 30e-6 } }
-  t.match(timesOf(ahead, NONE), { turn: 0.0001, write: 20e-6, read: 30e-6 })
+  const ahead = { ...held, work: { ...held.work!, ahead: 0.0001, read: 30e-6, look: 10e-6 } }
+  t.match(timesOf(ahead, NONE), { turn: 0.0001, write: 20e-6, read: 30e-6, client: 40e-6 })
   // The load reads each reader as it is written, every 20 µs, except the first six, while the load wakes up. It has
   // caught up after 100 µs.
   const row = Array.from({ length: 100 }, (_, before) => Math.max(0.12, 0.02 * (before + 1)))

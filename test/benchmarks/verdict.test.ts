@@ -21,7 +21,15 @@ const rounds = (steal: (section: string, block: number) => number = () => 0): Me
           ...{ section, block, variant: variant.name, missed: 0, duplicates: 0, reordered: 0, faults: [] },
           latency: null,
           quality: {
-            ...{ lenient: false, acceptedShare: 1, early: 0, lagP99: 0, proxyLagP99: 0, loadCore: 0 },
+            ...{
+              lenient: false,
+              acceptedShare: 1,
+              early: 0,
+              lagP99: 0,
+              lagShare: 0,
+              proxyLagP99: 0,
+              loadCore: 0,
+            },
             ...{ steal: steal(section, block), serverWaited: 0, serverRan: 0 },
             ...{ cpuTold: 1, clockOff: 0, negative: 0 },
           },
