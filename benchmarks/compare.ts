@@ -12,6 +12,7 @@ import { show, table } from './table.ts'
 /** Figures of a round; lower is better. `machine`: only comparable on the same machine. */
 const FIGURES = {
   'delay p50, ms': { of: ({ latency }: Measured) => latency?.p50 ?? null, machine: true },
+  'delay p99, ms': { of: ({ latency }: Measured) => latency?.p99 ?? null, machine: true },
   'server CPU, µs': { of: ({ cpuPerDelivery }: Measured) => cpuPerDelivery, machine: true },
   bytes: { of: ({ bytes }: Measured) => bytes?.both ?? null, machine: false },
   requests: { of: ({ requests }: Measured) => requests, machine: false },
@@ -91,7 +92,8 @@ const HELP = `fastify-tidings-bench compare: compare runs
 Usage: fastify-tidings-bench compare BEFORE.json AFTER.json [MORE.json ...]
 
 The files are output of bench --json. With two files, the exit code is 1 if a figure got worse by more than its
-interval and ${TIE * 100} %. With more files, the output shows the spread of the runs. To compare two checkouts more
+interval and ${TIE * 100} %. With more files, the output shows the spread of the runs
+and whether their intervals overlap. To compare two checkouts more
 precisely, run both in alternation: bench --against.
 `
 
@@ -117,12 +119,13 @@ export async function compareCommand(args: string[], print: (text: string) => un
   for (const [i, { passed }] of runs.entries()) {
     if (!passed) print(`${args[i]} did not pass: do not cite its figures.\n`)
   }
+  if (runs.some((run) => !sameMachine(runs[0]!, run)))
+    print('Different machines: delay and CPU are not compared.\n')
   if (runs.length > 2) {
     print(spreadText(args, runs))
     return 0
   }
   const [before, after] = runs as [Run, Run]
-  if (!sameMachine(before, after)) print('Different machines: delay and CPU are not compared.\n')
   const changes = changesOf(before, after)
   print(changesText(changes))
   return changes.some(({ verdict }) => verdict === 'worse') ? 1 : 0
@@ -142,11 +145,24 @@ export function changesText(changes: readonly Change[]): string {
   )}${worse === 0 ? '✓ nothing is worse' : `✗ ${worse} figures are worse`}\n`
 }
 
-/** Prints runs side by side, with the ratio of the highest figure to the lowest. */
+/** Whether a value lies in the intervals of all runs. Null if some have no interval. */
+function overlap(estimates: readonly Estimate[]): boolean | null {
+  const [lows, highs] = [estimates.map(({ low }) => low), estimates.map(({ high }) => high)]
+  if (lows.includes(null) || highs.includes(null)) return null
+  return Math.max(...(lows as number[])) <= Math.min(...(highs as number[]))
+}
+
+/**
+ * Prints runs side by side, with the ratio of the highest figure to the lowest. Runs whose intervals do not overlap
+ * differ by more than the spread between their rounds.
+ */
 export function spreadText(names: readonly string[], runs: readonly Run[]): string {
-  return table(
-    ['transport', 'figure', ...names, 'most / least'],
-    linesOf(runs).map(({ variant, figure, estimates }) => {
+  const alike = runs.every((run) => sameMachine(runs[0]!, run))
+  const lines = linesOf(runs).filter(({ figure }) => alike || !FIGURES[figure].machine)
+  const apart = lines.filter(({ estimates }) => overlap(estimates) === false).length
+  const text = table(
+    ['transport', 'figure', ...names, 'most / least', 'intervals overlap'],
+    lines.map(({ variant, figure, estimates }) => {
       const values = estimates.map(({ value }) => value)
       return [
         variant,
@@ -155,9 +171,11 @@ export function spreadText(names: readonly string[], runs: readonly Run[]): stri
           low === null ? show(value) : `${show(value)} [${show(low)}, ${show(high)}]`,
         ),
         show(Math.max(...values) / Math.min(...values)),
+        { true: 'yes', false: 'no', null: '–' }[`${overlap(estimates)}`],
       ]
     }),
   )
+  return `${text}${apart === 0 ? '✓ the runs agree within their intervals' : `✗ ${apart} figures differ by more than their intervals`}\n`
 }
 
 /** @throws UsageError if the file is not a results file of this format */

@@ -276,10 +276,10 @@ export function residualsOf(
       return value === undefined ? [] : [{ value, model: prediction[figure], disturbed }]
     })
     if (both.length === 0) return []
-    // Disturbed rounds say nothing about a delay. They also affect the requests of polling, since late messages share a
-    // response. The bytes of a stream do not depend on the machine.
+    // Disturbed rounds say nothing about a delay. They also affect the requests: late messages share a response, or
+    // arrive after the window. The bytes of a stream do not depend on the machine.
     const streams = variant.kind === 'sse' || variant.kind === 'ws'
-    const quiet = both.filter(({ disturbed }) => (figure !== 'delay' && streams) || !disturbed)
+    const quiet = both.filter(({ disturbed }) => (figure === 'bytes' && streams) || !disturbed)
     const shown = quiet.length < ENOUGH_ROUNDS ? both : quiet
     const predicted = meanOf(shown.map(({ model }) => model))
     const seen = meanOf(shown.map(({ value }) => value))

@@ -85,7 +85,19 @@ t.test('across machines, only machine-independent figures are compared', async (
 t.test('three runs side by side, with their spread', async (t) => {
   const { code, out } = await compares(t, fileOf(FAST), fileOf(SLOW), fileOf(FAST))
   t.equal(code, 0)
-  t.match(out, /most \/ least.*server CPU, µs.*2\.10/s)
+  t.match(out, /most \/ least.*server CPU, µs.*2\.10 │ no /s)
+  t.match(out, /bytes +│.* 1\.00 │ yes /)
+  t.match(out, /✗ 1 figures differ/)
+  t.match(await compares(t, fileOf(FAST), fileOf(FAST), fileOf(FAST)), { out: /✓ the runs agree/ })
+  t.match(
+    await compares(t, fileOf([10]), fileOf([11]), fileOf([12])),
+    { out: /server CPU, µs.* –/ },
+    'no intervals',
+  )
+  const other = { machine: { cpu: 'b', cores: 2, node: 'v20' } } as unknown as Partial<Results>
+  const apart = await compares(t, fileOf(FAST), fileOf(FAST), fileOf(SLOW, other))
+  t.match(apart.out, /Different machines/)
+  t.notMatch(apart.out, /CPU, µs/)
 })
 
 t.test('a file that is not comparable gives a one-line error', async (t) => {
