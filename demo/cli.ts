@@ -21,13 +21,13 @@ LOG_LEVEL sets the log level: trace, debug, info, warn, error, fatal or silent (
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 const NAME = /^[A-Za-z0-9_.-]+$/
 
-/** @throws what is wrong with how the program was called, in one line */
+/** @throws an error that describes the wrong argument in one line */
 function readOptions(args: string[], env: NodeJS.ProcessEnv): ServerOptions | 'help' {
   let parsed: ReturnType<typeof parse>
   try {
     parsed = parse(args)
   } catch (error) {
-    // What Node says goes on for some sentences.
+    // Node's own message is several sentences long.
     throw new Error(`${(error as Error).message.split(/\.\s/, 1)[0]}: see --help`)
   }
   const { values } = parsed
@@ -79,8 +79,8 @@ function parse(args: string[]) {
 }
 
 /**
- * Why the app could not start, in one line: Node's, but for what happens to everybody once. Compilers' environments set
- * HOST to the name of a machine's kind.
+ * Returns why the app could not start, in one line. Common cases have a message of their own, others have Node's.
+ * Compiler environments set HOST to the name of a machine type.
  */
 function reason(error: unknown, { host, port }: ServerOptions): string {
   const { code, syscall, message } = error as NodeJS.ErrnoException
@@ -107,7 +107,7 @@ async function main(): Promise<void> {
   }
   app.log.info(`look at ${urlOf(app)}`)
 
-  // npm hands a signal on that the terminal has sent already: the second of a kind must not cut the first off.
+  // npm forwards a signal that the terminal has already sent. The second one must not interrupt the first.
   let closing = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {

@@ -1,6 +1,6 @@
 import type { Transport } from 'fastify-tidings'
 
-/** What the page may ask for over the tap. */
+/** A command that the page can send over the feed. */
 export type Control =
   | { readonly type: 'ping'; readonly id: number }
   | { readonly type: 'follow'; readonly channel: string }
@@ -10,15 +10,15 @@ export type Control =
   | { readonly type: 'crowd'; readonly transport: Transport; readonly count: number }
   | { readonly type: 'restart' }
 
-/** The name of a channel. */
+/** A valid channel name. */
 export const CHANNEL = /^[A-Za-z0-9_.:~-]{1,128}$/
 
 const TRANSPORTS = ['poll', 'longpoll', 'sse', 'ws']
 
-/** The most of each. */
+/** Upper limits. */
 export const LIMITS = { delay: 2000, rate: 50, size: 16_384, crowd: 200 } as const
 
-/** @throws what is wrong with it */
+/** @throws an error that describes the invalid field */
 export function parseControl(text: string): Control {
   let given: unknown
   try {

@@ -4,20 +4,20 @@ import { Delayed } from './delayed.ts'
 
 export type Direction = 'up' | 'down'
 
-/** What a wire asks of the lane that it belongs to. */
+/** What a connection needs from its lane. */
 export interface SocketOwner {
-  /** Milliseconds from one end to the other. */
+  /** One-way delay in milliseconds. */
   readonly delay: number
-  /** Bytes have left one end. */
+  /** Called when bytes leave one end. */
   seen(direction: Direction, bytes: Buffer): void
 }
 
-/** Bytes that may be under way in one direction: past it the sender waits. */
+/** Maximum bytes in transit in one direction. Beyond it, the sender waits. */
 const MOST = 256 * 1024
 
 /**
- * A connection to the app itself that takes its time: what is written leaves at once, as far as the sender can see,
- * and arrives after the delay; so do ends. It stands in for a socket of node:http.
+ * A connection to the app that adds a delay. A write appears to complete at once, and its bytes arrive after the delay.
+ * The same holds for the end of the stream. node:http uses it as a socket.
  */
 export class DelayedSocket extends Duplex {
   readonly #socket: Socket
@@ -25,7 +25,7 @@ export class DelayedSocket extends Duplex {
   readonly #up: Delayed<Buffer | null>
   readonly #down: Delayed<Buffer | null>
   readonly #under = { up: 0, down: 0 }
-  /** The writer that waits until there is room. */
+  /** The callback of a writer that waits for room. */
   #writer: (() => void) | undefined
 
   constructor(socket: Socket, owner: SocketOwner) {
@@ -84,7 +84,7 @@ export class DelayedSocket extends Duplex {
     return this.push(bytes)
   }
 
-  /** What is under way arrives now. */
+  /** Delivers at once what is in transit. */
   hurry(): void {
     this.#up.hurry()
     this.#down.hurry()
@@ -92,7 +92,7 @@ export class DelayedSocket extends Duplex {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     if (error === null && this.writableFinished) {
-      // What was written before a clean end still goes its way.
+      // Bytes written before a clean end still arrive.
       this.#up.hurry()
       this.#socket.destroySoon()
     } else this.#socket.destroy()
@@ -101,7 +101,7 @@ export class DelayedSocket extends Duplex {
     done(error)
   }
 
-  // What node:http asks of a socket.
+  // The methods of a socket that node:http calls.
 
   setTimeout(): this {
     return this

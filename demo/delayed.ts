@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 
-/** Things that come out in the order in which they went in, each after its delay. */
+/** A queue that releases each item after its delay, in order. */
 export class Delayed<T> {
   readonly #take: (item: T) => boolean
   #items: { readonly item: T; due: number }[] = []
@@ -8,26 +8,26 @@ export class Delayed<T> {
   #timer: NodeJS.Timeout | undefined
   #full = false
 
-  /** @param take false: nothing more until `resume` */
+  /** @param take returns false to receive nothing more until `resume` */
   constructor(take: (item: T) => boolean) {
     this.#take = take
   }
 
   /** @param delay milliseconds */
   push(item: T, delay: number): void {
-    // What came before it goes first, also where its delay was longer.
+    // Earlier items go first, even those with a longer delay.
     this.#last = Math.max(this.#last, performance.now() + delay)
     this.#items.push({ item, due: this.#last })
     this.#run()
   }
 
-  /** There is room again. */
+  /** Continues after `take` returned false. */
   resume(): void {
     this.#full = false
     this.#run()
   }
 
-  /** All that waits is due. */
+  /** Releases all items now. */
   hurry(): void {
     this.#last = 0
     for (const each of this.#items) each.due = 0

@@ -4,45 +4,45 @@ import { Lanes } from './lanes.ts'
 
 /** A page that watches its lanes. */
 export interface WatchingPage {
-  /** The subscribers that it has asked for. */
+  /** The simulated subscribers of this page. */
   readonly crowd: number
-  /** The log has started over. */
+  /** Called after the log was restarted. */
   restarted(): void
   close(): void
-  /** Ends it without waiting for its answer. */
+  /** Closes the connection without waiting for the answer. */
   terminate(): void
 }
 
-/** What the demo of one app keeps. */
+/** The state of an app's demo. */
 export class DemoState {
   readonly tidings: Tidings
   readonly lanes = new Lanes()
   readonly watches = new Set<WatchingPage>()
-  /** All connections to the app but those of watchers. */
+  /** All connections to the app except those of watchers. */
   readonly #sockets = new Set<Socket>()
   readonly #restart: (() => void) | undefined
 
-  /** @param restart starts the log over; undefined where it is not the demo's own */
+  /** @param restart restarts the log; undefined if the log does not belong to the demo */
   constructor(tidings: Tidings, restart: (() => void) | undefined) {
     this.tidings = tidings
     this.#restart = restart
   }
 
   connected(socket: Socket): void {
-    // The server tells of it again where it takes one back that it has given away.
+    // The server emits the event again when it takes back a connection that it gave away.
     if (this.#sockets.has(socket)) return
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
   }
 
-  /** A watcher's own connection outlives a restart. */
+  /** Excludes a watcher's connection: it survives a restart. */
   spare(socket: Socket): void {
     this.#sockets.delete(socket)
   }
 
   /**
-   * The log starts over, and all connections break off, as if the process had been killed.
-   * @throws where the log is not the demo's own
+   * Restarts the log and drops all connections, as if the process had been killed.
+   * @throws if the log does not belong to the demo
    */
   restart(): void {
     if (this.#restart === undefined) throw new Error('this log can not start over')

@@ -1,13 +1,13 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 
-/** Characters of a frame that are logged. */
+/** Maximum characters of a frame in the log. */
 const MOST = 1000
 
-/** Apps of this process that log frames: each frame goes into the log of its own request, once. */
+/** Apps in this process that log frames. A frame is logged once, by the logger of its request. */
 let apps = 0
 
-/** Logs what clients send on sockets: a long frame is cut, bytes are only counted. */
+/** Logs the frames of clients. Long frames are truncated; of binary frames only the size is logged. */
 export function logFrames(app: FastifyInstance): void {
   if (apps++ === 0) subscribe('tidings.frame', logFrame)
   app.addHook('onClose', async () => {

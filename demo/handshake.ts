@@ -4,16 +4,16 @@ import type { FastifyInstance } from 'fastify'
 import { ERR_BUSY, ERR_CASE } from './errors.ts'
 import { checkOrigin } from './own-origin.ts'
 
-/** Where the handshakes go to. */
+/** The target of the handshakes. */
 export interface HandshakeOptions {
   /** The path of a WebSocket route of this app. */
   socket: string
 }
 
-/** Milliseconds that one exchange may take, those under way at once, and the bytes that are read of an answer. */
+/** Maximum milliseconds of an exchange, concurrent exchanges, and bytes read of a response. */
 const LIMITS = { time: 2_000, running: 4, bytes: 16_384 }
 
-/** What each case changes in the handshake of a browser; undefined leaves the header out. */
+/** The headers that each case changes in a browser's handshake. Undefined removes the header. */
 const CASES: Readonly<Record<string, Readonly<Record<string, string | undefined>>>> = {
   'version-13': {},
   'version-17': { 'Sec-WebSocket-Version': '17' },
@@ -36,13 +36,12 @@ const CASES: Readonly<Record<string, Readonly<Record<string, string | undefined>
 export const CASE_NAMES: readonly string[] = Object.keys(CASES)
 
 /**
- * Page code can't set the headers of a handshake: this sends a fixed list of them to the server itself, over a bare
- * socket, and tells what both sides said, byte for byte. Nothing of the request's gets into them, neither host nor
- * header.
+ * Page code can't set the headers of a handshake. This route sends one of a fixed list of handshakes to the server,
+ * over a plain TCP socket, and returns the bytes of both sides. It uses no host or header of the incoming request.
  */
 export async function handshake(app: FastifyInstance, { socket: path }: HandshakeOptions): Promise<void> {
   const running = new Set<Socket>()
-  // A close waits for the requests under way: they are answered with what has come in.
+  // Closing waits for pending requests, so answer them with the bytes received so far.
   app.addHook('preClose', (done) => {
     for (const socket of running) socket.destroy()
     done()
@@ -78,7 +77,7 @@ export async function handshake(app: FastifyInstance, { socket: path }: Handshak
   })
 }
 
-/** Where this server hears itself; an address for all of them is none to connect to. */
+/** Returns an address at which this server reaches itself. A wildcard address can't be connected to. */
 function ownAddress(app: FastifyInstance): { host: string; port: number } {
   const { address, port } = app.server.address() as { address: string; port: number }
   return { host: address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address, port }
@@ -101,7 +100,7 @@ function headOf(path: string, host: string, changes: Readonly<Record<string, str
   return Buffer.from(`GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`, 'latin1')
 }
 
-/** What comes back: until the answer is there, or the socket or the time has ended. It never fails. */
+/** Reads until the response is complete, the socket ends, or time is up. Never rejects. */
 function exchange(socket: Socket, sent: Buffer): Promise<Buffer> {
   return new Promise((resolve) => {
     let got = Buffer.alloc(0)
@@ -110,7 +109,7 @@ function exchange(socket: Socket, sent: Buffer): Promise<Buffer> {
       got = Buffer.concat([got, part]).subarray(0, LIMITS.bytes)
       if (got.length >= Math.min(sizeOf(got), LIMITS.bytes)) socket.destroy()
     })
-    // Its 'close' follows.
+    // The 'close' event follows.
     socket.on('error', () => {})
     socket.once('close', () => {
       clearTimeout(timer)
@@ -120,7 +119,7 @@ function exchange(socket: Socket, sent: Buffer): Promise<Buffer> {
   })
 }
 
-/** Bytes of the whole answer, as far as it tells: what comes after a 101 is no HTTP any more. */
+/** Returns the size of the whole response, if its headers state it. After a 101, the bytes are not HTTP. */
 function sizeOf(got: Buffer): number {
   const end = got.indexOf('\r\n\r\n')
   if (end === -1) return Number.POSITIVE_INFINITY

@@ -5,13 +5,13 @@ import { laneProxy } from './lane-proxy.ts'
 import { trafficFeed } from './traffic-feed.ts'
 import { routeUpgrades } from './upgrades.ts'
 
-/** Milliseconds that answers which are under way in a lane have left when the app goes away. */
+/** Milliseconds that responses in transit have left when the app closes. */
 const GRACE = 700
 
 /**
- * What the page needs to show the traffic of its lanes. It lets anybody who reaches it see and hold up what goes over
- * lanes of their own, publish, and start the log over: for the runnable app, not for others.
- * @param options.tidings of the app's registration of the plugin; `restart` starts its log over, where that can be
+ * Adds the routes that the page needs to show the traffic of its lanes. They let everyone who reaches the app record
+ * and delay the traffic of their own lanes, publish, and restart the log. Register it only in the demo.
+ * @param options.tidings the decorator of the plugin; `restart` restarts its log, if that is possible
  */
 export async function demo(
   app: FastifyInstance,

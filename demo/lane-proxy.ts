@@ -7,16 +7,16 @@ import { LANE, type Lanes } from './lanes.ts'
 import { checkOrigin } from './own-origin.ts'
 import { takeUpgrade, type Upgrade, upgradeOf } from './upgrades.ts'
 
-/** The routes that a lane leads to. */
+/** The routes that a lane forwards to. */
 const ROUTES = ['poll', 'longpoll', 'sse', 'ws', 'publish']
 
 /**
- * `/lane/{id}/{route}`: hands what is asked on to the app itself, over a connection of that lane, as it came, and the
- * answer back. So the app's own checks and limits hold.
+ * `/lane/{id}/{route}`: forwards a request unchanged to the app itself, over a connection of that lane, and returns the
+ * response. The app's own checks and limits therefore apply.
  */
 export function laneProxy(app: FastifyInstance, lanes: Lanes): void {
   const prefix = `${app.prefix}/lane/`
-  /** Where a lane's URL leads to. */
+  /** The path that a lane's URL maps to. */
   const pathOf = (url: string) => `${app.prefix}${url.slice(prefix.length + 16)}`
 
   app.removeAllContentTypeParsers()
@@ -45,7 +45,7 @@ export function laneProxy(app: FastifyInstance, lanes: Lanes): void {
   })
 }
 
-/** The address at which the browser has reached the app: its own, whatever the app listens on. */
+/** Returns the address at which the browser reached the app, whatever the app listens on. */
 function addressOf({ localAddress, localPort }: Socket) {
   return { host: localAddress!, port: localPort! }
 }
@@ -53,7 +53,7 @@ function addressOf({ localAddress, localPort }: Socket) {
 function forward(lane: Lane, path: string, { raw }: FastifyRequest, reply: FastifyReply): void {
   reply.hijack()
   const { socket } = raw
-  // It has gone while the hooks before this were asked.
+  // The client left while earlier hooks ran.
   if (socket.destroyed) return
   const answer = reply.raw
   const inner = ask({
@@ -69,23 +69,23 @@ function forward(lane: Lane, path: string, { raw }: FastifyRequest, reply: Fasti
     answer.flushHeaders()
     pipeline(response, answer, () => {})
   })
-  // As it would be without the lane between: the connection ends.
+  // Without a lane in between, the connection would end, too.
   inner.on('error', () => answer.destroy())
   const end = () => {
     socket.off('close', end)
     release()
     if (!answer.writableFinished) inner.destroy()
   }
-  // Of an answer that waits behind others of its connection, the connection alone tells.
+  // A response that is queued behind others emits nothing; only its connection does.
   socket.on('close', end)
   answer.on('close', end)
   pipeline(raw, inner, () => {})
 }
 
-/** An upgrade, and all that follows it on the connection. */
+/** Forwards an upgrade and everything that follows on the connection. */
 function tunnel(lane: Lane, path: string, request: IncomingMessage, upgrade: Upgrade): void {
   const { socket, head } = upgrade
-  // While the hooks before this were asked.
+  // The client left while earlier hooks ran.
   if (socket.destroyed) return
   const wire = lane.open(addressOf(socket))
   const release = lane.hold(socket)

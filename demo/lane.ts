@@ -4,26 +4,26 @@ import { performance } from 'node:perf_hooks'
 import { DelayedSocket, type Direction } from './delayed-socket.ts'
 import { type Kind, type Piece, Transcript } from './transcript.ts'
 
-/** What a watcher is told: a piece of the traffic, or that a connection opened or closed. */
+/** An event for watchers: a piece of the traffic, or a connection that opened or closed. */
 export interface Told {
   readonly lane: string
   readonly connection: number
   readonly kind: Kind | 'open' | 'close'
-  /** Milliseconds since 1970, with their fractions: when it left one end. */
+  /** When it left one end, in milliseconds since 1970 with fractions. */
   readonly at: number
-  /** Milliseconds that it is under way. */
+  /** Milliseconds in transit. */
   readonly delay: number
   readonly direction?: Direction
   readonly exchange?: number
   readonly size?: number
-  /** The first bytes, base64. */
+  /** The first bytes, in Base64. */
   readonly bytes?: string
 }
 
-/** What a lane's connections have carried, in all. */
+/** Total traffic of a lane's connections. */
 export interface Totals {
   requests: number
-  /** Answers to them that brought no message. */
+  /** Responses without a message. */
   empty: number
   up: number
   down: number
@@ -33,15 +33,15 @@ export interface Watcher {
   told(what: Told): void
 }
 
-/** Connections to the app at once, and requests that wait for one: a browser opens six. */
+/** Maximum connections to the app, and queued requests. A browser opens six connections. */
 const MOST = { connections: 8, requests: 32 }
 
-/** A page of messages without a message. */
+/** A page without messages. */
 const EMPTY_PAGE = /^\{"cursor":"[^"]*","messages":\[\]/
 
 /**
- * One reader's way to the app: connections of its own, so that their bytes are what its transport costs; with a delay
- * that can be set, and a network that can be cut.
+ * The network between one client and the app. It has connections of its own, so that their bytes are the cost of one
+ * transport. The delay can be set, and the network can be cut.
  */
 export class Lane {
   readonly id: string
@@ -52,13 +52,13 @@ export class Lane {
   #cut = false
   #connections = 0
   readonly #wires = new Set<DelayedSocket>()
-  /** The browser's ends. */
+  /** The browser's sockets. */
   readonly #outer = new Set<{ destroy(): void }>()
 
   constructor(id: string) {
     this.id = id
     this.agent = new Agent({ keepAlive: true, maxSockets: MOST.connections })
-    // In place of the agent's own: node:http takes any stream that behaves as a socket does.
+    // Replaces the agent's method. node:http accepts any stream that behaves like a socket.
     Object.assign(this.agent, { createConnection: (options: NetConnectOpts) => this.open(options) })
   }
 
@@ -66,12 +66,12 @@ export class Lane {
     return this.#cut
   }
 
-  /** Whether no more may be asked at once. */
+  /** Whether the lane accepts no further request. */
   get full(): boolean {
     return this.#outer.size >= MOST.requests || this.#wires.size > MOST.connections
   }
 
-  /** A connection to the app. */
+  /** Opens a connection to the app. */
   open(options: NetConnectOpts): DelayedSocket {
     const connection = ++this.#connections
     const transcript = new Transcript((piece) => this.#piece(connection, piece))
@@ -106,13 +106,13 @@ export class Lane {
     for (const watcher of this.watchers) watcher.told({ lane: this.id, at, delay: this.delay, ...what })
   }
 
-  /** The browser's end of something: destroyed with the lane, or when it is cut. */
+  /** Adds a socket of the browser. It is destroyed with the lane, or when the lane is cut. */
   hold(outer: { destroy(): void }): () => void {
     this.#outer.add(outer)
     return () => this.#outer.delete(outer)
   }
 
-  /** Both ends are gone at once, and nothing gets through until it is restored. */
+  /** Destroys both ends. Nothing passes until the lane is restored. */
   cut(): void {
     this.#cut = true
     for (const outer of this.#outer) outer.destroy()
@@ -123,7 +123,7 @@ export class Lane {
     this.#cut = false
   }
 
-  /** What is under way arrives now, and so does all that follows. */
+  /** Delivers what is in transit, and everything after it, without delay. */
   hurry(): void {
     this.delay = 0
     for (const wire of this.#wires) wire.hurry()

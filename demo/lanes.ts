@@ -1,11 +1,11 @@
 import { Lane, type Watcher } from './lane.ts'
 
-/** Lanes at once, in all. */
+/** Maximum lanes of the app. */
 const MOST = 64
 
 export const LANE = /^[A-Za-z0-9]{16}$/
 
-/** The lanes that somebody watches: nobody else has a use for one. */
+/** The lanes that have a watcher. No other lane is kept. */
 export class Lanes {
   readonly #lanes = new Map<string, Lane>()
 
@@ -13,7 +13,7 @@ export class Lanes {
     return this.#lanes.get(id)
   }
 
-  /** Whether so many more can't be had. */
+  /** Whether there is no room for this many more. */
   fullWith(more: number): boolean {
     return this.#lanes.size + more > MOST
   }
@@ -35,7 +35,7 @@ export class Lanes {
     lane.close()
   }
 
-  /** The app goes away: answers that are under way must not be late. */
+  /** Removes all delays, because the app closes. */
   hurry(): void {
     for (const lane of this.#lanes.values()) lane.hurry()
   }

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { ERR_ORIGIN } from './errors.ts'
 
 /**
- * Refuses pages of other sites: a browser opens a socket, or sends a POST without a body, for any page.
+ * Refuses requests from pages of other sites. A browser lets any page open a WebSocket or send a POST without a body.
  * @throws TIDINGS_ERR_ORIGIN
  * @see RFC 6455 section 10.2
  */

@@ -33,11 +33,11 @@ export type KnownKey<K extends string> = K extends TextKey
       : K
     : never
 
-/** Whether a type stands for more strings than one: such a type can be the key of an index signature. */
+/** Whether a type is a pattern, not a literal. A pattern can be the key of an index signature. */
 // biome-ignore lint/complexity/noBannedTypes: no property is asked for
 type IsPattern<K extends string> = {} extends Record<K, unknown> ? true : false
 
-/** The properties of an element that is made: `say` is the key of its text, `label` that of its name. */
+/** Properties of a new element. `say` is the key of its text, and `label` that of its accessible name. */
 export interface Properties<S extends string, L extends string> {
   say?: S & KnownKey<S>
   label?: L & KnownKey<L>
@@ -45,14 +45,14 @@ export interface Properties<S extends string, L extends string> {
   [name: string]: any
 }
 
-/** A piece of a lane's traffic, as the server tells it. */
+/** A piece of a lane's traffic, as the server sends it. */
 export interface Piece {
   readonly lane: string
   readonly kind: 'open' | 'close' | 'request' | 'response' | 'upgrade' | 'body' | 'chunk' | 'frame'
   readonly direction: 'up' | 'down'
   readonly connection: number
   readonly exchange: number
-  /** Milliseconds since 1970, of the server's clock. */
+  /** Milliseconds since 1970 by the server's clock. */
   readonly at: number
   readonly delay: number
   readonly size: number
@@ -60,10 +60,10 @@ export interface Piece {
   readonly bytes: string
 }
 
-/** A piece, or that a message was published. */
+/** A piece, or a publish. */
 export type Told = Piece | { readonly kind: 'published'; readonly at: number; readonly lane?: undefined }
 
-/** The counts of a lane. */
+/** Total traffic of a lane. */
 export interface Totals {
   readonly requests: number
   readonly empty: number
@@ -71,7 +71,7 @@ export interface Totals {
   readonly down: number
 }
 
-/** What the events of the page carry. */
+/** Properties of the page's events. */
 interface PageEvents {
   readonly arrow: { readonly arrow: import('./public/arrow.js').Arrow; readonly caption?: string }
   readonly delivery: {
@@ -106,7 +106,7 @@ declare global {
     ): void
   }
 
-  /** All elements that the page looks for are of HTML. */
+  /** The page looks for HTML elements only. */
   interface ParentNode {
     querySelector<T extends keyof HTMLElementTagNameMap>(name: T): HTMLElementTagNameMap[T] | null
     querySelector(selectors: string): HTMLElement | null

@@ -4,11 +4,11 @@ import type { FastifyInstance } from 'fastify'
 
 const ROOT = fileURLToPath(new URL('./public/', import.meta.url))
 
-/** Nothing from another host, no inline script or style, and no other page around it. */
+/** Allows nothing from other hosts, no inline scripts or styles, and no framing. */
 const POLICY =
   "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
-/** What the page can show, by the routes that it takes. */
+/** The parts of the page, and the route that each one needs. */
 const PARTS = {
   publish: ['POST', '/publish'],
   poll: ['GET', '/poll'],
@@ -20,13 +20,13 @@ const PARTS = {
   demo: ['GET', '/demo/tap'],
 } as const
 
-/** Serves the page at the scope's prefix, and `page.json`: which of its parts are there. */
+/** Serves the page at the scope's prefix, and `page.json`, which lists the available parts. */
 export async function page(app: FastifyInstance): Promise<void> {
   await app.register(fastifyStatic, {
     root: ROOT,
     cacheControl: false,
     decorateReply: false,
-    // The build puts compressed files beside those of the page.
+    // The build writes compressed files beside the originals.
     preCompressed: true,
     setHeaders(reply) {
       reply.header('content-security-policy', POLICY)
@@ -42,6 +42,6 @@ export async function page(app: FastifyInstance): Promise<void> {
     ])
     reply.header('cache-control', 'no-cache').send(Object.fromEntries(parts))
   })
-  // Its own addresses are relative: under a prefix it must stand in a folder.
+  // The page's URLs are relative, so a prefix needs a trailing slash.
   if (app.prefix !== '') app.get('', (_request, reply) => reply.redirect(`${app.prefix}/`))
 }

@@ -1,6 +1,6 @@
 import type { Tidings } from 'fastify-tidings'
 
-/** Publishes at a rate: a Poisson process, as the theory has it. */
+/** Publishes at a rate, as a Poisson process, which the theory assumes. */
 export class PoissonPublisher {
   readonly #tidings: Tidings
   readonly #channel: string
@@ -14,7 +14,7 @@ export class PoissonPublisher {
     this.#channel = channel
   }
 
-  /** @param rate messages a second @param size bytes */
+  /** @param rate messages per second @param size bytes */
   set(rate: number, size: number): void {
     this.#rate = rate
     this.#size = size
@@ -34,7 +34,7 @@ export class PoissonPublisher {
 
   #publish(): void {
     const text = `#${++this.#count}`.padEnd(this.#size, ' .').slice(0, Math.max(this.#size, 1))
-    // While the app closes, a bus takes nothing more.
+    // A closing bus accepts no messages.
     this.#tidings.publish(this.#channel, text).catch(() => this.close())
   }
 

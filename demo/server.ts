@@ -10,40 +10,40 @@ import { handshake } from './handshake.ts'
 import { demo } from './index.ts'
 import { page } from './page.ts'
 
-/** What the app is started with. */
+/** Options of the app. */
 export interface ServerOptions {
   /** The address to listen on. @default '127.0.0.1' */
   host?: string
-  /** The port to listen on; 0 takes a free one. @default 3000 */
+  /** The port to listen on; 0 selects a free one. @default 3000 */
   port?: number
-  /** Further names by which the app may be asked for. @default [] */
+  /** Further host names that the app accepts. @default [] */
   allowHost?: readonly string[]
-  /** Where Redis is that keeps the log: `redis://` or `rediss://`. @default the log is this process's own */
+  /** URL of the Redis that keeps the log: `redis://` or `rediss://`. @default a log in this process */
   bus?: string
   /** @default 'info' */
   logLevel?: LevelWithSilent
-  /** Options of the plugin, over those of the app. */
+  /** Options of the plugin. They override those of the app. */
   tidings?: TidingsOptions
 }
 
-/** Connections that the app takes at once, in all. */
+/** Maximum connections of the app. */
 const MAX_CONNECTIONS = 20_000
 
 /**
- * Milliseconds after which a connection on which nothing moves is closed, such as that of a reader of the page who has
- * stopped reading. The plugin's own readers have limits of their own.
+ * Milliseconds after which an idle connection is closed, such as one whose client has stopped reading. The plugin's
+ * readers have their own limits.
  */
 const CONNECTION_TIMEOUT = 70_000
 
 /**
- * Milliseconds that a close waits for requests that are under way. A connection on which nothing was asked yet, as
- * browsers open them in advance, counts as one.
+ * Milliseconds that closing waits for pending requests. A connection without a request, which browsers open in advance,
+ * counts as one.
  */
 const GRACE = 1_000
 
 /**
- * A client that polls would fill the log: requests are not logged, errors are, and those that we raise for a client in
- * one line, without a stack.
+ * Requests are not logged, because polling would flood the log. Errors are logged; those caused by a client take one
+ * line, without a stack.
  */
 class QuietLog extends LogController {
   override incomingRequest(): void {}
@@ -58,8 +58,8 @@ class QuietLog extends LogController {
 }
 
 /**
- * The runnable app: the routes at the root, the page, and what only a server can see to. It listens once it is
- * returned.
+ * Starts the app: the plugin's routes at the root, the page, and the checks of a server. The app is listening when the
+ * promise resolves.
  */
 export async function serve({
   host = '127.0.0.1',
@@ -103,7 +103,7 @@ export async function serve({
   })
   await app.register(handshake, { prefix: `${prefix}/demo`, socket: `${prefix}/echo` })
   try {
-    // One address: Fastify would listen on all that localhost has, with servers that none of the above is set on.
+    // Listen on one address. For `localhost`, Fastify would start further servers without the settings above.
     await app.listen({ host: (await lookup(bare(host))).address, port })
   } catch (error) {
     await app.close()
@@ -118,9 +118,9 @@ async function redis(url: string, retention: TidingsOptions['retention']): Promi
 }
 
 /**
- * A page of another site can have its name resolve to this machine (DNS rebinding), and would then be of our origin.
- * So only names that are ours are answered; an address can't be rebound, and a request without a name, as a health
- * check of HTTP/1.0 may send it, comes from no browser.
+ * Another site can make its name resolve to this machine (DNS rebinding); its pages would then have our origin. So only
+ * our own names are accepted. An IP address can't be rebound. A request without a name, such as a health check over
+ * HTTP/1.0, does not come from a browser.
  */
 function hostCheck(host: string, allowHost: readonly string[]) {
   const names = new Set(['localhost', hostname().toLowerCase(), bare(host), ...allowHost.map(bare)])
@@ -132,7 +132,7 @@ function hostCheck(host: string, allowHost: readonly string[]) {
   }
 }
 
-/** A name as it is compared: without brackets or the root's dot, in small letters; an IPv6 address in its one form. */
+/** Returns a name in canonical form: lower case, without brackets or trailing dot. IPv6 addresses have one form. */
 function bare(name: string): string {
   const text = name
     .replace(/^\[(.*)\]$/, '$1')
@@ -142,7 +142,7 @@ function bare(name: string): string {
   return isIPv6(text) && URL.canParse(address) ? new URL(address).hostname.slice(1, -1) : text
 }
 
-/** Where a browser finds the app. */
+/** Returns the URL of the app. */
 export function urlOf(app: FastifyInstance): string {
   const { address, port, family } = app.server.address() as { address: string; port: number; family: string }
   const any = address === '0.0.0.0' || address === '::'

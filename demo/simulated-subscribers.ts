@@ -2,7 +2,7 @@ import type { Transport } from 'fastify-tidings'
 import { type ConnectOptions, connect, type Feed } from 'fastify-tidings/client'
 import { WebSocket } from 'ws'
 
-/** Further subscribers in this process, which read over loopback, not over a lane. */
+/** Additional subscribers in this process. They read over loopback, not over a lane. */
 export class SimulatedSubscribers {
   readonly #url: string
   readonly #channel: string
@@ -30,7 +30,7 @@ export class SimulatedSubscribers {
           channels: [this.#channel],
           transports: [transport],
           pollInterval: 2000,
-          // That of ws has all that the client uses.
+          // The WebSocket of ws has all that the client uses.
           WebSocket: WebSocket as unknown as NonNullable<ConnectOptions['WebSocket']>,
         }),
       )

@@ -8,10 +8,10 @@ import { checkOrigin } from './own-origin.ts'
 import { takeUpgrade, upgradeOf } from './upgrades.ts'
 import { Watch } from './watch.ts'
 
-/** Pages at once, lanes of one, and bytes of a control. */
+/** Maximum pages, lanes per page, and bytes of a command. */
 const MOST = { pages: 16, lanes: 8, control: 4096 }
 
-/** `/demo/tap?lane=ID`: what goes over these lanes, and the controls of the page. They are there while it is open. */
+/** `/demo/tap?lane=ID`: sends the traffic of these lanes and accepts commands. The lanes exist while it is open. */
 export async function trafficFeed(app: FastifyInstance, state: DemoState): Promise<void> {
   const server = new WebSocketServer({
     noServer: true,
@@ -26,7 +26,7 @@ export async function trafficFeed(app: FastifyInstance, state: DemoState): Promi
     schema: { hide: true } as object,
     onRequest(request, reply, done) {
       if (upgradeOf(request.raw) === undefined) {
-        // RFC 9110 section 15.5.22; a client that asks for the connection's end gets it.
+        // RFC 9110 section 15.5.22. A client that asks to close the connection gets that.
         const last = /\bclose\b/i.test(request.headers.connection ?? '')
         reply.header('upgrade', 'websocket').header('connection', last ? 'upgrade, close' : 'upgrade')
         throw new ERR_UPGRADE()
@@ -42,7 +42,7 @@ export async function trafficFeed(app: FastifyInstance, state: DemoState): Promi
       const host = localAddress!.includes(':') ? `[${localAddress}]` : localAddress
       const asked = { ...parse(request), url: `http://${host}:${localPort}${app.prefix}` }
       server.handleUpgrade(request.raw, socket, head, (ws) => {
-        // ws closes with the code that the fault calls for.
+        // ws closes the connection with the appropriate code.
         ws.on('error', () => {})
         state.spare(socket)
         new Watch(state, ws, asked)

@@ -1,28 +1,28 @@
 import type { Direction } from './delayed-socket.ts'
 
 /**
- * What goes over a connection, piece by piece: `request` and `response` are heads, `upgrade` those of a handshake;
- * `body` is one whose length was told, whole; `chunk` one of a stream; `frame` one of a WebSocket.
+ * A piece of a connection's traffic. `request` and `response` are heads, and `upgrade` is a head of a handshake. `body`
+ * is a whole body of known length, `chunk` a chunk of a stream, and `frame` a WebSocket frame.
  */
 export type Kind = 'request' | 'response' | 'upgrade' | 'body' | 'chunk' | 'frame'
 
 export interface Piece {
   readonly direction: Direction
   readonly kind: Kind
-  /** Which request of the connection it belongs to, from 1. */
+  /** The number of its request on this connection, from 1. */
   readonly exchange: number
-  /** All of its bytes. */
+  /** Its size in bytes. */
   readonly size: number
-  /** The first of them. */
+  /** Its first bytes. */
   readonly bytes: Buffer
 }
 
-/** Bytes that are kept of a piece. */
+/** Maximum bytes kept of a piece. */
 export const KEPT = 4096
 
 const SECRET = /^((?:proxy-)?authorization|(?:set-)?cookie):[ \t]*(.+)$/gim
 
-/** Reads along on a connection that speaks HTTP/1.1, and after an upgrade WebSocket. */
+/** Parses the traffic of a connection: HTTP/1.1, and WebSocket after an upgrade. */
 export class Transcript {
   readonly #sides: Record<Direction, Side>
 
@@ -40,18 +40,18 @@ type State = 'head' | 'body' | 'chunks' | 'stream' | 'frames'
 
 class Side {
   readonly #direction: Direction
-  /** Of the requests that are not answered yet. */
+  /** Methods of the requests without a response. */
   readonly #methods: string[]
   readonly #told: (piece: Piece) => void
   #state: State = 'head'
   #exchange = 0
-  /** Of the body that comes next. */
+  /** State of the next body. */
   #length = 0
-  /** What does not show yet how long its piece is. */
+  /** Bytes that do not yet reveal the length of their piece. */
   #rest: Buffer = Buffer.alloc(0)
   #kept: Buffer[] = []
   #size = 0
-  /** Of the piece under way. */
+  /** State of the current piece. */
   #left = 0
 
   constructor(direction: Direction, methods: string[], told: (piece: Piece) => void) {
@@ -79,7 +79,7 @@ class Side {
     }
   }
 
-  /** How long the piece is that begins here; 0 where that does not show yet. */
+  /** Returns the length of the piece that begins here, or 0 if it is not known yet. */
   #measure(bytes: Buffer): number {
     switch (this.#state) {
       case 'head': {
@@ -148,7 +148,7 @@ class Side {
   }
 }
 
-/** Header and payload (RFC 6455 section 5.2); 0 where the header is not all there. */
+/** Returns the length of a frame with its header (RFC 6455 section 5.2), or 0 if the header is incomplete. */
 function frameLength(bytes: Buffer): number {
   if (bytes.length < 2) return 0
   const short = bytes[1]! & 0x7f

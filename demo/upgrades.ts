@@ -2,19 +2,19 @@ import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 
-/** A connection that Node has given away, because a request on it asked for another protocol. */
+/** A connection that Node released because a request asked for another protocol. */
 export interface Upgrade {
   readonly socket: Socket
-  /** Bytes that came behind the head of the request. */
+  /** Bytes that followed the head of the request. */
   readonly head: Buffer
 }
 
 const upgrades = new WeakMap<IncomingMessage, Upgrade>()
 
 /**
- * Sends upgrades through the app's hooks to their routes, as other requests go. A route that does not take the socket
- * answers over plain HTTP, and the connection ends with the answer.
- * @param prefixes the paths whose upgrades are ours; those of others are left alone
+ * Routes upgrades through the app's hooks to their handlers, like other requests. If a handler does not take the
+ * socket, the response is plain HTTP, and the connection ends after it.
+ * @param prefixes the paths whose upgrades are handled here; all others are left alone
  */
 export function routeUpgrades(app: FastifyInstance, prefixes: readonly string[]): void {
   app.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
@@ -29,12 +29,12 @@ export function routeUpgrades(app: FastifyInstance, prefixes: readonly string[])
   })
 }
 
-/** The socket that the handler of a request may take; undefined for a plain request. */
+/** Returns the socket that a handler may take, or undefined for a plain request. */
 export function upgradeOf(request: IncomingMessage): Upgrade | undefined {
   return upgrades.get(request)
 }
 
-/** Takes the socket away from Fastify and from the response. It has no timeout from then on. */
+/** Takes the socket from Fastify and the response. From then on, it has no timeout. */
 export function takeUpgrade(reply: FastifyReply): Upgrade {
   const upgrade = upgradeOf(reply.request.raw)!
   reply.hijack()

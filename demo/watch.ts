@@ -6,20 +6,20 @@ import type { Lanes } from './lanes.ts'
 import { PoissonPublisher } from './poisson-publisher.ts'
 import { SimulatedSubscribers } from './simulated-subscribers.ts'
 
-/** Bytes that may wait for a page: past it pieces are left out, and it is told how many. */
+/** Maximum bytes queued for a page. Beyond it, pieces are omitted, and the page receives their count. */
 const MOST = 512 * 1024
 
-/** Subscribers beside the server, of all pages together. */
+/** Maximum simulated subscribers of all pages together. */
 const CROWD = 800
 
-/** A message of the channel that a page follows. */
+/** A message on the channel that a page follows. */
 interface Published {
   readonly kind: 'published'
   readonly at: number
   readonly cursor: string
 }
 
-/** One page that watches its lanes, and what it has asked for: all of it ends with its socket. */
+/** A page that watches its lanes, and everything that it has started. All of it ends with its socket. */
 export class Watch implements Watcher, WatchingPage {
   readonly #state: DemoState
   readonly #lanes: Lanes
@@ -28,7 +28,7 @@ export class Watch implements Watcher, WatchingPage {
   readonly #flow: PoissonPublisher
   readonly #crowd: SimulatedSubscribers
   #told: (Told | Published)[] = []
-  /** Ends with the channel that is followed. */
+  /** Aborted when another channel is followed. */
   #following: { readonly channel: string; readonly life: AbortController } | undefined
   #left = 0
   #flush: NodeJS.Immediate | undefined
@@ -63,7 +63,7 @@ export class Watch implements Watcher, WatchingPage {
     this.#flush ??= setImmediate(() => this.flush())
   }
 
-  /** Sends what has gathered in this turn. */
+  /** Sends the pieces of this turn. */
   flush(): void {
     this.#flush = undefined
     const totals = Object.fromEntries(this.#watched.map(({ id, totals }) => [id, totals]))
@@ -72,7 +72,7 @@ export class Watch implements Watcher, WatchingPage {
     this.#left = 0
   }
 
-  /** Tells of what is published, before any lane carries it. */
+  /** Reports each publish before a lane carries its message. */
   #follow(channel: string): void {
     this.#following?.life.abort()
     const life = new AbortController()
@@ -81,11 +81,11 @@ export class Watch implements Watcher, WatchingPage {
     const tell = async () => {
       for await (const { time, cursor } of messages) this.told({ kind: 'published', at: time, cursor })
     }
-    // A failure of the log is told to those who read it.
+    // Readers of the log receive its failures.
     tell().catch(() => {})
   }
 
-  /** The log has started over. */
+  /** Called after the log was restarted. */
   restarted(): void {
     if (this.#following) this.#follow(this.#following.channel)
   }
@@ -142,14 +142,14 @@ export class Watch implements Watcher, WatchingPage {
     return lane
   }
 
-  /** The app goes away. */
+  /** Closes the connection, because the app closes. */
   close(): void {
     this.#flow.close()
     this.#crowd.close()
     this.#socket.close(1001)
   }
 
-  /** A page that does not answer the close is not waited for. */
+  /** Ends without waiting for the page's close frame. */
   terminate(): void {
     this.#socket.terminate()
   }
