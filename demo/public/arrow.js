@@ -3,7 +3,7 @@ import { t } from './i18n.js'
 import { Conversation } from './meaning.js'
 
 /**
- * What one arrow stands for: a head with its body, a chunk, or a frame.
+ * An arrow of the diagram: a head with its body, a chunk, or a frame.
  *
  * @typedef {object} ArrowBase
  * @property {'up' | 'down'} direction
@@ -22,16 +22,16 @@ import { Conversation } from './meaning.js'
  * @typedef {ArrowBase & import('./meaning.js').Meaning} Arrow
  */
 
-/** One connection of a lane, as far as it is not told yet. */
+/** The state of one connection of a lane. */
 class Connection {
   conversation = new Conversation()
-  /** Heads whose bodies are not there, by direction. */
+  /** Heads that wait for their bodies, by direction. */
   open = {}
-  /** The last request: when the server had it, and whether it asked to be held. */
+  /** The last request: when it arrived, and whether it may be held. */
   asked
 }
 
-/** Makes arrows of the pieces of one lane: an answer's head and its body are one. */
+/** Combines the pieces of a lane into arrows. A head and its body form one arrow. */
 export class Arrows {
   /** @type {Map<number, Connection>} */
   #connections = new Map()
@@ -70,7 +70,7 @@ export class Arrows {
     return finish(arrow, connection)
   }
 
-  /** The server has forgotten the lane, and counts its connections from 1 again. */
+  /** The server has reset the lane, and numbers its connections from 1 again. */
   clear() {
     this.#connections.clear()
   }
@@ -103,7 +103,7 @@ export function wordsOf({ act, news = '', count = 0, more = false }) {
 }
 
 /**
- * What an arrow cost: its bytes, the age of its message, and, which is another matter, how long its request was held.
+ * Returns the costs of an arrow: its bytes, the age of its message, and how long its request was held.
  * @param {Partial<Arrow>} arrow
  */
 export function costsOf({ size, age, count = 0, more, several = 1, held, waits, delay = 0 }) {

@@ -1,4 +1,4 @@
-/** Milliseconds from one drawing to the next: each costs a layout of the page. */
+/** Minimum milliseconds between two drawings, because each one causes a layout. */
 const BEAT = 125
 
 const waiting = new Set()
@@ -6,7 +6,7 @@ let asked = false
 let last = Number.NEGATIVE_INFINITY
 
 /**
- * Draws in a frame to come, together with all else that waits: at once, but eight times a second at most.
+ * Draws in the next frame, together with all other pending drawings, at most eight times per second.
  * @param {() => void} draw asked for again before that, it is drawn once
  */
 export function onBeat(draw) {

@@ -1,4 +1,4 @@
-/** Bytes as people read them. */
+/** Formats bytes and times for people. */
 
 const OPCODES = { 0: 'continuation', 1: 'text', 2: 'binary', 8: 'close', 9: 'ping', 10: 'pong' }
 
@@ -15,7 +15,7 @@ export function latin1(bytes) {
 }
 
 /**
- * Bytes of a request's header lines: without the request line, and the empty line that ends the head.
+ * Returns the size of a request's header lines, without the request line and the final empty line.
  * @param {{ size: number, bytes: string }} piece
  */
 export function headersOf({ size, bytes }) {
@@ -42,7 +42,7 @@ export function hexDump(bytes) {
 }
 
 /**
- * The first bytes of a frame, taken apart (RFC 6455 section 5.2).
+ * Parses the first bytes of a frame (RFC 6455 section 5.2).
  * @param {Uint8Array} bytes
  */
 export function frameOf(bytes) {

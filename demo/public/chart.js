@@ -6,13 +6,13 @@ import { draw, make } from './parts.js'
 import { linesOf } from './text-measure.js'
 import { placeOf, raise, run, startClock } from './timeline.js'
 
-/** Pixels of history: past them the oldest half goes. */
+/** Maximum pixels of history. Beyond them, the older half is removed. */
 const MOST = 9000
-/** Happenings that wait while the picture is paused: past them the oldest go. */
+/** Maximum queued events while the chart is paused. Beyond them, the oldest are dropped. */
 const WAITING = 2000
-/** Pixels of a line of words, of a line of costs, and of what stands between. */
+/** Pixels of a line of words, of a line of costs, and of the gap. */
 const LINE = { words: 18, cost: 16, gap: 7 }
-/** Pixels below the clock's place. */
+/** Pixels below the current time. */
 const FOOT = 40
 
 /**
@@ -86,7 +86,7 @@ export class Chart {
     return this.#paused
   }
 
-  /** Nothing moves while it is; what happens meanwhile is drawn when it goes on. Fires `pause`. */
+  /** Stops the chart. Events are queued and drawn when it continues. Fires `pause`. */
   set paused(paused) {
     this.#paused = paused
     this.#box.classList.toggle('paused', paused)
@@ -94,7 +94,7 @@ export class Chart {
     onBeat(this.#show)
   }
 
-  /** The picture stays as it is, and what happens meanwhile is left out. */
+  /** Stops the chart and drops all further events. */
   set frozen(frozen) {
     if (frozen) this.#draw()
     this.#frozen = frozen
@@ -141,7 +141,7 @@ export class Chart {
     if (delay > 0) this.#push({ kind: 'end', lane, at: at + delay, of: row })
   }
 
-  /** Something that happened, and is no arrow. */
+  /** Adds a note, for example that a connection closed. */
   mark(lane, key, values, at = this.#now()) {
     this.#push({ kind: 'row', lane, at, note: key, values, bundle: key })
   }
@@ -164,7 +164,7 @@ export class Chart {
     if (!this.#paused) onBeat(this.#show)
   }
 
-  /** Draws what waits, before the next clock begins. */
+  /** Draws the queued events before another clock starts. */
   #finish() {
     this.#paused = false
     this.#draw()
@@ -176,11 +176,11 @@ export class Chart {
     this.#frozen = false
   }
 
-  /** Nothing is read back of the layout in here: that would have it done anew for each row. */
+  /** Reads nothing from the layout, because that would force a layout for each row. */
   #draw() {
     const part = this.#parts.at(-1)
     if (this.#paused || this.#frozen || this.#height === 0) return
-    // What stands in another lane than the one that plays tells of its end.
+    // Events in other lanes come from connections that are closing.
     const queue = this.#queue.splice(0).filter(({ lane }) => lane === undefined || part.lanes.includes(lane))
     for (const each of queue) this.#size(each)
     this.#place(part, queue)
@@ -222,7 +222,7 @@ export class Chart {
     this.#over.append(node)
   }
 
-  /** The room that it needs. */
+  /** Computes the height of an event. */
   #size(what) {
     if (what.kind === 'line') Object.assign(what, { lead: 18, tail: 6 })
     if (what.kind !== 'row') return
@@ -245,7 +245,7 @@ export class Chart {
     return Math.max(80, ...[...this.#columns.values()].map(({ width }) => width)) - 60
   }
 
-  /** All is placed anew: its room, its words or the scale have changed. */
+  /** Places all events again, after the width, the language or the scale changed. */
   #measure() {
     for (const column of this.#columns.values()) column.measure()
     let y = 0
@@ -253,7 +253,7 @@ export class Chart {
       for (const lane of part.lanes) this.#columns.get(lane).rest()
       const happened = part.happened
       for (const what of happened) {
-        // A row stays the same element, which may have the focus.
+        // Keep the element of a row, because it may have the focus.
         for (const node of what.nodes) if (node !== what.row) node.remove()
         what.nodes = what.row ? [what.row] : []
         if (what.kind === 'line') what.count = 1
@@ -286,13 +286,13 @@ export class Chart {
       for (const node of what.nodes) move(node, node.y - by)
     }
     for (const column of this.#columns.values()) column.raised(by)
-    // What was kept of earlier parts is gone with them.
+    // Remove the rows of earlier parts, too.
     for (const other of this.#parts.splice(0, this.#parts.length - 1)) {
       for (const { nodes } of other.happened) for (const node of nodes) node.remove()
     }
   }
 
-  /** Where the view has to be, so that the clock's place is to be seen. */
+  /** Returns the scroll position that shows the current time. */
   #follows() {
     const part = this.#parts.at(-1)
     const y = Math.max(
@@ -310,7 +310,7 @@ export class Chart {
   }
 }
 
-/** What happens by one clock. */
+/** The events of one clock. */
 class Part {
   happened = []
 
@@ -322,15 +322,15 @@ class Part {
   }
 }
 
-/** One lane's diagram. */
+/** The diagram of one lane. */
 class Column {
   width = 0
   #list
   #opened
-  /** The arrow that can be reached with Tab. */
+  /** The arrow that the Tab key reaches. */
   #tabStop
   #newest
-  /** What goes on. */
+  /** The current bar: a held request, or an open connection. */
   #bar
   #lastBar
 
@@ -351,13 +351,13 @@ class Column {
     this.rest()
   }
 
-  /** Nothing goes on. */
+  /** Ends the current bar. */
   rest() {
     this.#bar?.node.classList.remove('going')
     this.#bar = this.#lastBar = undefined
   }
 
-  /** Tab stops here, and at none of the other arrows: the arrow keys go from one to the next. */
+  /** Makes this arrow the only tab stop. The arrow keys move between arrows. */
   #stop(button) {
     if (!button || button === this.#tabStop) return
     if (this.#tabStop) this.#tabStop.tabIndex = -1
@@ -413,7 +413,7 @@ class Column {
     }
     this.#bar = undefined
     if (state === '') return
-    // What can't be told apart from the one before it is one with it.
+    // Continue the previous bar if the gap is too small to see.
     const last = this.#lastBar
     if (last?.state === state && last.node.isConnected && y - last.end < 3) {
       last.end = undefined
@@ -468,7 +468,7 @@ class Column {
       words.textContent = text
       cost.textContent = costs
     }
-    // What watches for rows finds their words in them.
+    // Observers of new rows expect their text.
     what.say()
     const button = make('button', { type: 'button', tabIndex: -1 }, who, words, what.line.element, cost)
     button.addEventListener('click', () => this.#opened(together(what.arrows)))
@@ -478,7 +478,7 @@ class Column {
   }
 }
 
-/** Several arrows of one act as one. */
+/** Combines arrows of one kind into one. */
 function together(arrows) {
   const [first] = arrows
   if (arrows.length === 1) return first
@@ -504,7 +504,7 @@ function stretch(node, height) {
   node.style.height = `${Math.max(2, height)}px`
 }
 
-/** An arrow from one lifeline to the other; it falls until it lands. */
+/** Draws an arrow from one lifeline to the other. Its end moves down until it arrives. */
 function lineOf({ direction, delay = 0 }) {
   const [from, to] = direction === 'up' ? ['0', '100%'] : ['100%', '0']
   const head = draw('path', { d: direction === 'up' ? 'M0 0L-9 -4.5V4.5Z' : 'M0 0L9 -4.5V4.5Z' })

@@ -1,10 +1,10 @@
-/** Messages that are looked back on. */
+/** Maximum messages remembered. */
 const MOST = 2000
 
-/** What the lanes have got, side by side: what one has passed by and another has is missed. */
+/** Compares the deliveries of all lanes. A message is missed if one lane has it and another has moved past it. */
 export class DeliveryTracker {
   #epoch = ''
-  /** The seqs that any lane has got, in order. */
+  /** The sequence numbers that any lane received, in order. */
   #all = []
   #lanes = new Map()
 
@@ -42,7 +42,7 @@ export class DeliveryTracker {
     for (const each of this.#lanes.values()) each.got.delete(old)
   }
 
-  /** A hole was told: what came before it does not count as missed. */
+  /** The server reported a gap: earlier messages do not count as missed. */
   told(lane, cursor) {
     const [epoch, seq] = cursor.split('.')
     this.#age(epoch)
@@ -66,7 +66,7 @@ export class DeliveryTracker {
     this.#lanes.clear()
   }
 
-  /** A log that starts over counts from 1 again. */
+  /** A restarted log numbers its messages from 1 again. */
   #age(epoch) {
     if (epoch === this.#epoch) return
     this.#epoch = epoch

@@ -1,5 +1,5 @@
 /**
- * Reads an event stream as a browser does (HTML Living Standard, section 9.2.6), piece by piece.
+ * Parses an event stream incrementally, as a browser does (HTML Living Standard, section 9.2.6).
  *
  * @typedef {object} StreamEvent
  * @property {string} type
@@ -28,7 +28,7 @@ export class EventStream {
       else this.#field(line)
     }
     if (cut) {
-      // Where the piece ends is not seen: what it began is told as far as it goes, and the next one begins anew.
+      // The end of the piece was not recorded: report the event so far, and start afresh with the next piece.
       this.#field(this.#rest)
       this.#dispatch(events, false)
       this.#rest = ''
@@ -44,7 +44,7 @@ export class EventStream {
     else if (name === 'data') this.#data.push(value)
   }
 
-  /** An event without data is none. */
+  /** Events without data are ignored. */
   #dispatch(events, whole) {
     if (this.#data.length > 0)
       events.push({ type: this.#type || 'message', data: this.#data.join('\n'), whole })

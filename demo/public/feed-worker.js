@@ -1,11 +1,11 @@
 import { connect } from './lib/client/index.js'
 
 /*
- * The readers of the lanes, in a thread of their own: when a message has come is the network's matter, and must not
- * wait until the page has drawn the one before it.
+ * The clients of the lanes, in a thread of their own, so that the arrival time of a message does not depend on how busy
+ * the page is.
  */
 
-/** Nothing is remembered: each lane has its one transport. */
+/** Stores nothing, because each lane uses a single transport. */
 const NO_STORAGE = { getItem: () => null, setItem() {} }
 
 /** @type {Map<number, import('./lib/client/index.js').Feed>} */
@@ -46,7 +46,7 @@ const ACTS = {
       postMessage({ id, type: 'refused', call, message })
     }
   },
-  /** As a browser says it when its network is back, so that nobody waits for its next try. */
+  /** Emits the event of a restored network, so that all clients reconnect at once. */
   wake() {
     dispatchEvent(new Event('online'))
   },

@@ -2,17 +2,17 @@ import { sizeText, timeText } from './bytes.js'
 import { t } from './i18n.js'
 import { make } from './parts.js'
 
-/** What tells the four apart, and what is folded away. */
+/** The figures that are always visible, and those that are folded. */
 const FIRST = ['requests', 'empty', 'mean']
 const MORE = ['up', 'down', 'median', 'p99', 'missed', 'repeated']
 const NAMES = [...FIRST, ...MORE]
-/** Milliseconds before the latest message from which delays are taken, and the most of them. */
+/** Delays are taken from this many milliseconds before the latest message, up to a maximum count. */
 const SPAN = 10_000
 const MOST = 2000
-/** Messages without which there is no hundredth. */
+/** Minimum messages for a p99. */
 const HUNDRED = 100
 
-/** The figures in the heading of a lane. */
+/** The figures in a lane's heading. */
 export class Figures {
   #cells = {}
   #delays = []
@@ -64,7 +64,7 @@ export class Figures {
     this.#set('repeated', `${repeated}`)
     this.#cells.missed.classList.toggle('bad', missed > 0)
     this.#cells.repeated.classList.toggle('bad', repeated > 0)
-    // What should not be is not hidden.
+    // Show errors.
     if (missed > 0 || repeated > 0) this.#more.open = true
   }
 

@@ -32,7 +32,7 @@ export function t(key, values = {}) {
 }
 
 /**
- * The key that an element bears, which the markup has and no type knows.
+ * Returns the key in an element's attribute. A test checks the keys in the markup; types can't.
  * @param {string} key
  * @returns {import('../page-types.d.ts').TextKey}
  */
@@ -40,7 +40,7 @@ export function keyOf(key) {
   return /** @type {import('../page-types.d.ts').TextKey} */ (key)
 }
 
-/** A mistake of ours must be seen, and must not pass for a text. */
+/** Makes a wrong key visible. */
 function amiss(message, name) {
   if (!globalThis.document) throw new Error(message)
   console.error(new Error(message))
@@ -53,7 +53,7 @@ export function currentLanguage() {
 }
 
 /**
- * Called on each change of the language, after the elements have been translated.
+ * Calls back after each change of the language, once the elements are translated.
  * @param {(language: Language) => void} callback
  * @returns {() => void} what ends it
  */
@@ -68,11 +68,11 @@ export function setLanguage(next) {
   try {
     localStorage.setItem(STORED, next)
   } catch {
-    // A browser that stores nothing asks anew the next time.
+    // Without storage, the choice lasts until the page closes.
   }
   const url = new URL(location.href)
   if (url.searchParams.has('lang')) {
-    // Somebody may copy the address: it names what is shown.
+    // The address may be copied, so it must name the current language.
     url.searchParams.set('lang', next)
     history.replaceState(history.state, '', url)
   }
@@ -81,7 +81,7 @@ export function setLanguage(next) {
 }
 
 /**
- * Translates what is under an element; for what was added to the page later.
+ * Translates the descendants of an element, for parts that are added later.
  * @param {Document | DocumentFragment | Element} root
  */
 export function translate(root) {
@@ -101,7 +101,7 @@ function preferred() {
   try {
     stored = localStorage.getItem(STORED)
   } catch {
-    // As if nothing were stored.
+    // Treat it as if nothing were stored.
   }
   if (stored === 'en' || stored === 'zh') return stored
   return /^zh\b/i.test(globalThis.navigator?.language ?? '') ? 'zh' : 'en'

@@ -1,12 +1,12 @@
-/** Levels that are followed: a message may be nested deeper than a stack is. */
+/** Maximum nesting. A message can be nested more deeply than the stack allows. */
 const DEEP = 100
 
-/** The text ended, or is no JSON from here on: what was read so far stands. */
+/** The text ended or is not JSON from here on. The values read so far are kept. */
 class Broken extends Error {}
 
 /**
- * JSON of which maybe only the first bytes are there (RFC 8259). Members and elements that are not there are missing;
- * a string stands as far as it goes; a number that the end may have cut off is left out.
+ * Parses JSON that may be truncated (RFC 8259). Missing members and elements are omitted, a truncated string is kept as
+ * far as it goes, and a number at the end of the text is dropped, because it may be incomplete.
  * @param {string} text
  * @returns {{ value: any, whole: boolean }} `value` is undefined where nothing can be read
  */
@@ -40,7 +40,7 @@ class Reader {
   }
 
   /**
-   * Hands each value over before it is read to its end: so it is there where the text breaks off.
+   * Passes on each value before it is complete, so that it is kept where the text ends.
    * @param {number} depth
    * @param {(value: unknown) => void} take
    */
@@ -114,13 +114,13 @@ class Reader {
     this.#expect('"')
   }
 
-  /** @throws Broken where another one comes */
+  /** @throws Broken if another character follows */
   #expect(character) {
     if (this.#next() !== character) throw new Broken()
     this.#at++
   }
 
-  /** The character that comes next after white space. */
+  /** Returns the next character after white space. */
   #next() {
     while (/[ \t\n\r]/.test(this.#text[this.#at] ?? '')) this.#at++
     if (this.#at >= this.#text.length) throw new Broken()

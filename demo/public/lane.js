@@ -6,7 +6,7 @@ import { onLanguage, t } from './i18n.js'
 import { newsOf } from './meaning.js'
 import { RemoteFeed } from './remote-feed.js'
 
-/** What goes on after an arrow, by what it did: an answer ends the holding, a stream and a socket go on. */
+/** The state of a connection after each kind of arrow. A response ends a held request; streams and sockets stay open. */
 const AFTER = {
   ask: '',
   listen: '',
@@ -33,30 +33,30 @@ export class Lane extends EventTarget {
   id = laneId()
   figures
   totals
-  /** Milliseconds that were added each way. */
+  /** Added one-way delay in milliseconds. */
   delay = 0
-  /** Called with each arrow: the key of a caption, or nothing. */
+  /** Returns the key of an arrow's caption, if it has one. */
   caption
-  /** Bytes of the header lines of its last request. */
+  /** Size of the header lines of the last request. */
   headers = 0
   #cut = false
   #stage
   #feed
-  /** The one that was stopped last, from whose place the next one goes on. */
+  /** The client that was stopped last. The next one continues at its cursor. */
   #last
   #options = {}
-  /** Since when it reads, by the server's clock. */
+  /** When it began to read, by the server's clock. */
   #since = 0
-  /** Starts it again where it is held. */
+  /** Restarts a lane that is on hold. */
   #resume
   #cursor
   #arrows = new Arrows()
-  /** The connection of what goes on in the diagram. */
+  /** The connection of the current bar in the diagram. */
   #carrier
   #status
   #said = 'lane.status.off'
   #show = () => this.#showFigures()
-  /** What the server has counted before the lane was cleared. */
+  /** The server's totals when the lane was cleared. */
   #before = { requests: 0, empty: 0, up: 0, down: 0 }
   #all
 
@@ -90,17 +90,17 @@ export class Lane extends EventTarget {
     this.dispatchEvent(new Event('cut'))
   }
 
-  /** Its place. */
+  /** Its cursor. */
   get cursor() {
     return (this.#feed ?? this.#last)?.cursor ?? this.#cursor
   }
 
-  /** Where no reader of ours knows it. */
+  /** Sets the cursor where no client reads. */
   set cursor(cursor) {
     this.#cursor = cursor
   }
 
-  /** Where the lane's routes are. */
+  /** The base URL of the lane's routes. */
   get url() {
     return this.#stage.urlOf(this.#stage.offers.demo ? `lane/${this.id}` : './')
   }
@@ -128,7 +128,7 @@ export class Lane extends EventTarget {
     feed.addEventListener('message', (message) => this.got(message))
     feed.addEventListener('gap', ({ reason, cursor }) => {
       this.#stage.ledger.told(this.transport, cursor)
-      // Where the traffic is seen, an arrow has said so.
+      // If the traffic is visible, an arrow shows the gap.
       if (!this.#stage.sees) this.mark(`diagram.gap.${reason}`)
       this.dispatchEvent(new Event('gap'))
       this.#later()
@@ -155,7 +155,7 @@ export class Lane extends EventTarget {
     await this.#feed.publish(this.channel, data)
   }
 
-  /** Does not ask until `go`: what is held or open already stays so. */
+  /** Sends no poll until `go`. Held requests and open connections stay. */
   hold() {
     if (this.transport !== 'poll' || !this.#feed) return
     const options = this.#options
@@ -180,7 +180,7 @@ export class Lane extends EventTarget {
     this.#reset()
   }
 
-  /** Counts from 0 again. */
+  /** Resets all counts. */
   #reset() {
     this.#before = { ...this.#before, ...this.#all }
     this.figures.clear()
@@ -192,7 +192,7 @@ export class Lane extends EventTarget {
   got({ cursor, time, data, at = Date.now() }) {
     const arrived = at + this.#stage.offset
     const delay = Math.max(0, arrived - time)
-    // What was published while nobody read has no delay to speak of.
+    // Do not count the delay of messages that were published while the lane was not reading.
     if (time >= this.#since) this.figures.delivered(delay, arrived)
     this.#stage.ledger.got(this.transport, cursor)
     if (!this.#stage.sees) {
@@ -205,13 +205,13 @@ export class Lane extends EventTarget {
     this.#later()
   }
 
-  /** A piece of its traffic. */
+  /** Takes a piece of the lane's traffic. */
   piece(piece) {
     if (piece.kind === 'request') this.headers = headersOf(piece)
     const arrow = this.#arrows.take(piece)
     if (arrow) this.#draw(arrow)
     if (piece.kind !== 'close') return
-    // A browser may have opened another connection meanwhile: what goes on is on that one.
+    // The browser may have opened another connection, which then carries the current bar.
     if (piece.connection === this.#carrier) this.#chart.state(this.transport, '', piece.at)
     this.mark('diagram.closed', piece.at)
   }
@@ -237,13 +237,13 @@ export class Lane extends EventTarget {
     this.#later()
   }
 
-  /** The server is away: nothing is held any more. */
+  /** The server is away, so nothing is held any more. */
   away() {
     this.forget()
     this.mark('diagram.away')
   }
 
-  /** The server has forgotten the lane, and will count from 0 again. */
+  /** The server has reset the lane, and counts from 0 again. */
   forget() {
     this.#before = { requests: 0, empty: 0, up: 0, down: 0 }
     this.#all = undefined

@@ -5,18 +5,17 @@ import { move, OFF } from './player.js'
 import { Scene, Trouble } from './scene.js'
 import { scripts } from './script.js'
 
-/** How many times as long as usual each pause takes: `?pace=0.5` plays it twice as fast. */
+/** A factor for all pauses: `?pace=0.5` plays the lesson twice as fast. */
 const PACE = Math.min(4, Math.max(0.02, Number(new URLSearchParams(location.search).get('pace')) || 1))
 
 const LANES = ['poll', 'longpoll', 'sse', 'ws']
 
-/** Milliseconds that can't be told apart: both the server and the browser tell the time in whole ones. */
+/** Differences below this many milliseconds are not meaningful: both clocks count whole milliseconds. */
 const APART = 2
 
 /**
- * The lesson: each transport tells its story with real traffic, then one message crosses all four. The player says
- * where it stands; the part under way is a scene, which has its lanes to itself. It fires `lane` with the one that
- * tells its story.
+ * The lesson: each transport is explained with real traffic, then one message is sent over all four. The player keeps
+ * the state; the current part is a scene, which uses its lanes exclusively. Fires `lane` with the current transport.
  */
 export class Lesson extends EventTarget {
   #stage
@@ -38,18 +37,18 @@ export class Lesson extends EventTarget {
     this.#stop,
     this.#count,
   )
-  /** The captions, for those who hear the page. */
+  /** A live region that speaks the captions. */
   #aloud = make('p', { class: 'unseen', role: 'status' })
   /** @type {import('./player.js').State} */
   #state = OFF
   /** @type {Scene | undefined} the part under way */
   #scene
-  /** The names of the parts that have a lane, and the one of all. */
+  /** The names of the parts: one for each lane, and `cross`. */
   #parts
   #guess = { first: '', most: '' }
-  /** The channel that is read when no lesson plays. */
+  /** The channel outside the lesson. */
   #channel
-  /** Says the story, or the result, in whatever language is chosen. */
+  /** Writes the story or the result in the current language. */
   #tell
 
   /** @param {import('./stage.js').Stage} stage @param {HTMLElement} place @param {HTMLButtonElement} button */
@@ -68,7 +67,7 @@ export class Lesson extends EventTarget {
     this.#stop.addEventListener('click', () => this.#move('stop'))
     this.#pause.addEventListener('click', () => this.#move(this.#state.name === 'playing' ? 'pause' : 'play'))
     document.addEventListener('keydown', (event) => {
-      // An open dialog takes the key for itself.
+      // An open dialog handles the key itself.
       if (event.key === 'Escape' && !document.querySelector('dialog[open]')) this.#move('stop')
     })
     document.addEventListener('visibilitychange', () => {
@@ -101,7 +100,7 @@ export class Lesson extends EventTarget {
     if (focused) this.#keepFocus()
   }
 
-  /** What had the focus may be gone: it does not fall to the body. */
+  /** Moves the focus if its element is gone, so that it does not fall to the body. */
   #keepFocus() {
     const { activeElement } = document
     if (this.#place.contains(activeElement) && activeElement.checkVisibility()) return
@@ -121,7 +120,7 @@ export class Lesson extends EventTarget {
     }[name] ?? ['pause', 'next']
     say(this.#pause, `lesson.${pause}`)
     say(this.#next, `lesson.${next}`)
-    // There it is the same as to go on.
+    // At the end, stopping is the same as continuing.
     this.#stop.hidden = name === 'ending'
     this.#count.textContent = step > 0 ? t('lesson.part', { step, count: this.#parts.length }) : ''
   }
@@ -143,7 +142,7 @@ export class Lesson extends EventTarget {
     this.#stage.start()
   }
 
-  /** Ends the part under way, at once: its lanes are free for the next one. */
+  /** Ends the current part at once, and frees its lanes. */
   #leave() {
     const scene = this.#scene
     this.#scene = undefined
@@ -177,7 +176,7 @@ export class Lesson extends EventTarget {
     if (this.#scene === scene) this.#move('done')
   }
 
-  /** What the reader expects, before anything has happened. */
+  /** Asks the reader for a guess. */
   #ask() {
     const choices = (name) =>
       LANES.map((lane) =>
@@ -230,7 +229,7 @@ export class Lesson extends EventTarget {
     const { lane } = scene
     this.dispatchEvent(Object.assign(new Event('lane'), { lane: name }))
     this.#say(`lesson.${name}`)
-    // What an earlier chapter has told is not told again.
+    // The lane starts at a new cursor, so that it does not repeat earlier messages.
     this.#stage.chart.solo(name)
     lane.clear()
     await scene.pause(1200)
@@ -246,13 +245,13 @@ export class Lesson extends EventTarget {
     this.#stage.ledger.clear()
     this.#stage.chart.together({ keep: true })
     const heard = await this.#scripts.cross(scene)
-    // The picture stays until the reader goes on.
+    // Keep the diagram until the reader continues.
     this.#stage.chart.frozen = true
     for (const lane of lanes) lane.stop()
     this.#result(heard, lanes)
   }
 
-  /** What was guessed is held against this very run. */
+  /** Compares the guess with this run. */
   #result(heard, lanes) {
     const guess = this.#guess
     const time = Math.min(...heard.map(({ delay }) => delay))

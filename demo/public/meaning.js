@@ -3,7 +3,7 @@ import { EventStream } from './event-stream.js'
 import { parsePrefix } from './json-prefix.js'
 
 /**
- * What an arrow does, read from its bytes as the protocol has them.
+ * What an arrow does, according to its bytes and the protocol.
  *
  * @typedef {object} Meaning
  * @property {string} act one of ACTS
@@ -13,7 +13,7 @@ import { parsePrefix } from './json-prefix.js'
  * @property {number} [time] when the bus accepted the first of them, milliseconds since 1970
  */
 
-/** All that an arrow can do; each has its words. */
+/** Everything that an arrow can do. Each has a text. */
 export const ACTS = [
   'ask',
   'hold',
@@ -49,7 +49,7 @@ export const ACTS = [
   'error',
 ]
 
-/** Types of frames that are acts of their own; `ping` and `pong` are the application's here. */
+/** Frame types with texts of their own. `ping` and `pong` are those of the application protocol. */
 const FRAMES = [
   'ready',
   'ping',
@@ -62,10 +62,10 @@ const FRAMES = [
   'error',
 ]
 
-/** Characters of a message that an arrow shows. */
+/** Maximum characters of a message on an arrow. */
 const SHOWN = 60
 
-/** One connection: what was asked on it last, and the stream that it carries. */
+/** The state of one connection: its last request, and its event stream. */
 export class Conversation {
   #stream = new EventStream()
 
@@ -144,7 +144,7 @@ function frameAct({ bytes, size }, direction) {
   if (opcode !== 1) return { act: 'frame' }
   const { value } = parsePrefix(utf8(payload))
   if (typeof value !== 'object' || value === null) return { act: 'frame' }
-  // An envelope has no type.
+  // Envelopes have no type.
   if (value.type === undefined) {
     if (direction === 'up' || value.cursor === undefined) return { act: 'frame' }
     return told('push', 'push', [value], size < header + length)
@@ -172,7 +172,7 @@ function told(one, several, messages, more) {
 export function newsOf(message) {
   const data = message?.data
   const text = typeof data === 'string' ? data : (JSON.stringify(data) ?? '')
-  // Those that the page has published at a rate are filled up to their size.
+  // Messages published at a rate are padded to their size.
   const said = /^#\d+ \. \./.test(text) ? text.replace(/(?: \.)+ ?$/, ' …') : text
   const characters = [...said]
   return characters.length > SHOWN ? `${characters.slice(0, SHOWN - 1).join('')}…` : said

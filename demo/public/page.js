@@ -17,7 +17,7 @@ for (const button of document.querySelectorAll('[data-language]')) {
 }
 translate(document)
 
-/** Loads a folded panel when it is opened; where that fails, again when it is asked for, or the server is back. */
+/** Loads a panel when it is opened. After a failure, it loads when the reader asks, or when the server is back. */
 class Panel {
   #details
   #place
@@ -71,7 +71,7 @@ form.addEventListener('submit', async (event) => {
   }
 })
 
-/** The lane whose dialogue is to be read where there is room for one. @param {string} lane */
+/** Selects the lane that a narrow screen shows. @param {string} lane */
 function pick(lane) {
   for (const each of document.querySelectorAll('[data-pick]')) {
     each.setAttribute('aria-pressed', `${each.dataset.pick === lane}`)
@@ -103,7 +103,7 @@ else {
   }
   show()
   onLanguage(show)
-  // Nobody answers there.
+  // Without a server, these links lead nowhere.
   for (const link of document.querySelectorAll('.endpoints a')) link.removeAttribute('href')
 }
 document.querySelector('#chart').addEventListener('pause', showHold)
@@ -114,7 +114,7 @@ const panels = Array.from(
   document.querySelectorAll('[data-panel]'),
   (details) => new Panel(/** @type {HTMLDetailsElement} */ (details)),
 )
-/** A link to a panel opens it. */
+/** Opens the panel that the address names. */
 const follow = () => {
   const target = document.getElementById(location.hash.slice(1))
   if (!(target instanceof HTMLDetailsElement)) return

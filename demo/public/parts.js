@@ -1,6 +1,6 @@
 import { keyOf, onLanguage, t } from './i18n.js'
 
-/** What the page is put together from. */
+/** Helpers that create elements. */
 
 /** @type {WeakMap<HTMLElement, Record<string, string | number>>} */
 const values = new WeakMap()
@@ -74,7 +74,7 @@ export function draw(tag, attributes = {}, ...children) {
 }
 
 /**
- * Bytes as a dump: place, hexadecimal, characters.
+ * Formats bytes as a dump: offset, hexadecimal, characters.
  * @param {Uint8Array} bytes
  */
 export function dump(bytes, width = 16) {

@@ -1,5 +1,5 @@
 /**
- * Where the lesson stands: `step` is the part, 0 the guess.
+ * The state of the lesson. `step` is the part; 0 is the guess.
  *
  * @typedef {object} State
  * @property {'off' | 'guess' | 'playing' | 'paused' | 'ending'} name

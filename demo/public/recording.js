@@ -1,7 +1,7 @@
 import { currentLanguage, onLanguage } from './i18n.js'
 
 /**
- * One part of a recorded lesson: what was called on its lanes, in order.
+ * One part of a recorded lesson: the calls on its lanes, in order.
  *
  * @typedef {object} Part
  * @property {number} from milliseconds since 1970, of the server's clock, when its script began
@@ -19,7 +19,7 @@ import { currentLanguage, onLanguage } from './i18n.js'
  * @property {string} [caption] key of the words on the arrow that it draws
  */
 
-/** Milliseconds before a script begins: the lesson says what the part is about. */
+/** Milliseconds before a script begins, in which the lesson introduces the part. */
 const LEAD = 1200
 
 /**
@@ -45,7 +45,7 @@ export class Recording {
     this.scripts = Object.fromEntries(names.map((name) => [name, (scene) => this.#play(scene)]))
   }
 
-  /** Loads the run in the language that is chosen, now and later. */
+  /** Loads the run in the current language, and again when the language changes. */
   async open() {
     await this.#load()
     onLanguage(() => this.#load().catch(() => {}))
@@ -73,7 +73,7 @@ export class Recording {
   async #play(scene) {
     const { from, lasts, steps, heard } = this.#part
     const lanes = new Map(scene.lanes.map((lane) => [lane.transport, lane]))
-    // Connections and totals count from 0 in each part.
+    // Connections and totals start at 0 in each part.
     for (const lane of scene.lanes) {
       lane.clear()
       lane.forget()
@@ -93,7 +93,7 @@ export class Recording {
     return heard
   }
 
-  /** However slow the page is, the clock waits at the next step: nothing is drawn later than it happened. */
+  /** The clock stops at the next step, so that a slow page draws nothing later than it happened. */
   async #until(time, scene) {
     this.clock.limit = time
     const rest = time - this.clock.now
@@ -109,7 +109,7 @@ async function fetchRun(url) {
   return response.json()
 }
 
-/** Shows the time of the recording: it stands still when nothing plays, and waits for the next step. */
+/** The time of the recording. It stops when nothing plays, and at each step until the step is taken. */
 class RecordedClock {
   #at = 0
   #rate = 1
@@ -123,7 +123,7 @@ class RecordedClock {
   }
 
   set limit(limit) {
-    // Time that passed at the last limit does not count.
+    // Do not count the time spent at the previous limit.
     this.#at = this.now
     if (this.#since !== undefined) this.#since = performance.now()
     this.#limit = limit

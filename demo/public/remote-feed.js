@@ -5,12 +5,12 @@ let last = 0
 
 worker.addEventListener('message', ({ data }) => feeds.get(data.id)?.hear(data))
 
-/** Have all of them try again at once. */
+/** Makes all clients reconnect at once. */
 export function wake() {
   worker.postMessage({ type: 'wake' })
 }
 
-/** A reader that runs in the worker. It fires what the client does; a message has the time at which it came. */
+/** A client in the worker. It fires the client's events; a message also has its time of arrival. */
 export class RemoteFeed extends EventTarget {
   cursor
   id = ++last
@@ -29,7 +29,7 @@ export class RemoteFeed extends EventTarget {
     worker.postMessage({ type: 'open', id: this.id, url: url.href, options, after: before?.id })
   }
 
-  /** What the worker tells. */
+  /** Handles a message from the worker. */
   hear({ type, call, ...what }) {
     if (type === 'published' || type === 'refused') {
       const { resolve, reject } = this.#calls.get(call)
@@ -59,14 +59,14 @@ export class RemoteFeed extends EventTarget {
     })
   }
 
-  /** It reads no more. What it has read already is still told, so that the next one can go on behind it. */
+  /** Stops reading. Messages already read are still delivered, so that the next client can continue after them. */
   close() {
     worker.postMessage({ type: 'close', id: this.id })
     for (const { reject } of this.#calls.values()) reject(new Error('closed'))
     this.#calls.clear()
   }
 
-  /** Nothing more is told of it, and nobody goes on from its place. */
+  /** Drops all further events. No client continues at its cursor. */
   forget() {
     feeds.delete(this.id)
     worker.postMessage({ type: 'forget', id: this.id })

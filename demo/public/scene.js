@@ -1,9 +1,9 @@
-/** Milliseconds for which one thing is waited for that does not come, beside what the added delay takes. */
+/** Maximum milliseconds to wait for an event, in addition to the added delay. */
 const PATIENCE = 20_000
-/** One-way delays in the longest exchange: a connection is made, asks, is answered, and asks again. */
+/** One-way delays in the longest exchange: connect, request, response, and another request. */
 const TRIPS = 8
 
-/** Why the lesson can't go on: the key of a text, and the lane that it is about. */
+/** Why the lesson can't continue: the key of a text, and its lane. */
 export class Trouble extends Error {
   /** @param {string} key @param {string} [lane] */
   constructor(key, lane) {
@@ -14,13 +14,13 @@ export class Trouble extends Error {
 }
 
 /**
- * One part of the lesson, with a life of its own: `signal` ends with the part, or with a trouble of its lanes, and
- * whatever listens or waits here ends with it. While it is held, its time stands still.
+ * One part of the lesson. `signal` aborts at its end, or when a lane fails, and ends all listeners and waits. While the
+ * scene is on hold, its timers stop.
  */
 export class Scene {
-  /** How many times as long as usual each pause takes. */
+  /** A factor for all pauses. */
   pace
-  /** Those that play. */
+  /** The lanes of this part. */
   lanes
   #stage
   #life = new AbortController()
@@ -57,19 +57,19 @@ export class Scene {
     return this.#life.signal
   }
 
-  /** The lane of a part that has one. */
+  /** The lane of a part with a single lane. */
   get lane() {
     return this.lanes[0]
   }
 
-  /** Ends what listens and waits. */
+  /** Ends all listeners and waits. */
   end() {
     this.#life.abort()
     this.#stage.recording?.clock.hold()
     this.#go()
   }
 
-  /** Time stands still: nothing is waited for any longer, and short polling does not ask. */
+  /** Stops all timers and the polls of short polling. */
   hold() {
     if (this.#held) return
     this.#held = true
@@ -91,7 +91,7 @@ export class Scene {
   }
 
   /**
-   * A socket that the scene has opened must not go away.
+   * Fails the scene if this socket closes.
    * @param {WebSocket} socket
    * @returns {() => void} closes it, when it is no longer needed
    */
@@ -123,7 +123,7 @@ export class Scene {
     })
   }
 
-  /** The head of the log. */
+  /** Returns the cursor at the head of the log. */
   async place() {
     const cursor = await this.#stage.place()
     this.signal.throwIfAborted()
@@ -141,7 +141,7 @@ export class Scene {
   }
 
   /**
-   * Publishes, and waits until each of the lanes has it.
+   * Publishes a message, and waits until each lane has received it.
    * @param {string} text
    * @param {(delivery: { transport: string, delay: number }) => void} [heard]
    */
@@ -187,13 +187,13 @@ export class Scene {
         this.signal.throwIfAborted()
         return value
       })
-    // Who waits for several things is told of the first that fails.
+    // With several waits, the first failure is reported.
     promise.catch(() => {})
     return promise
   }
 }
 
-/** A timeout that can stand still. */
+/** A timeout that can be paused. */
 class Timer {
   #due
   #left

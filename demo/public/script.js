@@ -1,9 +1,9 @@
 import { t } from './i18n.js'
 
 /**
- * The story of each transport: what is done, and which words stand on which arrow. All that is shown happens. Words
- * are chosen by what an arrow does and by what was said before it, so that they hold whatever else goes over the lane;
- * an arrow that the story knows nothing of keeps its own.
+ * The script of each part: its actions, and the captions of its arrows. Everything shown is real traffic. A caption is
+ * chosen by what an arrow does and by the captions before it, so that it stays true whatever else goes over the lane.
+ * Other arrows keep their usual texts.
  *
  * @typedef {import('./scene.js').Scene} Scene
  * @typedef {import('./arrow.js').Arrow} Arrow
@@ -11,14 +11,14 @@ import { t } from './i18n.js'
  */
 export const scripts = { poll, longpoll, sse, ws, cross }
 
-/** Each of these is said once, in this order; undefined when all are said. */
+/** Returns each key once, in order, then undefined. */
 function inTurn(...keys) {
   return () => keys.shift()
 }
 
-/** The messages of one story, in the language of now. */
+/** The messages of one part, in the language at its start. */
 class News {
-  /** How many have been published. */
+  /** How many were published. */
   count = 0
   #scene
   #texts = ['lesson.news.1', 'lesson.news.2', 'lesson.news.3', 'lesson.news.4'].map((key) => t(key))
@@ -28,7 +28,7 @@ class News {
     this.#scene = scene
   }
 
-  /** The next one. */
+  /** Publishes the next one. */
   publish() {
     return this.#scene.publish(this.#texts[this.count++])
   }
@@ -39,7 +39,7 @@ class News {
   }
 }
 
-/** Asks, nothing; asks, nothing; asks, the server grows weary; asks, here you are; asks, nothing. */
+/** Three polls in vain, one with a message, and one more in vain. */
 async function poll(scene) {
   const { lane, pace } = scene
   const news = new News(scene)
@@ -70,7 +70,7 @@ async function poll(scene) {
   await answered
 }
 
-/** Asks once and says that it waits; the server holds on, answers when there is news, and is asked again. */
+/** The server holds each request until there is a message. */
 async function longpoll(scene) {
   const { lane, pace } = scene
   const news = new News(scene)
@@ -102,7 +102,7 @@ async function longpoll(scene) {
   await scene.pause(1200)
 }
 
-/** One question, and an answer that goes on. */
+/** One request, and a response without end. */
 async function sse(scene) {
   const { lane } = scene
   const news = new News(scene)
@@ -122,7 +122,7 @@ async function sse(scene) {
   await scene.pause(1500)
 }
 
-/** Asks to switch; the server confirms; "push me what comes"; then four pushes with no question in between. */
+/** The handshake, a subscription, and four pushes without a request. */
 async function ws(scene) {
   const { lane, signal } = scene
   const news = new News(scene)
@@ -134,13 +134,13 @@ async function ws(scene) {
     subscribed: inTurn('lesson.ws.subscribed'),
   }
   lane.caption = (arrow) => (news.in(arrow) ? 'lesson.ws.push' : once[arrow.act]?.())
-  // A bare socket, so that each of its frames is to be seen; it asks for its channel by a frame of its own.
+  // A plain WebSocket, so that each frame is visible. It subscribes with a frame of its own.
   const socket = new WebSocket(`${lane.url.href.replace(/^http/, 'ws')}/ws?channel=`, ['tidings'])
   const frame = (type) => scene.until(socket, 'message', ({ data }) => JSON.parse(data).type === type)
   const close = scene.needs(socket)
   const hear = ({ data }) => {
     const message = JSON.parse(data)
-    // An envelope has no type.
+    // Envelopes have no type.
     if (message.type === undefined) lane.got(message)
   }
   socket.addEventListener('message', hear, { signal })
@@ -164,14 +164,14 @@ async function ws(scene) {
 /** One message for all four. @returns {Promise<{ transport: string, delay: number }[]>} how late each heard it */
 async function cross(scene) {
   const { lanes, pace } = scene
-  // All begin at the same place: what came before it is not missed.
+  // All lanes start at the same cursor, so earlier messages do not count as missed.
   const cursor = await scene.place()
   const open = lanes.map((lane) => scene.until(lane, 'open'))
   for (const lane of lanes) {
     lane.clear(cursor)
     lane.start({ pollInterval: 2000 * pace })
   }
-  // Each lane has its connection, and short polling has asked a few times.
+  // Wait until each lane is connected, and short polling has sent a few requests.
   await Promise.all([...open, scene.pause(6000)])
   const heard = []
   await scene.publish(t('lesson.news.all'), ({ transport, delay }) => heard.push({ transport, delay }))

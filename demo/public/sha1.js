@@ -1,7 +1,7 @@
-/** SHA-1 (FIPS 180-4), for what the handshake of a WebSocket needs; it protects nothing. */
+/** SHA-1 (FIPS 180-4), for the WebSocket handshake, where it has no security function. */
 
 /**
- * The browser's own where there is one, which is in secure contexts alone; else the one below.
+ * Uses WebCrypto where it exists, which is in secure contexts only, and otherwise the function below.
  * @param {Uint8Array<ArrayBuffer>} bytes
  * @param {SubtleCrypto | null} [subtle]
  * @returns {Promise<{ bytes: Uint8Array, by: 'WebCrypto' | 'JavaScript' }>}
@@ -17,7 +17,7 @@ export async function digest(bytes, subtle = globalThis.crypto.subtle) {
  * @returns {Uint8Array} 20 bytes
  */
 export function sha1(bytes) {
-  // A one-bit, zeros, and the length in bits, up to a multiple of 64 bytes.
+  // Padding: a one bit, zeros, and the length in bits, up to a multiple of 64 bytes.
   const padded = new Uint8Array(Math.ceil((bytes.length + 9) / 64) * 64)
   padded.set(bytes)
   padded[bytes.length] = 0x80

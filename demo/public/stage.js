@@ -5,12 +5,12 @@ import { t } from './i18n.js'
 import { Lane } from './lane.js'
 import { Tap } from './tap.js'
 
-/** What the whole page plays on: the lanes, the server's tap, and what is set. */
+/** The state of the page: its lanes, the traffic feed, and its settings. */
 export class Stage extends EventTarget {
-  /** Which parts the server offers. */
+  /** The available parts, as `page.json` lists them. */
   offers = {}
   channel = 'default'
-  /** Milliseconds between two polls, at most. */
+  /** Maximum milliseconds between two polls. */
   pollInterval = 2000
   ledger = new DeliveryTracker()
   /** @type {Map<string, Lane>} */
@@ -19,7 +19,7 @@ export class Stage extends EventTarget {
   chart
   /** @type {Tap | undefined} */
   tap
-  /** Where there is no server. @type {import('./recording.js').Recording | undefined} */
+  /** Set if there is no server. @type {import('./recording.js').Recording | undefined} */
   recording
   #byId = new Map()
   #running = false
@@ -29,12 +29,12 @@ export class Stage extends EventTarget {
     return new URL(path, document.baseURI)
   }
 
-  /** Milliseconds that the server's clock is ahead of ours. */
+  /** Milliseconds by which the server's clock is ahead. */
   get offset() {
     return this.tap?.offset ?? 0
   }
 
-  /** The server's clock, milliseconds since 1970. */
+  /** The server's time in milliseconds since 1970. */
   get now() {
     return this.recording?.clock.now ?? Date.now() + this.offset
   }
@@ -67,8 +67,8 @@ export class Stage extends EventTarget {
     if (this.offers.demo) await this.#watch()
     document.addEventListener('visibilitychange', () => {
       if (!this.#running) return
-      // A browser opens six connections to a server over HTTP/1.1, for all of its tabs: one that nobody looks at
-      // leaves them to the others. It goes on from its cursors when it is looked at again.
+      // Over HTTP/1.1, all tabs of a browser share six connections to a server. A hidden page frees its connections,
+      // and continues at its cursors when it is visible again.
       if (document.visibilityState === 'visible') this.start()
       else for (const lane of this.lanes.values()) lane.stop()
     })
@@ -96,23 +96,23 @@ export class Stage extends EventTarget {
     await tap.open()
   }
 
-  /** Has the server tell of what is published. */
+  /** Asks the server to report each publish. */
   #follow() {
     this.tap?.control({ type: 'follow', channel: this.channel }).catch(() => {})
   }
 
-  /** Whether the traffic of the lanes is seen. */
+  /** Whether the traffic of the lanes is visible. */
   get sees() {
     return Boolean(this.offers.demo || this.offers.recording)
   }
 
-  /** Whether its lanes read what is published, and no lesson plays on them. */
+  /** Whether the lanes read live messages, outside the lesson. */
   get running() {
     return this.#running
   }
 
   start() {
-    // What is recorded plays in the lesson only.
+    // A recording has no live messages.
     if (this.recording) return
     this.#running = true
     if (document.visibilityState !== 'visible') return
@@ -124,7 +124,7 @@ export class Stage extends EventTarget {
     for (const lane of this.lanes.values()) lane.stop()
   }
 
-  /** All lanes begin anew, on another channel. */
+  /** Resets all lanes, and switches them to a channel. */
   clear(channel, cursor) {
     this.channel = channel
     this.ledger.clear()

@@ -1,6 +1,6 @@
 import { onLanguage, t } from './i18n.js'
 
-/** Notices further tabs of this page, and says why they are a trouble. @param {HTMLElement} place */
+/** Detects further tabs of this page, and explains why they are a problem. @param {HTMLElement} place */
 export function watchTabs(place) {
   if (!('BroadcastChannel' in globalThis)) return
   const channel = new BroadcastChannel('tidings page')
@@ -17,7 +17,7 @@ export function watchTabs(place) {
     if (type === 'hello') say('here')
     show()
   }
-  // A tab that crashed says nothing any more.
+  // A crashed tab sends nothing.
   setInterval(() => {
     if (document.visibilityState === 'visible') say('here')
     for (const [from, at] of others) if (Date.now() - at > 15_000) others.delete(from)

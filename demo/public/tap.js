@@ -1,15 +1,15 @@
-/** The socket on which the server tells what goes over the lanes, and takes the page's controls. */
+/** The WebSocket that reports the traffic of the lanes and takes the page's commands. */
 export class Tap extends EventTarget {
   #url
   #socket
   #waiting = []
   #tries = 0
   #asked = new Map()
-  /** Milliseconds that the server's clock is ahead of ours. */
+  /** Milliseconds by which the server's clock is ahead. */
   offset = 0
-  /** Milliseconds of the shortest round trip on this socket, to which no delay is added. */
+  /** The shortest round trip on this socket in milliseconds. It has no added delay. */
   trip = 0
-  /** Whether the server listens. */
+  /** Whether the server is ready. */
   ready = false
   #ended = false
 
@@ -20,7 +20,7 @@ export class Tap extends EventTarget {
     this.#url.protocol = url.protocol.replace('http', 'ws')
   }
 
-  /** Resolves once the server listens. */
+  /** Resolves when the server is ready. */
   open() {
     return new Promise((resolve) => {
       this.addEventListener('ready', resolve, { once: true })
@@ -58,7 +58,7 @@ export class Tap extends EventTarget {
     }
   }
 
-  /** The answer that came quickest says best how the clocks stand. */
+  /** Measures the clocks' offset. The quickest answer gives the best estimate. */
   #ask(id) {
     if (this.#socket.readyState !== WebSocket.OPEN) return
     this.#asked.set(id, { at: performance.now(), clock: Date.now() })
@@ -72,7 +72,7 @@ export class Tap extends EventTarget {
     if (this.trip > 0 && trip >= this.trip) return
     this.trip = trip
     const offset = now - (clock + trip / 2)
-    // Within a round trip it can't be told from none.
+    // An offset within the round trip can't be distinguished from zero.
     this.offset = Math.abs(offset) < trip + 2 ? 0 : offset
   }
 

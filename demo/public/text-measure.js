@@ -1,6 +1,6 @@
-/** How many lines a text takes, without a layout of the page. */
+/** Counts the lines of a text without a layout of the page. */
 
-/** As the style sheet has them. */
+/** Fonts, as in the style sheet. */
 const FONTS = {
   words:
     '400 14px Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK SC", sans-serif',
@@ -8,7 +8,7 @@ const FONTS = {
     '600 14px Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK SC", sans-serif',
   cost: '400 12px Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK SC", sans-serif',
 }
-/** Lines are not filled to their ends. */
+/** Usable share of a line, because words do not fill it completely. */
 const LOOSE = 1.12
 const MOST = 4
 

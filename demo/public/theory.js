@@ -4,22 +4,22 @@ import { longPollBytes, longPollDelay } from './lib/benchmarks/model/longpoll.js
 import { pollBytes, pollDelay } from './lib/benchmarks/model/poll.js'
 import { takenDelay } from './lib/benchmarks/model/push.js'
 
-/** Seconds that a long poll asks to be held: as the lanes do. */
+/** The `wait` of the lanes' long polls in seconds. */
 const WAIT = 25
-/** Cycles that it takes to say anything. */
+/** Minimum cycles for a prediction. */
 const FEW = 3
 
-/** What the model is fed with: the rhythm and the headers of one lane's requests. Times of the model are in seconds. */
+/** The model's input: intervals and headers of a lane's requests. The model's times are in seconds. */
 export class Rhythm {
-  /** From one request to the next. */
+  /** Times from one request to the next. */
   #cycles = []
-  /** From an answer's leaving the server until the next request is there. */
+  /** Times from a response leaving the server to the arrival of the next request. */
   #gaps = []
   #asked
   #answered
   #headers = 0
 
-  /** A piece of the lane's traffic, as the tap tells it. */
+  /** Takes a piece of the lane's traffic. */
   take(piece) {
     const { kind, at, delay } = piece
     if (kind === 'response') this.#answered = at
@@ -33,7 +33,7 @@ export class Rhythm {
     this.#headers = headersOf(piece)
   }
 
-  /** The rhythm was broken off. */
+  /** Forgets the last request, because the lane was interrupted. */
   rest() {
     this.#asked = this.#answered = undefined
   }
@@ -44,7 +44,7 @@ export class Rhythm {
   }
 
   /**
-   * Nothing of it is fitted to what is to be predicted.
+   * Predicts delay and bytes. The model is not fitted to the measurements.
    * @param {import('./lib/benchmarks/model/need.js').Way} transport
    * @param {{ rate: number, oneWay: number, payload: number, channel: number }} seen messages a second, seconds, and
    *   bytes of the data and of the channel's name
@@ -53,7 +53,7 @@ export class Rhythm {
   predict(transport, { rate, oneWay, payload, channel }) {
     const shape = { payload, channel, wait: WAIT, headers: this.#headers }
     if (transport === 'sse' || transport === 'ws') {
-      // What is written to others beside it is not seen from here.
+      // Writes to other readers are not visible here.
       const delay = takenDelay({ rate, oneWay, readers: 1, write: 0 })
       return { delay: delay * 1000, bytes: pushOf(transport, shape, rate) }
     }

@@ -1,7 +1,7 @@
 /**
- * From what happened to where it is drawn. Time runs down, and it is one clock for all lanes: what is further down in
- * any of them happened later, and a length is a time, but that quiet time is folded, and that the clock waits for a
- * row that has no room yet in its own lane.
+ * Computes where events are drawn. Time runs down by one clock for all lanes: what is further down happened later, in
+ * any lane. Distance is time, with two exceptions: quiet periods are folded, and the clock waits for a row that has no
+ * room yet in its lane.
  *
  * @typedef {object} Happening
  * @property {'row' | 'line' | 'end' | 'bar'} kind a row of one lane; a line through all; the arrival of a row's arrow;
@@ -28,11 +28,11 @@
  * @property {{ y: number, ms: number }} [quiet] time that is folded before it
  */
 
-/** Pixels of the longest quiet time: a longer one is folded. */
+/** Maximum pixels of a quiet period. A longer one is folded. */
 export const LONGEST = 88
-/** Milliseconds for which the first of a bundle collects. */
+/** Milliseconds in which rows join a bundle. */
 const SUCCESSION = 500
-/** Rows of one lane in a second that nobody could read. */
+/** More rows per second in a lane than this are too many to read. */
 const BUSY = 8
 
 /** @param {number} ms @param {number} speed pixels a second */
@@ -58,7 +58,7 @@ export function placeOf({ at, y }, now, speed) {
 }
 
 /**
- * Places what has happened until now.
+ * Places all events up to now.
  * @param {Clock} clock it stays as it is
  * @param {readonly Happening[]} happenings
  * @param {number} now
@@ -66,7 +66,7 @@ export function placeOf({ at, y }, now, speed) {
  * @returns {{ clock: Clock, placed: Placed[] }}
  */
 export function run(clock, happenings, now, speed) {
-  // A sort keeps the order of what happened at the same time.
+  // The sort is stable: events of the same time keep their order.
   const all = [...clock.pending, ...happenings].sort((a, b) => a.at - b.at)
   const due = all.filter(({ at }) => at <= now)
   const next = {

@@ -3,7 +3,7 @@ import { wake } from '../remote-feed.js'
 import { stage } from '../stage.js'
 import texts from '../texts/controls.js'
 
-/** What can be slid: its range, and where it begins. */
+/** The sliders: ranges and initial values. */
 const SLIDERS = {
   rate: { max: 20, step: 0.5, value: 0 },
   size: { max: 4096, step: 16, value: 64 },
@@ -81,7 +81,7 @@ export function mount(element) {
     input.addEventListener('input', show)
     input.addEventListener('change', set[name])
   }
-  // A server that comes back has forgotten what was set.
+  // A restarted server has lost the settings.
   stage.tap?.addEventListener('ready', () => {
     for (const apply of [flow, set.delay, crowd]) void apply()
     for (const lane of stage.lanes.values()) lane.isCut = false
@@ -103,7 +103,7 @@ export function mount(element) {
     button.dataset.cut = lane.transport
     button.addEventListener('click', async () => {
       const type = lane.isCut ? 'restore' : 'cut'
-      // Its connections may be gone before the answer is here.
+      // The connections may close before the answer arrives.
       if (type === 'cut') lane.isCut = true
       const done = await control({ type, lane: lane.id })
       lane.isCut = done === (type === 'cut')

@@ -1,9 +1,9 @@
 import { make } from '../parts.js'
 
-/** Lines that are kept. */
+/** Maximum lines. */
 const MOST = 200
 
-/** A list of what has happened, with the milliseconds at which it did. */
+/** A list of events with their times in milliseconds. */
 export class EventLog {
   /** @param {string} label the key of its name */
   constructor(label) {

@@ -1,13 +1,13 @@
 import { t } from '../i18n.js'
 import { draw, make, say } from '../parts.js'
 
-/** Below the largest frame that the server takes. */
+/** Frame size, below the server's maximum. */
 const PIECE = 250_000
 const PIECES = 80
 const TOTAL = PIECE * PIECES
 const BOX = { width: 640, height: 220, left: 80, right: 12, top: 12, bottom: 28 }
 
-/** Sends 20 MB at once, and draws how they wait and come back. */
+/** Sends 20 MB at once, and plots the bytes that are buffered and echoed. */
 export class Flood {
   #waiting = draw('path', { class: 'waiting' })
   #back = draw('path', { class: 'back' })

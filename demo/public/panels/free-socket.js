@@ -4,17 +4,17 @@ import { EventLog } from './event-log.js'
 import { Flood } from './flood.js'
 
 const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED']
-/** Characters of a text that are shown. */
+/** Maximum characters of a text in the log. */
 const SHOWN = 120
 
-/** A socket to play with. */
+/** A WebSocket to try out. */
 export class FreeSocket {
   /** @type {WebSocket | undefined} */
   #socket
   #from = performance.now()
   #journal = new EventLog('socket-api.journal')
   #flood = new Flood()
-  /** While it runs, what comes back is counted and not told. */
+  /** While it runs, echoes are counted and not logged. */
   #flooding = false
   #meters = Object.fromEntries(
     ['readyState', 'bufferedAmount', 'protocol'].map((name) => [name, make('dd', {}, '–')]),
@@ -122,7 +122,7 @@ export class FreeSocket {
     const socket = new WebSocket(url, 'tidings')
     this.#socket = socket
     socket.binaryType = this.#binaryType.value
-    // A socket that was replaced says nothing more.
+    // Ignore events of a socket that was replaced.
     const on = (name, tell) =>
       socket.addEventListener(name, async (event) => {
         const text = await tell(event)
@@ -154,7 +154,7 @@ export class FreeSocket {
     this.#log('← 80 × 250,000')
   }
 
-  /** What goes wrong is told: the names of errors are part of the API. */
+  /** Logs errors by name, because the names are part of the API. */
   async #try(act) {
     this.#trouble.textContent = ''
     delete this.#trouble.dataset.said

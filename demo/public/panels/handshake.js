@@ -74,7 +74,7 @@ export async function mount(element) {
   await ask('version-13')
 }
 
-/** One side's bytes: line by line with what each means, and as a dump. */
+/** The bytes of one side: each line with its explanation, and a dump. */
 function side(kind, { text, base64 }) {
   const end = text.indexOf('\r\n\r\n')
   const [first, ...lines] = (end === -1 ? text : text.slice(0, end)).split('\r\n')
@@ -136,7 +136,7 @@ function headerOf({ text }, name) {
   return line?.slice(name.length + 1).trim()
 }
 
-/** Sec-WebSocket-Accept, step by step from the key. */
+/** Computes Sec-WebSocket-Accept from the key, step by step. */
 class Proof {
   #input = make('input', {
     id: 'handshake-key',
@@ -155,7 +155,7 @@ class Proof {
   #verdict = make('p', { class: 'hint', role: 'status' })
   /** @type {{ key?: string, accept?: string } | undefined} what went over the wire in the case that is shown */
   #wire
-  /** Whether the key that is shown is the one of that case. */
+  /** Whether the displayed key belongs to the case. */
   #isLive = false
   #live = make('button', { type: 'button', say: 'handshake.live', disabled: true })
   #turn = 0
@@ -189,15 +189,15 @@ class Proof {
     )
   }
 
-  /** What went over the wire in a new case; nothing where the server could not be asked. */
+  /** Shows the bytes of a new case, or nothing if the request failed. */
   take(wire = undefined) {
     this.#wire = wire
     this.#live.disabled = wire?.key === undefined
-    // What is shown belongs to a case before, or to none.
+    // The displayed key belongs to an earlier case, or to none.
     if (this.#isLive) this.show()
   }
 
-  /** The key of the case that is shown; an example where it has none. */
+  /** Shows the key of the current case, or an example if it has none. */
   show() {
     const { key, accept } = this.#wire ?? {}
     if (key !== undefined) {
@@ -217,7 +217,7 @@ class Proof {
     const key = this.#input.value
     const text = new TextEncoder().encode(key + GUID)
     const { bytes, by } = await digest(text)
-    // Somebody has typed on meanwhile.
+    // The input has changed in the meantime.
     if (turn !== this.#turn) return
     this.#joined.textContent = key
     say(this.#hashed, 'handshake.step.hash', { count: text.length, by })

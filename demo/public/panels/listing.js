@@ -1,8 +1,8 @@
 import { make, say } from '../parts.js'
 
 /**
- * The program, a line each: its text; how it runs, where it does something by itself; the event that lights it; what
- * is to be said of it. `with` marks lines that run together with the one before.
+ * The lines of the program. Each has its text, its action if it has one, the event that highlights it, and its note.
+ * `with` marks lines that run together with the previous one.
  *
  * @typedef {{ code: string, run?: (run: Run) => unknown, on?: string, note?: string, with?: true }} Line
  */
@@ -59,7 +59,7 @@ const LINES = [
   { code: 'log(state())', run: (run) => run.state(), note: 'socket-api.note.end' },
 ]
 
-/** One life of the program. */
+/** One run of the program. */
 class Run {
   /** @type {WebSocket} */
   socket
@@ -104,7 +104,7 @@ class Run {
       this.socket.addEventListener(name, resolve, { once: true })
       this.socket.addEventListener('error', reject, { once: true })
     })
-    // Whoever steps slowly has not asked for it yet.
+    // When stepping, wait until the reader requests the step.
     promise.catch(() => {})
     return promise
   }
@@ -122,7 +122,7 @@ class Run {
   }
 }
 
-/** The listing, with its buttons and what it says. */
+/** The listing with its buttons and its log. */
 export class Listing {
   #at = 0
   /** @type {Run | undefined} */
@@ -230,7 +230,7 @@ export class Listing {
     return url
   }
 
-  /** The line of this event, or of this state. */
+  /** Returns the line of an event or a state. */
   #fire(event) {
     const line = this.#lines[LINES.findIndex(({ on }) => on === event)]
     const count = line.querySelector('.count') ?? line.appendChild(make('span', { class: 'count' }))

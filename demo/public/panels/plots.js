@@ -5,9 +5,9 @@ import { stage } from '../stage.js'
 import texts from '../texts/controls.js'
 import { Rhythm } from '../theory.js'
 
-/** Seconds that are shown, and over which rates and bytes are taken. */
+/** Seconds in the plots, and the period of rates and bytes. */
 const SPAN = 60
-/** Deliveries that are kept: past them the span is shorter. */
+/** Maximum deliveries kept. Beyond it, the period is shorter. */
 const MOST = 6000
 const LANES = ['poll', 'longpoll', 'sse', 'ws']
 
@@ -75,7 +75,7 @@ export function mount(element) {
 
   let delays
   let weights
-  /** Their legends are in the language of now. */
+  /** Creates the plots, with legends in the current language. */
   const replot = () => {
     delays?.destroy()
     weights?.destroy()
@@ -123,12 +123,12 @@ export function mount(element) {
   })
 }
 
-/** Bytes of a message's data, as JSON, without the quotes around a text. */
+/** Returns the size of a message's data as JSON, without the quotes of a string. */
 function sizeOf(data) {
   return new TextEncoder().encode(JSON.stringify(data)).length - 2
 }
 
-/** What the theory says of the last minute, and what has come. */
+/** Compares theory and measurement of the last minute. */
 function theory(deliveries, counts, rhythms) {
   const [first, last] = [counts[0], counts.at(-1)]
   const seconds = (last.at - first.at) / 1000
@@ -151,7 +151,7 @@ function theory(deliveries, counts, rhythms) {
   return result
 }
 
-/** The same in figures: for who does not see the plots, or wants to know. */
+/** Shows the same figures as a table. */
 function compare(element, { mean, delay, measured, bytes }) {
   for (const row of element.querySelectorAll('[data-plotted]')) {
     const lane = row.dataset.plotted

@@ -1,4 +1,4 @@
-/** The controls, and the plots. */
+/** Texts of the panels Controls and Plots. */
 export default {
   en: {
     'controls.rate': 'Publish at a rate',

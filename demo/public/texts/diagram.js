@@ -1,4 +1,4 @@
-/** What the arrows say, and all that stands around them. */
+/** Texts of the diagrams. */
 export default {
   en: {
     'publish.done': 'Published as {cursor}',

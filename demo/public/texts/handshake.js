@@ -1,4 +1,4 @@
-/** The handshake: its panel. */
+/** Texts of the panel about the handshake. */
 export default {
   en: {
     'handshake.lead':

@@ -1,4 +1,4 @@
-/** The lesson, told as a dialogue. */
+/** Texts of the lesson, a dialogue between browser and server. */
 export default {
   en: {
     'lesson.stop': 'Stop the lesson',

@@ -1,4 +1,4 @@
-/** The page's frame: what is seen before anything is opened. */
+/** Texts that are visible before a panel is opened. */
 export default {
   en: {
     'page.source': 'The source of this page and its server',

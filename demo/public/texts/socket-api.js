@@ -1,4 +1,4 @@
-/** The socket API: its panel. */
+/** Texts of the panel about the WebSocket API. */
 export default {
   en: {
     'socket-api.lead':

@@ -1,4 +1,4 @@
-/** What tells WebSocket from Server-Sent Events. */
+/** Texts of the panel that compares WebSocket with Server-Sent Events. */
 export default {
   en: {
     'talk.lead':
