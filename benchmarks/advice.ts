@@ -59,7 +59,7 @@ export function cheapestFor(
   need: Pick<Need, 'rate' | 'payload' | 'latency' | 'rtt' | 'subscribers'>,
   coefficients: Coefficients | undefined,
 ): Way | undefined {
-  const one = { http: '2', tabs: 1, proxyIdle: Number.POSITIVE_INFINITY, ...need } as const
+  const one = { http: '2', tabs: 1, back: 0, proxyIdle: Number.POSITIVE_INFINITY, ...need } as const
   return model.cheapest(one, HEADERS, coefficients, PRICES)
 }
 
@@ -101,7 +101,15 @@ function verdictText(candidates: readonly model.Candidate[], need: Need): string
   const delay = `99 of 100 messages arrive within ${figure(best.p99 * 1e3)} ms, where ${figure(need.latency * 1e3)} ms is acceptable`
   const tie =
     ties.length === 0 ? '' : ` About the same: ${ties.map(({ name }) => longName(name)).join(', ')}.`
-  return `Use ${longName(best.name)} here, because ${why} and ${delay}.${tie}`
+  return `Use ${longName(best.name)} here, because ${why} and ${delay}.${tie} ${costText(best)}`
+}
+
+/** What it costs a phone and the server. */
+function costText({ radio, memory }: model.Candidate): string {
+  const phone = `It keeps a phone’s radio on for ${figure(radio * 100)} % of the time`
+  return memory === null
+    ? `${phone}.`
+    : `${phone}, and takes ${figure(memory / 1e6)} MB of the server’s memory.`
 }
 
 const LONG = { longpoll: 'Long polling', sse: 'Server-Sent Events', ws: 'WebSocket' }

@@ -21,6 +21,7 @@ Usage: fastify-tidings-bench advise [options]
 
   --subscribers N       concurrent subscribers (1000)
   --rate N              messages per second to each subscriber (0.1)
+  --back N              messages per second from each subscriber (0)
   --payload BYTES       payload size (200)
   --latency-p99 MS      maximum p99 latency (500)
   --rtt MS              round-trip time between clients and server (40)
@@ -51,6 +52,7 @@ export async function advise(
       options: {
         subscribers: text,
         rate: text,
+        back: text,
         payload: text,
         'latency-p99': text,
         rtt: text,
@@ -77,6 +79,7 @@ export async function advise(
       whole,
     }),
     rate: number('rate', values.rate ?? String(USUAL.rate), { least: 1e-6, most: 1e6 }),
+    back: number('back', values.back ?? String(USUAL.back), { least: 0, most: 1e6 }),
     payload: number('payload', values.payload ?? String(USUAL.payload), { least: 1, most: 65_536, whole }),
     latency:
       number('latency-p99', values['latency-p99'] ?? String(USUAL.latency * 1e3), { least: 1, most: 1e8 }) /
@@ -150,6 +153,7 @@ function adviceText(
         ...(priced ? ['price/month'] : []),
         `server CPU cores${extrapolated ? ' *' : ''}`,
         'radio on %',
+        'memory MB',
         'limited by',
         'changes',
       ],
@@ -164,6 +168,7 @@ function adviceText(
           ...(priced ? [show(one.price! * part)] : []),
           show(one.cores),
           show(one.radio * 100),
+          show(one.memory === null ? null : one.memory / 1e6),
           one.binding,
           one.changes,
         ]
@@ -173,7 +178,7 @@ function adviceText(
       ? `Ranked by price: ${prices.gigabyte} per GB of egress (--price-per-gb) and ${prices.core} per core (--price-per-core).`
       : 'Ranked by network bytes, including TCP/IP headers.',
     '"=" ties with the row above: within 5 %, or with overlapping intervals. Changes: the rate at which the row swaps ranks with its neighbour.',
-    'Radio time comes from a model with a single tail of 10 s.',
+    'Radio time comes from a model with a single tail of 10 s. Memory is heap and external memory of idle subscribers, measured on Node 20.',
     !known
       ? 'CPU is unknown. Pass --results with the --json output of a full run on your machine.'
       : extrapolated

@@ -1,6 +1,7 @@
 import { bytesOf, type Choice, coresOf, nameOf, p99Of, priceOf, radioOf } from './choice.ts'
 import type { Coefficients, Cost } from './cpu.ts'
 import { type Binding, bindingOf, choicesOf, type Refusal } from './fit.ts'
+import { memoryOf } from './memory.ts'
 import type { Need, Prices, RequestHeaders, Way } from './need.ts'
 
 /** Ranks the transports that meet the requirements by cost, and finds the rates at which the ranking changes. */
@@ -18,6 +19,8 @@ export interface Candidate {
   readonly price: number | null
   /** The share of time in which a phone's radio is on. */
   readonly radio: number
+  /** Bytes of the server's memory for all idle subscribers. Null if not measured. */
+  readonly memory: number | null
   readonly binding: Binding
   /** The nearest rate at which it swaps ranks with the row above (the first: with the row below). Null: none nearby. */
   readonly change: { readonly other: string; readonly rate: number } | null
@@ -61,6 +64,7 @@ export function rank(
       cores: coresOf(choice, need, coefficients)?.value ?? null,
       price: priceOf(choice, need, headers, coefficients, prices)?.value ?? null,
       radio: radioOf(choice, need),
+      memory: memoryOf(choice.way, need.subscribers),
       binding: bindingOf(choice, need),
       change: other === undefined ? null : changeOf(choice, other, need, costAt),
       tie: above !== undefined && isTie(above.cost, cost),

@@ -1,10 +1,10 @@
 import { exchangeHeaders, pushHeaders, SSE_BEAT, WS_BEAT } from './bytes.ts'
 import { type Coefficients, type Cost, cpuOf } from './cpu.ts'
-import { exchangeOf, pushOf, type Shape } from './exchange.ts'
+import { exchangeOf, pushOf, type Shape, sentOf } from './exchange.ts'
 import { longPollEmptyShare, longPollQuantile, longPollRequests } from './longpoll.ts'
 import type { Need, Prices, RequestHeaders, Way } from './need.ts'
 import { LIMIT, pollEmptyShare, pollQuantile, pollRequests } from './poll.ts'
-import { radioBoth, radioPolled } from './radio.ts'
+import { radioBoth } from './radio.ts'
 
 /** The costs of one transport for given requirements. */
 
@@ -47,8 +47,22 @@ export function p99Of({ way, interval }: Choice, { rate, rtt }: Need): number {
   return oneWay
 }
 
-/** Returns bytes per message including TCP/IP: in both directions, and from the server. */
+/**
+ * Returns bytes per message including TCP/IP: in both directions, and from the server. What subscribers send is spread
+ * over the messages that they receive.
+ */
 export function bytesOf(choice: Choice, need: Need, headers: RequestHeaders): { both: number; down: number } {
+  const { both, down } = receivedOf(choice, need, headers)
+  const { payload, rate, back } = need
+  if (back === 0) return { both, down }
+  const shape = { payload, channel: CHANNEL, wait: WAIT, headers: headers.poll }
+  const sent = sentOf(choice.way, shape)
+  const tcp = exchangeHeaders(sent.up, sent.down)
+  const share = back / rate
+  return { both: both + share * (sent.up + sent.down + tcp), down: down + share * (sent.down + tcp / 2) }
+}
+
+function receivedOf(choice: Choice, need: Need, headers: RequestHeaders): { both: number; down: number } {
   const { way, interval } = choice
   const { rate, rtt, payload } = need
   const shape: Omit<Shape, 'headers'> = { payload, channel: CHANNEL, wait: WAIT }
@@ -105,7 +119,8 @@ export function priceOf(
   return mapped(cores, (one) => traffic + one * prices.core)
 }
 
-export function radioOf({ way, interval }: Choice, { rate }: Need): number {
-  if (way === 'poll') return radioPolled(interval)
-  return radioBoth(rate, way === 'sse' ? BEATS.sse : BEATS.ws)
+/** A client's own messages turn the radio on as those of the server do. */
+export function radioOf({ way, interval }: Choice, { rate, back }: Need): number {
+  if (way === 'poll') return radioBoth(back, interval)
+  return radioBoth(rate + back, way === 'sse' ? BEATS.sse : BEATS.ws)
 }

@@ -3,6 +3,7 @@
  * write.
  */
 import { envelopeOverhead, eventOverhead, frameHeader, heartbeatBytes, SSE_BEAT, WS_BEAT } from './bytes.ts'
+import type { Way } from './need.ts'
 import type { ExchangeBytes } from './poll.ts'
 
 /** Sizes of a message and its requests. */
@@ -59,4 +60,26 @@ export function pushOf(kind: 'sse' | 'ws', shape: Shape, rate: number): number {
   const beat = kind === 'sse' ? SSE_BEAT : WS_BEAT
   const around = kind === 'sse' ? eventOverhead(envelope, CURSOR) : frameHeader(envelope)
   return envelope + around + heartbeatBytes(rate, beat.bytes, beat.every)
+}
+
+/**
+ * Returns bytes of a message that a client sends, and of the answer: two frames on a socket, otherwise a POST and its
+ * response.
+ */
+export function sentOf(way: Way, { payload, channel, headers }: Shape): { up: number; down: number } {
+  const data = payload + 2
+  if (way === 'ws') {
+    const frame = '{"ref":1,"type":"publish","channel":"","data":}'.length + channel + data
+    const answer = '{"type":"published","ref":1,"cursor":""}'.length + CURSOR
+    return { up: frameHeader(frame, true) + frame, down: frameHeader(answer) + answer }
+  }
+  const up =
+    `POST /publish?channel= HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: ${data}\r\n\r\n`
+      .length +
+    channel +
+    headers +
+    data
+  const body = '{"cursor":"","channel":"","time":}'.length + CURSOR + channel + 13
+  const head = `HTTP/1.1 201 Created\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${body}\r\n${COMMON}`
+  return { up, down: head.length + body }
 }

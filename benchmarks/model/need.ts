@@ -7,6 +7,8 @@ export interface Need {
   readonly subscribers: number
   /** Messages per second to each subscriber. */
   readonly rate: number
+  /** Messages per second from each subscriber. */
+  readonly back: number
   readonly payload: number
   /** Maximum p99 latency. */
   readonly latency: number
@@ -33,6 +35,7 @@ export type RequestHeaders = Readonly<Record<'poll' | 'longpoll', number>>
 export const USUAL: Need = {
   subscribers: 1000,
   rate: 0.1,
+  back: 0,
   payload: 200,
   latency: 0.5,
   rtt: 0.04,

@@ -25,6 +25,21 @@ t.test('texts of limits and of rank changes', async (t) => {
   t.match(of({ latency: 0.021, tabs: 6 }).candidates, [{ name: 'ws', changes: '–' }])
 })
 
+t.test('messages of the client make the transports without a socket dearer', async (t) => {
+  const bytes = (need: Partial<Need>) =>
+    Object.fromEntries(of({ tabs: 1, ...need }).candidates.map(({ name, bytes }) => [name, bytes]))
+  const [silent, talks] = [bytes({}), bytes({ back: 0.1 })]
+  const post = talks.sse! - silent.sse!
+  t.ok(post > 1000, 'a POST with the headers of a browser, and its response')
+  t.ok(talks.ws! - silent.ws! < post / 2)
+  for (const name of ['longpoll', 'poll 250 ms']) t.ok(Math.abs(talks[name]! - silent[name]! - post) < 1e-6)
+  t.match(
+    of({ back: 0.1 }).verdict,
+    /radio on for [\d.]+ % of the time, and takes 58.9 MB of the server’s memory/,
+  )
+  t.ok(of({ back: 1 }).candidates[0]!.radio > of({}).candidates[0]!.radio)
+})
+
 t.test('the model has the header sizes of the browser profile', (t) => {
   for (const kind of ['poll', 'longpoll'] as const) {
     t.equal(BROWSER_HEADERS, headersOf('browser', kind, '127.0.0.1:40000').length, kind)

@@ -10,7 +10,7 @@ addTexts(texts)
 
 const MONTH = 30 * 24 * 3600
 
-/** What is asked: from least to most, by powers of ten where `log` says so; `unit` is how it is shown. */
+/** The inputs: their ranges, whether the scale is logarithmic (`log`), and the unit. */
 const FIELDS = [
   { name: 'rate', least: 0.001, most: 1000, value: USUAL.rate, log: true, unit: 'rate' },
   {
@@ -22,6 +22,7 @@ const FIELDS = [
     unit: 'count',
     whole: true,
   },
+  { name: 'back', least: 0, most: 12, value: USUAL.back, unit: 'rate' },
   { name: 'payload', least: 1, most: 65_536, value: USUAL.payload, log: true, unit: 'bytes', whole: true },
   {
     name: 'latency',
@@ -79,16 +80,16 @@ export function mount(element) {
     make(
       'ul',
       { class: 'basis' },
-      ...['theory', 'bytes'].map((name) => make('li', { say: `workload.basis.${name}` })),
+      ...['theory', 'radio', 'bytes'].map((name) => make('li', { say: `workload.basis.${name}` })),
       assumption(),
-      ...['cpu', 'month'].map((name) => make('li', { say: `workload.basis.${name}` })),
+      ...['memory', 'cpu', 'month'].map((name) => make('li', { say: `workload.basis.${name}` })),
     ),
   )
   onLanguage(show)
   show()
 }
 
-/** What is assumed of the headers, beside what this page's own polls send. */
+/** States the assumed size of the headers, and that of this page's own polls. */
 function assumption() {
   const item = make('li')
   const lane = stage.lanes.get('poll')
@@ -129,7 +130,7 @@ class Field {
     this.#input = make('input', { type: 'range', id, min: '0', max: `${STEPS}`, step: 'any' })
     this.set(value)
     this.#input.addEventListener('input', changed)
-    // The arrow keys go by steps of a whole number, wherever the slider stood.
+    // The arrow keys move in whole steps from any position.
     this.#input.addEventListener('keydown', () => {
       this.#input.step = '1'
     })
@@ -156,7 +157,7 @@ class Field {
     const { least, most, log, whole } = this.#field
     const share = Number(this.#input.value) / STEPS
     const value = log ? least * (most / least) ** share : least + (most - least) * share
-    // Two digits are what a slider can tell, but for what it starts with.
+    // A slider resolves two or three digits.
     const rounded = Number(value.toPrecision(value < 1000 ? 3 : 2))
     return whole ? Math.round(rounded) : rounded
   }
@@ -201,11 +202,19 @@ function sayVerdict(place, verdict, need) {
     p99: unit('milliseconds', best.p99 * 1e3),
     budget: unit('milliseconds', need.latency * 1e3),
     tie: ties.length > 0 ? t('workload.use.tie', { others: ties.map(nameOf).join(t('workload.and')) }) : '',
+    cost: costOf(best),
   })
 }
 
+/** The cost for a phone and the server. */
+function costOf({ radio, memory }) {
+  const share = unit('share', radio * 100)
+  if (memory === null) return t('workload.use.radio', { radio: share })
+  return t('workload.use.memory', { radio: share, memory: unit('megabytes', memory / 1e6) })
+}
+
 function table(candidates, need) {
-  const columns = ['rank', 'delay', 'bytes', 'egress', 'binding']
+  const columns = ['rank', 'delay', 'bytes', 'egress', 'radio', 'memory', 'binding']
   const most = Math.max(...candidates.map(({ bytes }) => bytes))
   let place = 0
   const rows = candidates.map((one, i) => {
@@ -224,6 +233,8 @@ function table(candidates, need) {
       cell('delay', 'figure', unit('milliseconds', one.p99 * 1e3)),
       cell('bytes', 'figure', unit('bytesRate', one.bytes * need.rate), bar),
       cell('egress', 'figure', unit('gigabytes', egress)),
+      cell('radio', 'figure', unit('share', one.radio * 100)),
+      cell('memory', 'figure', one.memory === null ? '–' : unit('megabytes', one.memory / 1e6)),
       cell('binding', '', bindingOf(one.binding)),
     )
   })
@@ -257,7 +268,7 @@ function turns(need, headers) {
   const { above, below } = turnsOf(need, headers)
   const line = (key, turn) => {
     const element = make('p')
-    // It is where the steps of the model find it, no nearer.
+    // The model searches in steps, so the rate is approximate.
     say(element, key, { rate: number(Number(turn.rate.toPrecision(2))), name: nameOf(turn) })
     return element
   }
@@ -268,7 +279,7 @@ function turns(need, headers) {
   ]
 }
 
-/** In words; the model's names are `poll 250 ms`, `longpoll`, `sse` and `ws`. */
+/** Returns the name for readers. The model's names are `poll 250 ms`, `longpoll`, `sse` and `ws`. */
 function nameOf({ name }) {
   const [way, ...interval] = name.split(' ')
   if (way !== 'poll') return t(`workload.way.${way}`)
@@ -280,7 +291,7 @@ function unit(name, value) {
   return t(`workload.unit.${name}`, { value: number(value) })
 }
 
-/** Three digits, without powers of ten. */
+/** Formats a number with three digits, without an exponent. */
 function number(value) {
   return value.toLocaleString(currentLanguage(), { maximumSignificantDigits: value < 1000 ? 3 : 4 })
 }

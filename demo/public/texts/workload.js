@@ -1,9 +1,10 @@
-/** Your workload: its panel. */
+/** Texts of the panel for a workload. */
 export default {
   en: {
     'workload.lead':
       'Describe your workload, and see which transports fit, how much traffic each one causes, and where the verdict changes. The command `fastify-tidings-bench advise` gives the same figures.',
     'workload.rate': 'Messages a second to each reader',
+    'workload.back': 'Messages a second from each reader',
     'workload.subscribers': 'Readers at once',
     'workload.payload': 'Payload',
     'workload.latency': 'Acceptable p99 delay',
@@ -19,14 +20,19 @@ export default {
     'workload.unit.seconds': '{value} s',
     'workload.unit.bytesRate': '{value} B/s',
     'workload.unit.gigabytes': '{value} GB',
+    'workload.unit.megabytes': '{value} MB',
+    'workload.unit.share': '{value} %',
     'workload.way.poll': 'Short polling every {interval}',
     'workload.way.longpoll': 'Long polling',
     'workload.way.sse': 'Server-Sent Events',
     'workload.way.ws': 'WebSocket',
     'workload.use':
-      'Use {name} here, because it moves the fewest bytes ({costs} for each reader{more}) and 99 of 100 messages arrive within {p99}, where {budget} is acceptable.{tie}',
+      'Use {name} here, because it moves the fewest bytes ({costs} for each reader{more}) and 99 of 100 messages arrive within {p99}, where {budget} is acceptable.{tie} {cost}',
     'workload.use.only':
-      'Use {name} here, because nothing else fits and 99 of 100 messages arrive within {p99}, where {budget} is acceptable.',
+      'Use {name} here, because nothing else fits and 99 of 100 messages arrive within {p99}, where {budget} is acceptable. {cost}',
+    'workload.use.radio': 'It keeps a phone’s radio on for {radio} of the time.',
+    'workload.use.memory':
+      'It keeps a phone’s radio on for {radio} of the time, and takes {memory} of the server’s memory.',
     'workload.use.next': '; {name}: {bytes}',
     'workload.use.tie': ' About the same: {others}.',
     'workload.and': ', ',
@@ -37,6 +43,8 @@ export default {
     'workload.column.delay': 'p99 delay',
     'workload.column.bytes': 'Traffic of each reader, both ways',
     'workload.column.egress': 'Sent by the server in a month',
+    'workload.column.radio': 'A phone’s radio is on',
+    'workload.column.memory': 'Memory of the server',
     'workload.column.binding': 'Limited by',
     'workload.binding.interval': '0.99 × poll interval + {oneWay} ms one-way delay',
     'workload.binding.requests': 'one request for each answer',
@@ -61,14 +69,18 @@ export default {
     'workload.basis': 'What these figures are',
     'workload.basis.theory':
       'Theory: the delays, requests and shares of empty answers (messages arrive at random, as a Poisson process), and the TCP/IP headers, by segment.',
+    'workload.basis.radio':
+      'Battery: after each transfer a phone keeps its radio on for 10 s. Real networks have more states, and tails of 2 to 15 s.',
     'workload.basis.bytes':
       'Counted: the bytes around a message, from the header lines and frames that this plugin, Fastify and Node write over HTTP/1.1. A test compares them with a real server. Over HTTP/2 the headers of polls are smaller; this is not included.',
     'workload.basis.assumed':
       'Assumed: {assumed} bytes of headers with each request, which is what Chromium sends from a page to a server with a name of usual length; cookies come on top.{own}',
     'workload.basis.own':
       ' Measured here: the last short poll of this page had {own} bytes of headers; it is sent by a worker, to a short name.',
+    'workload.basis.memory':
+      'Measured: the heap and external memory of idle readers, on Node 20. Between two polls the server keeps nothing of a client but its connection, which was not measured.',
     'workload.basis.cpu':
-      'Measured: nothing in this panel. There is no theory of the server’s CPU; `fastify-tidings-bench advise --results` takes it from a benchmark on your machine.',
+      'Left out: the server’s CPU. There is no theory of the server’s CPU; `fastify-tidings-bench advise --results` takes it from a benchmark on your machine.',
     'workload.basis.month':
       'A month has 30 days; a GB has 1,000,000,000 bytes. TLS is not included. Within 5 % counts as a tie.',
   },
@@ -76,6 +88,7 @@ export default {
     'workload.lead':
       '填写你的场景，看看哪些方式可行、各占多少流量、结论在何处翻转。命令 `fastify-tidings-bench advise` 给出相同的数字。',
     'workload.rate': '每个客户端每秒收到的消息数',
+    'workload.back': '每个客户端每秒发出的消息数',
     'workload.subscribers': '同时在线的客户端',
     'workload.payload': '消息大小',
     'workload.latency': '可接受的 P99 延迟',
@@ -91,14 +104,18 @@ export default {
     'workload.unit.seconds': '{value} 秒',
     'workload.unit.bytesRate': '{value} 字节/秒',
     'workload.unit.gigabytes': '{value} GB',
+    'workload.unit.megabytes': '{value} MB',
+    'workload.unit.share': '{value} %',
     'workload.way.poll': '短轮询，每 {interval}一次',
     'workload.way.longpoll': '长轮询',
     'workload.way.sse': '服务器推送事件（SSE）',
     'workload.way.ws': 'WebSocket',
     'workload.use':
-      '这里用{name}：流量最少（每个客户端 {costs}{more}），而且 99% 的消息在 {p99}内到达，低于可接受的 {budget}。{tie}',
+      '这里用{name}：流量最少（每个客户端 {costs}{more}），而且 99% 的消息在 {p99}内到达，低于可接受的 {budget}。{tie}{cost}',
     'workload.use.only':
-      '这里用{name}：别的方式都不可行，而且 99% 的消息在 {p99}内到达，低于可接受的 {budget}。',
+      '这里用{name}：别的方式都不可行，而且 99% 的消息在 {p99}内到达，低于可接受的 {budget}。{cost}',
+    'workload.use.radio': '手机的无线模块有 {radio} 的时间处于开启状态。',
+    'workload.use.memory': '手机的无线模块有 {radio} 的时间处于开启状态，服务器为此占用 {memory} 内存。',
     'workload.use.next': '；{name}则要 {bytes}',
     'workload.use.tie': '{others}与它不相上下。',
     'workload.and': '、',
@@ -108,6 +125,8 @@ export default {
     'workload.column.delay': 'P99 延迟',
     'workload.column.bytes': '每个客户端的双向流量',
     'workload.column.egress': '服务器每月发出',
+    'workload.column.radio': '手机无线模块开启',
+    'workload.column.memory': '服务器内存',
     'workload.column.binding': '受限于',
     'workload.binding.interval': '0.99 × 轮询间隔 + 单程 {oneWay} 毫秒',
     'workload.binding.requests': '每次响应都需要一个请求',
@@ -131,13 +150,17 @@ export default {
     'workload.basis': '这些数字的来源',
     'workload.basis.theory':
       '理论：延迟、请求数和空响应的比例（假设消息按泊松过程随机到达），以及按报文段计算的 TCP/IP 头部。',
+    'workload.basis.radio':
+      '耗电：每次传输之后，手机的无线模块继续开启 10 秒。真实网络的状态更多，这段时间为 2 到 15 秒。',
     'workload.basis.bytes':
       '计数：消息以外的字节，取自本插件、Fastify 和 Node 在 HTTP/1.1 上写出的头部和帧，并有测试与真实服务器核对。使用 HTTP/2 时轮询的头部更小，这里没有计入。',
     'workload.basis.assumed':
       '假设：每个请求有 {assumed} 字节头部，即 Chromium 从网页向一台名称长度普通的服务器发送的大小；cookie 另算。{own}',
     'workload.basis.own': '本页实测：最近一次短轮询的头部为 {own} 字节；它由 Worker 发出，主机名也较短。',
+    'workload.basis.memory':
+      '实测：空闲客户端占用的堆内存与外部内存（Node 20）。两次轮询之间，服务器只保留连接本身，这一项没有测量。',
     'workload.basis.cpu':
-      '实测：本面板没有。服务器的 CPU 开销没有理论可用；`fastify-tidings-bench advise --results` 从你机器上的基准测试结果读取。',
+      '未计入：服务器的 CPU 开销，因为没有理论可用；`fastify-tidings-bench advise --results` 从你机器上的基准测试结果读取。',
     'workload.basis.month':
       '一个月按 30 天计，1 GB 按 1,000,000,000 字节计。不含 TLS。相差 5 % 以内视为不相上下。',
   },

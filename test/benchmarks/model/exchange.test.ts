@@ -1,5 +1,5 @@
 import t from 'tap'
-import { exchangeOf, pushOf, UNIQUE } from '../../../benchmarks/model/exchange.ts'
+import { exchangeOf, pushOf, sentOf, UNIQUE } from '../../../benchmarks/model/exchange.ts'
 import { build, openRaw, openStream } from '../../helper.ts'
 import { openRawSocket } from '../../raw-socket.ts'
 
@@ -45,4 +45,26 @@ t.test('the size of a push, and its share of the heartbeats', async (t) => {
   const { header, payload } = await raw.next()
   t.equal(pushOf('ws', SHAPE, never), header + payload.length)
   t.equal(pushOf('ws', SHAPE, 1), header + payload.length + 8 / 25)
+})
+
+t.test('the size of a message from the client, and of its answer', async (t) => {
+  const { app, port } = await build(t, { publish: true })
+  for (let i = 0; i < 12; i++) await app.tidings.publish('default', i)
+  const data = JSON.stringify('x'.repeat(200))
+  const post = sentOf('sse', SHAPE)
+  const { socket, until } = await openRaw(t, port)
+  const head = `POST /publish?channel=default HTTP/1.1\r\n${HEADERS}Content-Type: application/json\r\nContent-Length: ${data.length}\r\n\r\n`
+  socket.write(head + data)
+  t.equal(post.up, head.length + data.length)
+  t.equal(post.down, (await until('}')).length)
+  for (const way of ['poll', 'longpoll'] as const) t.same(sentOf(way, SHAPE), post, way)
+
+  const raw = await openRawSocket(t, port, '/ws?channel=')
+  await raw.next()
+  const text = `{"ref":1,"type":"publish","channel":"default","data":${data}}`
+  raw.send(text)
+  const frame = sentOf('ws', SHAPE)
+  t.equal(frame.up, 8 + text.length, 'a header of four bytes, and a mask of as many')
+  const { header, payload } = await raw.next()
+  t.equal(frame.down, header + payload.length)
 })
