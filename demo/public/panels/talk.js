@@ -6,7 +6,7 @@ import texts from '../texts/talk.js'
 
 addTexts(texts)
 
-/** The program of the README, which its tests run. */
+/** The program in the README. A test runs it. */
 export const SERVER = `import Fastify from 'fastify'
 import tidings from 'fastify-tidings'
 
@@ -24,7 +24,7 @@ setInterval(() => app.tidings.publish('clock', new Date().toISOString()), 1000)
 await app.listen({ port: 3000 })
 `
 
-/** The lanes on which a reader can be told without asking. */
+/** The lanes with server push. */
 const LANES = ['sse', 'ws']
 
 /** @param {HTMLElement} element */
@@ -43,7 +43,8 @@ export function mount(element) {
   const columns = ['lane', 'how', 'requests', 'up', 'down', 'took']
   const table = make(
     'table',
-    { class: 'compared', label: 'talk.title' },
+    // It scrolls on a narrow screen, so the keyboard must reach it.
+    { class: 'compared', label: 'talk.title', tabIndex: 0 },
     make(
       'thead',
       {},
@@ -68,7 +69,7 @@ export function mount(element) {
       await navigator.clipboard.writeText(SERVER)
       copied.textContent = t('talk.copied')
     } catch {
-      // Where the browser does not let us, it is selected, for the reader to copy.
+      // If the browser refuses, select the text, so that the reader can copy it.
       getSelection().selectAllChildren(code)
       copied.textContent = t('talk.selected')
     }
@@ -86,7 +87,7 @@ export function mount(element) {
   })
 }
 
-/** What it takes to say something on one lane. */
+/** The cost of sending a message over one lane. */
 class Account {
   #lane
   #cells = ['requests', 'up', 'down', 'took'].map((name) => {
@@ -95,7 +96,7 @@ class Account {
     return cell
   })
   #sum
-  /** The connection and exchange of a question that is not answered yet. */
+  /** Connection and exchange of the pending request. */
   #asked
 
   /** @param {import('../lane.js').Lane} lane */
