@@ -8,6 +8,11 @@ import { find, needs } from '../needs.ts'
 import { freePort } from '../proxies/launch.ts'
 import { Control, type Reply } from './resp.ts'
 
+/** Between two looks at other processes: to look all the time would take their core. */
+export function moment(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 10))
+}
+
 /** What ends with the test. */
 export type Ends = Pick<Test, 'teardown'>
 
@@ -170,6 +175,7 @@ export class RedisServer {
         const [has, all] = [await this.info('slave_repl_offset'), await master.info('master_repl_offset')]
         if (Number(has) >= Number(all)) return
       }
+      await moment()
     }
   }
 

@@ -1,4 +1,3 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { ask } from '../request.ts'
 import { Balancer } from './balancer.ts'
@@ -8,7 +7,7 @@ import { type Given, Truth } from './judge.ts'
 import { Line } from './line.ts'
 import { type Accepted, Publisher } from './publisher.ts'
 import { type Asked, KINDS, makeReader, type Reader } from './readers.ts'
-import { ALWAYS, RedisServer, type Settings } from './server.ts'
+import { ALWAYS, moment, RedisServer, type Settings } from './server.ts'
 
 export const CHANNELS = ['a', 'b'] as const
 
@@ -145,7 +144,7 @@ export class Stage {
 
   /** Resolves once Redis has no more connections than that. */
   async connectionsAre(most: number): Promise<void> {
-    while ((await this.redis.connections()) > most) await turn()
+    while ((await this.redis.connections()) > most) await moment()
   }
 }
 

@@ -3,7 +3,7 @@ import { openSocket, openStream } from '../../helper.ts'
 import { ask } from '../../request.ts'
 import { seqOf } from '../judge.ts'
 import { nextId, publishOnce } from '../publisher.ts'
-import { NO_FILE } from '../server.ts'
+import { moment, NO_FILE } from '../server.ts'
 import { logOf, Stage } from '../stage.ts'
 import { faults } from './table.ts'
 
@@ -113,7 +113,7 @@ faults(t, {
 
 /** Resolves once there is a gap. */
 async function toldOf(gaps: readonly unknown[]): Promise<void> {
-  while (gaps.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  while (gaps.length === 0) await moment()
 }
 
 async function startsOver(t: import('tap').Test, stage: Stage, lose: () => Promise<unknown>): Promise<void> {
