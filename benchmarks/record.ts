@@ -205,8 +205,11 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
       acceptedShare: publishes === 0 ? 1 : inTime / publishes,
       early,
       lagP99: withoutWorst(lags) / 1000,
-      // Without readers, the figure is the duration of a publish.
-      lagShare: total.count > 0 ? shareOf(total, onTime, publishes) : shareOf(leg, legOnTime, publishes),
+      // Without readers, the only such figure is the p50 of a publish.
+      lagShare:
+        total.count > 0
+          ? shareOf(total, onTime, publishes, ['mean', 'p50', 'p90', 'p99'])
+          : shareOf(leg, legOnTime, publishes, ['p50']),
       proxyLagP99: raw.proxyLag / 1000,
       loadCore: [
         [before.usage, after.usage] as const,
@@ -246,14 +249,19 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
  * Compares the latencies from the planned times with those from the actual times: the publisher's lag is the difference.
  * @returns the largest difference of a figure, as a share of it
  */
-function shareOf(planned: Sample, actual: Sample, publishes: number): number {
+function shareOf(
+  planned: Sample,
+  actual: Sample,
+  publishes: number,
+  figures: readonly ('mean' | 'p50' | 'p90' | 'p99')[],
+): number {
   const [late, own] = [planned.summary(publishes), actual.summary(publishes)]
   if (late === null || own === null) return 0
-  const share = (figure: 'mean' | 'p50' | 'p90' | 'p99') => {
+  const shares = figures.map((figure) => {
     const [from, to] = [own[figure], late[figure]]
     return from === null || to === null || to <= 0 ? 0 : (to - from) / to
-  }
-  return Math.max(0, share('mean'), share('p50'), share('p90'), share('p99'))
+  })
+  return Math.max(0, ...shares)
 }
 
 /**

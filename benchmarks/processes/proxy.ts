@@ -23,7 +23,7 @@ const BOUND = 1024 * 1024
 
 const alarm = new Alarm()
 /** Directions with items in flight. The items of each are ordered by due time. */
-const waiting = new Set<Way>()
+const waiting = new Set<Direction>()
 /** Microseconds per lag sample. The maximum of a span counts, so one message is one sample. */
 const SPAN = 50_000
 let lags = new Map<number, number>()
@@ -32,7 +32,7 @@ let due = Number.POSITIVE_INFINITY
 let server: Server | undefined
 
 /** One direction of one connection. */
-class Way {
+class Direction {
   readonly items: Item[] = []
   readonly #from: Socket
   readonly #delay: () => number
@@ -58,7 +58,7 @@ class Way {
   }
 
   /** Forwards the items that are due. @returns the next due time */
-  let(time: number): number {
+  forward(time: number): number {
     const { items } = this
     let count = 0
     while (count < items.length && items[count]!.at <= time) {
@@ -84,7 +84,7 @@ function wake(at: number): void {
 function run(): void {
   due = Number.POSITIVE_INFINITY
   let next = due
-  for (const way of waiting) next = Math.min(next, way.let(now()))
+  for (const direction of waiting) next = Math.min(next, direction.forward(now()))
   wake(next)
 }
 
@@ -103,12 +103,12 @@ async function open({ host, port, rtt }: Far): Promise<number> {
     const far = connect({ host, port, noDelay: true, allowHalfOpen: true })
     // The client's TCP handshake is with the proxy and has no delay, so the first bytes take an extra round trip.
     let first = true
-    new Way(near, far, () => {
+    new Direction(near, far, () => {
       const delay = first ? oneWay * 3 : oneWay
       first = false
       return delay
     })
-    new Way(far, near, () => oneWay)
+    new Direction(far, near, () => oneWay)
   })
   return listen(server)
 }

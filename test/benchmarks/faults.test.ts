@@ -139,11 +139,21 @@ t.test('a disturbed round is repeated', async (t) => {
   const lines: string[] = []
   const { repeated, failures } = await runs(settings, {
     progress: (line) => lines.push(line.replace(/\d+ s left/, '')),
-    inject: { starve: 20, raw: (raw) => ({ ...raw, steal: 0.5 }) },
+    inject: {
+      raw: (raw) => ({
+        ...raw,
+        steal: 0.5,
+        published: { ...raw.published, sent: raw.published.sent.map(later) },
+        received: { ...raw.received, at: raw.received.at.map(later) },
+      }),
+    },
     limits: { repeats: 1, idle: [], passes: 1, hot: { subscribers: [], units: 1 }, ceiling: 1, alone: false },
   })
   t.equal(repeated, 1)
   t.ok(failures.some(({ kind, text }) => kind === 'outside' && text.includes('the host stole')))
+  const lagged =
+    /the publisher lagged by \d+\.\d\d ms \(p99\), which is \d+\.\d % of a delay \(at most 10\.0 %\)/
+  t.ok(failures.some(({ kind, text }) => kind === 'outside' && lagged.test(text)))
   t.equal(lines[0], 'Headline, round 1 of 1: sse; ')
   t.match(lines[1], /^Waiting for an undisturbed machine/)
   t.equal(lines.at(-1), 'Headline, round 1 of 1: sse, repeated; ')

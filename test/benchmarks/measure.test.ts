@@ -127,6 +127,8 @@ t.test('the lag is a share of the figure to which it adds', async (t) => {
   }
   const { lagShare } = measure(slow, histogram).quality
   t.ok(lagShare > 0.7 && lagShare < 0.9, `the p99 is 10 ms instead of 2 ms: ${lagShare}`)
+  const none = { ...slow, received: { ...one.received, at: [] } }
+  t.equal(measure(none, histogram).quality.lagShare, 0, 'without readers, the p50 of a publish')
   const rare = measure({ ...slow, window: { from: 990_001, to: 1e6 } }, histogram).quality
   t.equal(rare.lagShare, 0, 'not in the window')
 })
