@@ -53,10 +53,12 @@ export class Chart {
     }
     this.together()
     box.addEventListener('scroll', () => {
+      // A box of another size scrolls by itself.
+      if (box.clientHeight !== this.#height) return
       if (!this.#paused && this.#follows() - box.scrollTop > 30) this.paused = true
     })
-    new ResizeObserver(([{ contentRect }]) => {
-      this.#height = contentRect.height
+    new ResizeObserver(() => {
+      this.#height = box.clientHeight
       const before = this.#textWidth
       for (const column of this.#columns.values()) column.measure()
       if (this.#textWidth !== before) this.#measure()
