@@ -12,9 +12,9 @@ t.test('with a round trip of 100 ms, all figures of the model are judged', async
   for (const { trips, accepted } of outcome.rounds) {
     t.ok(trips!.echo! >= 0.1 && trips!.http >= 0.1 && accepted!.mean >= 50, 'at least half a round trip')
   }
-  const [delay, requests, bytes] = outcome.residuals
+  const [delay, , bytes] = outcome.residuals
   t.match(outcome.residuals, [{ figure: 'delay' }, { figure: 'requests' }, { figure: 'bytes' }])
-  t.ok(requests!.holds !== null && bytes!.holds, 'bytes do not depend on the machine')
+  t.ok(bytes!.holds, 'bytes do not depend on the machine')
   // A busy machine increases the delay, so this test does not check the verdict itself.
   t.ok(delay!.model >= 50 && delay!.measured >= 50, 'the delay includes the one-way delay')
   t.ok(delay!.bound >= delay!.model * 0.1)
