@@ -41,8 +41,13 @@ function outcomeOf(published: Published): Outcome {
   return { date, settings, sections, rounds, failures, repeated, residuals, ...extras, partial: false }
 }
 
-const write = (results: Published) =>
-  writeFile(`${FOLDER}/results.json`, `${JSON.stringify(results, null, 1)}\n`)
+/** A line for each value, and one for each list of numbers: a latency sketch has hundreds. */
+function textOf(results: Published): string {
+  const lines = JSON.stringify(results, null, 1)
+  return `${lines.replace(/\[[-\d.e+,\s]+\]/g, (numbers) => numbers.replace(/\s+/g, ''))}\n`
+}
+
+const write = (results: Published) => writeFile(`${FOLDER}/results.json`, textOf(results))
 const read = async () => JSON.parse(await readFile(`${FOLDER}/results.json`, 'utf8')) as Published
 const given = process.argv.slice(2)
 const named = given.some((arg) => /^--(again|header-profile)\b/.test(arg))

@@ -155,13 +155,16 @@ function ownOf(
   return (cpuPerSecond - (nobody?.cpuPerSecond ?? 0)) / subscribers
 }
 
-/** Returns microseconds of CPU per second of an idle subscriber, if measured. */
+/** Rounds that an estimate of idle CPU requires: a single one was ten times too high, without another sign of it. */
+const IDLE_ROUNDS = 3
+
+/** Returns microseconds of CPU per second of an idle subscriber, if measured often enough. */
 function idleOf(variant: string, all: readonly Measured[], subscribers: number): Estimate | null {
   const values = all
     .filter((round) => round.section === 'idle' && round.variant === variant)
     .map((round) => ownOf(round, all, subscribers))
     .filter((value) => value !== null)
-  return values.length === 0 ? null : medianEstimate(values)
+  return values.length < IDLE_ROUNDS ? null : medianEstimate(values)
 }
 
 /** Returns the slope of CPU over deliveries. It needs two rates. */
