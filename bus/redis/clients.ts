@@ -12,7 +12,7 @@ interface NodeRedis {
   sendCommand(...args: unknown[]): Promise<unknown>
   destroy?(): unknown
   disconnect(): unknown
-  on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: string, listener: (error: Error) => void): unknown
 }
 
 /** A client of ioredis or iovalkey, for one server, Sentinel or a cluster. */
@@ -92,16 +92,24 @@ function isNodeRedis(client: unknown): client is NodeRedis {
   return [sendCommand, duplicate, connect].every((each) => typeof each === 'function')
 }
 
+/** What a cluster's nodes fire first. */
+const NODE_EVENTS = ['node-connect', 'node-reconnecting', 'node-error']
+
 async function connectNodeRedis(client: NodeRedis, failed: (error: Error) => void): Promise<Connection> {
   const kind = 'getSentinelNode' in client ? 'sentinel' : 'slots' in client ? 'cluster' : 'single'
   const socket = { ...client.options?.socket, reconnectStrategy: false, connectTimeout: CONNECT }
   const own = client.duplicate(kind === 'single' ? { ...NODE_REDIS, socket } : {})
   own.on('error', failed)
-  const destroy = () => {
+  const end = () => {
     // A closed client throws; Sentinel's and older versions' clients reject.
     Promise.resolve()
       .then(() => own.destroy?.() ?? own.disconnect())
       .catch(() => {})
+  }
+  const destroy = () => {
+    // If a cluster looks for its nodes meanwhile, it opens them afterwards, and they would reconnect for ever.
+    if (kind === 'cluster') for (const event of NODE_EVENTS) own.on(event, end)
+    end()
   }
   try {
     await own.connect()
