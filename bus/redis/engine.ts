@@ -1,7 +1,7 @@
 import type { Cursor } from '../cursor.ts'
 import { newEpoch } from '../epochs.ts'
 import { ERR_ENGINE } from '../errors.ts'
-import { SILENCE } from '../shared/calls.ts'
+import { Calls } from '../shared/calls.ts'
 import {
   type Batch,
   type Engine,
@@ -83,18 +83,23 @@ export class RedisEngine implements Engine {
 
   async open(warn: (message: string) => void, signal: AbortSignal): Promise<void> {
     // Redis may take long to load its data, but each of its replies must come in time.
-    const timely = () => AbortSignal.any([signal, AbortSignal.timeout(SILENCE)])
-    await checkServer(this.name, (...args) => this.#command(args, timely()), warn)
-    const denied = (await this.#run(DENIED, [], timely()).catch((error) => {
-      throw this.#fatal(error)
-    })) as string[]
+    const calls = new Calls()
+    signal.addEventListener('abort', () => calls.close(), { once: true })
+    await checkServer(this.name, (...args) => calls.make((signal) => this.#command(args, signal)), warn)
+    const denied = (await calls
+      .make((signal) => this.#run(DENIED, [], signal))
+      .catch((error) => {
+        throw this.#fatal(error)
+      })) as string[]
     if (denied.length > 0) {
       throw new ERR_ENGINE(
         `${this.name} denies ${[...new Set(denied)].join(', ').toUpperCase()} on ${this.#tag}*: permit them to this user`,
       )
     }
-    await this.#feed
-      .send(['XREAD', 'COUNT', '1', 'STREAMS', this.#log, '$'], this.#log, timely())
+    await calls
+      .make((signal) =>
+        this.#feed.send(['XREAD', 'COUNT', '1', 'STREAMS', this.#log, '$'], this.#log, signal),
+      )
       .catch((error) => {
         throw this.#fatal(error)
       })
