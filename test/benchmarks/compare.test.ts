@@ -7,21 +7,7 @@ import { FORMAT, type Results } from '../../benchmarks/json.ts'
 import type { Measured } from '../../benchmarks/record.ts'
 import { turnsOf } from '../../benchmarks/turns.ts'
 import { ROOT } from '../child.ts'
-import { quickForks, runs, small, wrong } from './small.ts'
-
-const QUALITY = {
-  ...{
-    lenient: false,
-    acceptedShare: 1,
-    early: 0,
-    lagP99: 0,
-    lagShare: 0,
-    proxyLagP99: 0,
-    loadCore: 0,
-    steal: 0,
-  },
-  ...{ serverWaited: 0, serverRan: 0, cpuTold: 1, clockOff: 0, negative: 0 },
-}
+import { QUALITY, quickForks, runs, small, wrong } from './small.ts'
 
 /** A results file of rounds with these costs. */
 function fileOf(cpus: readonly number[], more: Partial<Results> = {}, bytes = 300): Results {

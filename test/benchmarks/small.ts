@@ -68,3 +68,20 @@ export function quickForks(t: Test): void {
     }
   })
 }
+
+/** Of a round that nothing disturbed. */
+export const QUALITY = {
+  lenient: false,
+  acceptedShare: 1,
+  early: 0,
+  lagP99: 0,
+  lagShare: 0,
+  proxyLagP99: 0,
+  loadCore: 0,
+  steal: 0,
+  serverWaited: 0,
+  serverRan: 0,
+  cpuTold: 1,
+  clockOff: 0,
+  negative: 0,
+}

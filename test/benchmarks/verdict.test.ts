@@ -7,6 +7,7 @@ import type { Measured } from '../../benchmarks/record.ts'
 import type { Residual } from '../../benchmarks/residual.ts'
 import { Sketch } from '../../benchmarks/sketch.ts'
 import { believable, type Judged, judgementsOf } from '../../benchmarks/verdict.ts'
+import { QUALITY } from './small.ts'
 
 const sections = planOf(readBench(['--transports', 'ws']) as Settings).filter(({ name }) =>
   ['headline', 'idle'].includes(name),
@@ -20,19 +21,7 @@ const rounds = (steal: (section: string, block: number) => number = () => 0): Me
         ({
           ...{ section, block, variant: variant.name, missed: 0, duplicates: 0, reordered: 0, faults: [] },
           latency: null,
-          quality: {
-            ...{
-              lenient: false,
-              acceptedShare: 1,
-              early: 0,
-              lagP99: 0,
-              lagShare: 0,
-              proxyLagP99: 0,
-              loadCore: 0,
-            },
-            ...{ steal: steal(section, block), serverWaited: 0, serverRan: 0 },
-            ...{ cpuTold: 1, clockOff: 0, negative: 0 },
-          },
+          quality: { ...QUALITY, steal: steal(section, block) },
         }) as unknown as Measured,
     ),
   )
