@@ -1,11 +1,12 @@
 import t from 'tap'
 import { asker, streamer, talker } from '../clients.ts'
-import { type Made, transportSuite } from '../transport.suite.ts'
+import { type Made, type MakeSite, transportSuite } from '../transport.suite.ts'
 import { NO_FILE, needsRedis, RedisServer } from './server.ts'
 import { pairAt } from './site.ts'
 
 /*
- * The transports' suite where the log is in Redis: another instance than the one that publishes serves the clients.
+ * The transports' suite where the log is in Redis: another instance than the one that publishes serves the clients. Streams and sockets
+ * once more with every message compressed.
  */
 
 const made: Made[] = [
@@ -18,4 +19,10 @@ const made: Made[] = [
 if (needsRedis(t)) {
   const { url } = await RedisServer.start(t, NO_FILE)
   for (const [i, each] of made.entries()) transportSuite(t, each, [made[(i + 1) % made.length]!], pairAt(url))
+
+  const compressed: MakeSite = (t, options) => pairAt(url)(t, { ...options, compression: { threshold: 0 } })
+  const [poll, , sse, ws] = made as [Made, Made, Made, Made]
+  t.test('compressed', async (t) => {
+    for (const each of [sse, ws]) transportSuite(t, each, [poll], compressed)
+  })
 }
