@@ -34,6 +34,8 @@ export interface Bus {
   readonly log: Log
   /** Whether the bus follows its engine at present. @default true */
   readonly connected?: boolean
+  /** Number of messages that are known to be in its engine and are not in `log` yet. @default 0 */
+  readonly lag?: number
   /**
    * Loads the log. The plugin calls it before it serves requests. Further calls return the same promise.
    * @throws TIDINGS_ERR_ENGINE if the engine is missing or unsuitable

@@ -107,6 +107,12 @@ export class Figures {
     yield gauge('log.channels', '{channel}', 'Channels with a message.', bus.channels)
     yield gauge('log.bytes', 'By', 'Memory of the log.', bus.bytes)
     yield gauge('bus.connected', '1', 'Whether the bus is connected: 1 or 0.', bus.connected ? 1 : 0)
+    yield gauge(
+      'follower.lag',
+      '{message}',
+      'Messages that the shared log has and this process does not have yet.',
+      bus.lag,
+    )
     const { p50, p99 } = process.eventLoopDelayMs
     yield gauge('event_loop.delay', 's', 'Delay of the event loop since the start.', [
       [{ quantile: '0.5' }, p50 / 1000],

@@ -74,6 +74,7 @@ export const STATS = object({
     messages: { type: 'integer' },
     bytes: { type: 'integer' },
     connected: { type: 'boolean' },
+    lag: { type: 'integer' },
   }),
   transports: object({ poll: cost, longpoll: cost, sse: cost, ws: cost }),
   process: object({

@@ -111,6 +111,7 @@ function check(t: Test, counted: Record<string, number>, get: (name: string, lab
   t.equal(get('log.head'), 6)
   t.equal(get('log.messages'), 3)
   t.equal(get('bus.connected'), 1)
+  t.equal(get('follower.lag'), 0)
 }
 
 t.test('Prometheus: counts are those of the clients', async (t) => {

@@ -24,6 +24,8 @@ export class Follower {
   /** Whether entries were read that do not continue the log. */
   #astray = false
   #connected = false
+  /** The furthest place that the engine has announced. */
+  #announced: Cursor = { epoch: '', seq: 0 }
   #read: AbortController | undefined
   #stuck: NodeJS.Timeout | undefined
   /** Offset of the engine's clock from performance.now(). */
@@ -47,6 +49,12 @@ export class Follower {
 
   get connected(): boolean {
     return this.#connected
+  }
+
+  /** Number of announced messages that have not arrived. */
+  get lag(): number {
+    const { seq } = this.#announced
+    return arrival(this.#log, this.#announced) === 'not yet' ? Math.max(0, seq - this.#log.head) : 0
   }
 
   /** Loads the engine's log. */
@@ -231,6 +239,8 @@ export class Follower {
 
   /** The engine's log has reached a place. If this log does not follow in time, it may read from another server. */
   expect(place: Cursor): void {
+    const { epoch, seq } = this.#announced
+    if (place.epoch !== epoch || place.seq > seq) this.#announced = place
     if (this.#stuck !== undefined || arrival(this.#log, place) !== 'not yet') return
     const { head } = this.#log
     this.#stuck = setTimeout(() => {

@@ -83,6 +83,10 @@ class SharedBus implements Bus {
     return this.#follower.connected
   }
 
+  get lag(): number {
+    return this.#follower.lag
+  }
+
   open(host: Host): Promise<void> {
     this.#opening ??= this.#open(host)
     return this.#opening

@@ -14,6 +14,8 @@ export interface Stats {
     readonly messages: number
     readonly bytes: number
     readonly connected: boolean
+    /** Messages that a shared log has and this process does not have yet. */
+    readonly lag: number
   }
   /** Empty unless the option `stats` is set, since metering has a cost. */
   readonly transports: Readonly<Record<string, Cost>>
@@ -42,10 +44,10 @@ export class Figures {
 
   /** The current figures. */
   get stats(): Stats {
-    const { log, connected = true } = this.#bus
+    const { log, connected = true, lag = 0 } = this.#bus
     const { user, system } = process.cpuUsage()
     return {
-      bus: { epoch: log.epoch, head: log.head, ...log.kept, connected },
+      bus: { epoch: log.epoch, head: log.head, ...log.kept, connected, lag },
       transports: this.#meter?.costs ?? {},
       process: {
         cpuMs: (user + system) / 1000,

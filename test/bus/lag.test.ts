@@ -162,6 +162,29 @@ t.test(
   },
 )
 
+t.test('an instance knows how many messages it lacks', async (t) => {
+  const store = new Store()
+  const a = await start(t, store)
+  const b = await start(t, store)
+  let open = () => {}
+  b.engine.gate = new Promise((resolve) => {
+    open = resolve
+  })
+  for (let i = 0; i < 5; i++) await a.bus.publish('c', textPayload(`${i}`))
+  t.strictSame([a.bus.lag, b.bus.lag], [0, 0], 'nobody has told it yet')
+  // It asks for the head of the log.
+  const settled = b.bus.settle!({ epoch: store.epoch, seq: 99 })
+  await until(() => b.bus.lag === 5)
+  b.engine.gate = undefined
+  open()
+  await settled
+  t.strictSame([b.bus.lag, b.bus.log.head], [0, 5])
+  store.fork('second', 3)
+  await a.bus.publish('c', textPayload('new'))
+  await until(() => b.bus.log.epoch === 'second' && b.bus.log.head === 4)
+  t.strictSame([a.bus.lag, b.bus.lag], [0, 0], 'places of another epoch do not count')
+})
+
 t.test('a log that does not come in time: the start fails, and says so', async (t) => {
   const store = new Store()
   store.head = 1

@@ -30,6 +30,7 @@ t.test('what it shows', async (t) => {
     messages: 3,
     bytes,
     connected: true,
+    lag: 0,
   })
   t.ok(bytes > 100)
   t.strictSame(transports, { poll: NONE, longpoll: NONE, sse: NONE, ws: NONE })
