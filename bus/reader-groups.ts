@@ -1,3 +1,4 @@
+import { Leases } from './leases.ts'
 import type { ReadableLog } from './readable.ts'
 import { ReaderGroup, type WatchedGroups } from './reader-group.ts'
 import { detach } from './text.ts'
@@ -21,6 +22,8 @@ const MANY = 32
 
 /** All reader groups of a log, and the deliveries that are due. */
 export class ReaderGroups implements WatchedGroups {
+  /** Clients of long polls that are no members at present. */
+  readonly leases = new Leases()
   readonly #log: ReadableLog
   readonly #watched = new Map<string, ReaderGroup>()
   readonly #idle = new Map<string, ReaderGroup>()
@@ -46,9 +49,9 @@ export class ReaderGroups implements WatchedGroups {
     return count
   }
 
-  /** Number of live readers of a channel. */
-  watchingOf(channel: string): number {
-    let count = 0
+  /** Number of live readers of a channel, with the clients of long polls that are expected back. */
+  readersOf(channel: string): number {
+    let count = this.leases.of(channel)
     for (const group of this.#watchers.get(channel) ?? NO_GROUPS) count += group.size
     return count
   }

@@ -106,11 +106,12 @@ export class Tidings {
   }
 
   /**
-   * Number of live readers of a channel at this instance: streams, sockets, loops, and held long polls. A reader that
-   * is still catching up is not counted.
+   * Number of live readers of a channel at this instance: streams, sockets, loops, and held long polls. A long poll that
+   * was answered is counted until its client is back, for some seconds at most. A reader that is still catching up is
+   * not counted.
    */
   readers(channel: string): number {
-    return this.bus.log.groups.watchingOf(checkChannel(channel))
+    return this.bus.log.groups.readersOf(checkChannel(channel))
   }
 
   /** The content of `GET /stats`. Transports and event-loop delay are metered only if the option `stats` is set. */

@@ -40,14 +40,14 @@ t.test('readers that come and go, and why', async (t) => {
   const opened = (transport: string) => ['reader.open', { transport }]
   const closed = (transport: string, reason: string) => ['reader.close', { transport, reason }]
 
-  const held = ask(`${url}/longpoll?channel=a&cursor=now`)
+  const held = ask(`${url}/longpoll?channel=polled&cursor=now`)
   await live(app, 1)
-  t.equal(app.tidings.readers('a'), 1)
-  const { cursor } = await app.tidings.publish('a', 1)
+  t.equal(app.tidings.readers('polled'), 1)
+  const { cursor } = await app.tidings.publish('polled', 1)
   await held
   t.same(heard.take(), [
     opened('longpoll'),
-    ['publish', { cursor, channel: 'a', end: false }],
+    ['publish', { cursor, channel: 'polled', end: false }],
     closed('longpoll', 'answered'),
   ])
 

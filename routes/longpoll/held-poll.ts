@@ -79,7 +79,9 @@ class HeldPoll extends AsyncResource implements Member, OpenConnection, Guest {
   }
 
   #deliver(after: number): void {
-    this.#release(this.#context.readers.closing ? 'closing' : 'answered')
+    const { closing } = this.#context.readers
+    this.#release(closing ? 'closing' : 'answered')
+    if (!closing) this.#poll.noteHeld()
     try {
       if (!this.#poll.answer({ seq: after })) this.#poll.nothing(this.#asked)
     } catch (error) {

@@ -54,6 +54,7 @@ export function longpoll(app: FastifyInstance, context: Context): void {
       }
       if (preferred) reply.header('preference-applied', `wait=${seconds}`)
       const answer = (place: Place) => {
+        asked.noteReturn()
         if (place.gap !== undefined) refuseGap(bus.log, reply, place.gap)
         if (!asked.answer(place)) holdPoll(context, asked, place.seq, seconds * 1000)
       }

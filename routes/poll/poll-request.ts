@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Batch } from '../../bus/batch.ts'
 import type { Bound } from '../../bus/bound.ts'
+import type { Leases } from '../../bus/leases.ts'
 import type { Place } from '../../bus/log.ts'
 import type { ReaderGroup } from '../../bus/reader-group.ts'
 import { refuseGap } from '../http/answer.ts'
@@ -23,6 +24,8 @@ export class Poll {
   readonly #transport: 'poll' | 'longpoll'
   readonly #bound: Bound
   readonly #raw: boolean
+  /** Whether its client has been held. Then it counts as a reader until it comes back with the cursor of its answer. */
+  #wasHeld = false
 
   /** @throws TIDINGS_ERR_LIMIT */
   constructor(
@@ -42,6 +45,21 @@ export class Poll {
     const messages = parseLimit(queryOf(request), limit, maxLimit)
     this.#bound = bounds.of(query.raw ? 1 : messages)
     this.group = context.bus.log.groups.of(query.channels)
+  }
+
+  /** Notes that its client was held. */
+  noteHeld(): void {
+    this.#wasHeld = true
+  }
+
+  /** Notes whether its client was held before, and has come back. */
+  noteReturn(): void {
+    const { cursor } = queryOf(this.request)
+    this.#wasHeld = typeof cursor === 'string' && this.#leases.take(cursor, this.group)
+  }
+
+  get #leases(): Leases {
+    return this.#context.bus.log.groups.leases
   }
 
   /** Whether there are messages after a place. Reads at most one. */
@@ -68,13 +86,19 @@ export class Poll {
       this.#tag(batch)
       sendPage(this.reply, batch)
     }
+    if (this.#wasHeld && !this.group.over(batch)) this.#leases.grant(this.#cursorOf(batch), this.group)
     return true
+  }
+
+  #cursorOf(batch: Batch): string {
+    const [first] = batch.entries
+    return this.#raw && first !== undefined ? batch.cursorOf(first) : batch.cursor
   }
 
   /** Answers with the first payload of a batch, or with the end in its place. */
   #sendRaw(batch: Batch): void {
     const [first] = batch.entries
-    const cursor = first === undefined ? batch.cursor : batch.cursorOf(first)
+    const cursor = this.#cursorOf(batch)
     if (this.#transport === 'poll') this.reply.header('etag', etagOf(cursor))
     if (first === undefined || first.bare) sendEnd(this.reply, this.group.channels[0]!, cursor)
     else sendRaw(this.reply, first, cursor)
@@ -84,6 +108,7 @@ export class Poll {
   nothing(asked: number): void {
     const { log } = this.#context.bus
     this.#tag(log.cursor(log.head))
+    if (this.#wasHeld) this.#leases.grant(log.cursor(log.head), this.group)
     sendNothing(this.request, this.reply, log, asked)
   }
 

@@ -265,6 +265,53 @@ t.test('a client that goes leaves nothing behind', async (t) => {
   t.match(json.transports.longpoll, { open: 0, requests: 3, messages: 0 })
 })
 
+t.test('a client that comes back is one reader, whether it is held or on its way', async (t) => {
+  const { app, url } = await build(t)
+  const readers = () => ['a', 'b'].map((channel) => app.tidings.readers(channel))
+  t.equal((await read(url, '?channel=a&channel=b')).status, 200)
+  await app.tidings.publish('a', 0)
+  let { cursor } = (await read(url, '?channel=a&channel=b&cursor=earliest')).json
+  t.strictSame(readers(), [0, 0], 'it was not held yet')
+  for (let i = 0; i < 3; i++) {
+    const poll = read(url, `?channel=a&channel=b&cursor=${cursor}`)
+    await live(app, 1)
+    t.strictSame(readers(), [1, 1], 'held')
+    await app.tidings.publish('a', i)
+    cursor = (await poll).json.cursor
+    t.strictSame(readers(), [1, 1], 'answered')
+  }
+  for (const i of [1, 2]) await app.tidings.publish('b', i)
+  cursor = (await read(url, `?channel=a&channel=b&limit=1&cursor=${cursor}`)).json.cursor
+  t.strictSame(readers(), [1, 1], 'there was news')
+  cursor = (await read(url, `?channel=a&channel=b&cursor=${cursor}`)).json.cursor
+  const nothing = await read(url, `?channel=a&channel=b&cursor=${cursor}&wait=0`)
+  t.strictSame(readers(), [1, 1], 'there was none')
+  const gone = new AbortController()
+  const left = ask(`${url}/longpoll?channel=a&channel=b&cursor=${nothing.headers['tidings-cursor']}`, {
+    signal: gone.signal,
+  })
+  await live(app, 1)
+  gone.abort()
+  await t.rejects(left)
+  await live(app, 0)
+  t.strictSame(readers(), [0, 0], 'it has left')
+
+  const raw = read(url, '?channel=b&format=raw&cursor=now')
+  await live(app, 1)
+  await Promise.all(['x', 'y'].map((text) => app.tidings.publish('b', text)))
+  const answer = await raw
+  t.equal(answer.text, 'x')
+  t.strictSame(readers(), [0, 1])
+  const rest = await read(url, `?channel=b&format=raw&cursor=${answer.headers['tidings-cursor']}`)
+  t.equal(rest.text, 'y')
+  t.strictSame(readers(), [0, 1])
+  const last = read(url, `?channel=b&format=raw&cursor=${rest.headers['tidings-cursor']}`)
+  await live(app, 1)
+  await app.tidings.end('b')
+  await last
+  t.strictSame(readers(), [0, 0], 'nothing more comes')
+})
+
 t.test('a thousand held polls get one body', async (t) => {
   const { app, url } = await build(t)
   const agent = new Agent({ keepAlive: true, maxSockets: 1000 })
