@@ -20,7 +20,7 @@ import { publish } from './routes/publish/route.ts'
 import { stats } from './routes/stats/route.ts'
 import { addTransports, TRANSPORTS, type Transport } from './routes/transports.ts'
 
-export type { Accepted, Bus, Host } from './bus/bus.ts'
+export type { Accepted, Bus, Host, Occupancy } from './bus/bus.ts'
 export { GapError, type GapReason } from './bus/errors.ts'
 export { type MemoryBus, type MemoryBusOptions, memoryBus } from './bus/memory.ts'
 export type { Message } from './bus/message.ts'

@@ -13,6 +13,14 @@ export interface Accepted extends Cursor {
   readonly repeated: boolean
 }
 
+/** The live readers of a channel. */
+export interface Occupancy {
+  /** Their number at all instances, as far as known: this instance's own, and those that the others have reported. */
+  readonly readers: number
+  /** When the oldest of these reports was made: milliseconds since 1970. */
+  readonly at: number
+}
+
 /** What the plugin provides to its bus. */
 export interface Host {
   /** Milliseconds within which `open` must resolve. */
@@ -58,6 +66,12 @@ export interface Bus {
    * or the key is a repeat; TIDINGS_ERR_UNAVAILABLE: the message may have been published or not
    */
   publish(channel: string, payload: Payload, key?: string, publisher?: string): Promise<Accepted>
+  /**
+   * Counts the live readers of a channel at all instances.
+   * @default those of `log`
+   * @throws TIDINGS_ERR_UNAVAILABLE
+   */
+  occupancy?(channel: string): Promise<Occupancy>
   /** Refuses further publishes. May be called more than once. */
   close(): Promise<void>
 }

@@ -1,5 +1,5 @@
 /** The parts for writing a bus: see docs/bus.md. */
-export type { Accepted, Bus, Host } from './bus.ts'
+export type { Accepted, Bus, Host, Occupancy } from './bus.ts'
 export type { Cursor, Start } from './cursor.ts'
 export { ERR_ENGINE } from './errors.ts'
 export { Log, type Lost, type Placed } from './log.ts'
@@ -22,6 +22,8 @@ export {
   type Message,
   type Read,
   Refused,
+  type Report,
+  type Reported,
   type State,
   type Stored,
   type Trim,

@@ -56,6 +56,22 @@ export class ReaderGroups implements WatchedGroups {
     return count
   }
 
+  /** These numbers by channel. @param most maximum number of channels */
+  counts(most: number): Map<string, number> {
+    const counts = new Map<string, number>()
+    for (const [channel, groups] of this.#watchers) {
+      if (counts.size === most) break
+      let count = 0
+      for (const group of groups) count += group.size
+      counts.set(channel, count)
+    }
+    for (const [channel, count] of this.leases.counts()) {
+      const live = counts.get(channel) ?? 0
+      if (live > 0 || counts.size < most) counts.set(channel, live + count)
+    }
+    return counts
+  }
+
   /** The group of these channels, which must be sorted and unique. Readers of the same channels share it. */
   of(channels: readonly string[]): ReaderGroup {
     const key = channels.length === 1 ? channels[0]! : channels.join()

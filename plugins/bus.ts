@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import type { FastifyInstance } from 'fastify'
-import type { Bus } from '../bus/bus.ts'
+import type { Bus, Occupancy } from '../bus/bus.ts'
 import { checkChannel } from '../bus/channel.ts'
 import { ERR_OPTION } from '../bus/errors.ts'
 import { checkKey, checkPublisher } from '../bus/idempotency-keys.ts'
@@ -112,6 +112,16 @@ export class Tidings {
    */
   readers(channel: string): number {
     return this.bus.log.groups.readersOf(checkChannel(channel))
+  }
+
+  /**
+   * Number of live readers of a channel at all instances that share the log, and its age. The others report their
+   * numbers every two seconds.
+   * @throws TIDINGS_ERR_CHANNEL, TIDINGS_ERR_UNAVAILABLE
+   */
+  async occupancy(channel: string): Promise<Occupancy> {
+    const readers = this.readers(channel)
+    return (await this.bus.occupancy?.(channel)) ?? { readers, at: Date.now() }
   }
 
   /** The content of `GET /stats`. Transports and event-loop delay are metered only if the option `stats` is set. */

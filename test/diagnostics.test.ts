@@ -43,6 +43,9 @@ t.test('readers that come and go, and why', async (t) => {
   const held = ask(`${url}/longpoll?channel=polled&cursor=now`)
   await live(app, 1)
   t.equal(app.tidings.readers('polled'), 1)
+  const { readers, at } = await app.tidings.occupancy('polled')
+  t.equal(readers, 1)
+  t.ok(at <= Date.now() && at > Date.now() - 60_000)
   const { cursor } = await app.tidings.publish('polled', 1)
   await held
   t.same(heard.take(), [
@@ -63,6 +66,7 @@ t.test('readers that come and go, and why', async (t) => {
     [opened('sse'), opened('ws'), closed('sse', 'client'), closed('ws', 'client')].sort(),
   )
   t.throws(() => app.tidings.readers('no name'), { code: 'TIDINGS_ERR_CHANNEL' })
+  await t.rejects(app.tidings.occupancy('no name'), { code: 'TIDINGS_ERR_CHANNEL' } as never)
 
   const ending = await openStream(t, `${url}/sse?channel=e`)
   const raw = await openSocket(t, `${url}/ws?channel=e&format=raw`)

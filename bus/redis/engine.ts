@@ -8,6 +8,8 @@ import {
   type History,
   type Read,
   Refused,
+  type Report,
+  type Reported,
   type State,
   type Stored,
   type Trim,
@@ -17,6 +19,7 @@ import {
 import { entriesOf, lettersOf, oneLine, pairsOf, parseLine } from './entry-format.ts'
 import { Generations } from './generations.ts'
 import { type Connect, Link } from './link.ts'
+import { Reports } from './reports.ts'
 import { APPEND, DENIED, HISTORY, type Script, STATE, TRIM } from './scripts.ts'
 import { checkServer } from './server.ts'
 
@@ -57,6 +60,7 @@ export class RedisEngine implements Engine {
   readonly #tag: string
   readonly #limits: KeyLimits
   readonly #generations = new Generations()
+  readonly #reports: Reports
   /** The id of the last entry that was read. */
   #last = { epoch: '', seq: 0, id: '0-0' }
   /** Maximum batches of the next reply. */
@@ -75,6 +79,9 @@ export class RedisEngine implements Engine {
     this.#kept = `${this.#tag}kept`
     this.#ended = `${this.#tag}ended`
     this.#limits = limits
+    const command = this.#command.bind(this)
+    const run = this.#runWith.bind(this)
+    this.#reports = new Reports({ command, run }, this.#tag)
   }
 
   async load(): Promise<void> {
@@ -116,8 +123,17 @@ export class RedisEngine implements Engine {
     return this.#commands.send(args, this.#log, signal)
   }
 
-  async #run(script: Script, args: readonly string[], signal: AbortSignal, writer = 'w'): Promise<unknown> {
-    const rest = [`${this.#keys.length + 1}`, ...this.#keys, this.#tag + writer, ...args]
+  #run(script: Script, args: readonly string[], signal: AbortSignal, writer = 'w'): Promise<unknown> {
+    return this.#runWith(script, [...this.#keys, this.#tag + writer], args, signal)
+  }
+
+  async #runWith(
+    script: Script,
+    keys: readonly string[],
+    args: readonly string[],
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const rest = [`${keys.length}`, ...keys, ...args]
     try {
       return await this.#command(['EVALSHA', script.sha, ...rest], signal)
     } catch (error) {
@@ -296,6 +312,14 @@ export class RedisEngine implements Engine {
     for (const [channel, floor] of floors) args.push(`${floor}`, channel)
     const start = await this.#run(TRIM, args, signal)
     return start === '' ? undefined : Number(start)
+  }
+
+  report(report: Report, signal: AbortSignal): Promise<boolean> {
+    return this.#reports.keep(report, signal)
+  }
+
+  reported(channel: string, signal: AbortSignal): Promise<readonly Reported[]> {
+    return this.#reports.of(channel, signal)
   }
 
   async close(): Promise<void> {

@@ -6,7 +6,7 @@ export interface Script {
   readonly sha: string
 }
 
-function script(flags: string, ...parts: string[]): Script {
+export function script(flags: string, ...parts: string[]): Script {
   const text = `#!lua${flags && ` flags=${flags}`}\n${parts.join('\n')}`
   return { text, sha: createHash('sha1').update(text).digest('hex') }
 }

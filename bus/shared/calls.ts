@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ERR_UNAVAILABLE } from '../errors.ts'
 
 /** Timeout of a call, in milliseconds. */
 export const SILENCE = 5_000
@@ -32,6 +33,24 @@ export class Calls {
     } finally {
       clearTimeout(timer)
       this.#under.delete(controller)
+    }
+  }
+
+  /**
+   * Repeats an attempt until it succeeds.
+   * @param attempt gets the milliseconds that are left
+   * @throws TIDINGS_ERR_UNAVAILABLE after a timeout
+   */
+  async persist<T>(attempt: (left: number) => Promise<T>, patience = SILENCE): Promise<T> {
+    const until = performance.now() + patience
+    const backoff = new Backoff()
+    for (;;) {
+      try {
+        return await attempt(Math.max(until - performance.now(), 1))
+      } catch {
+        if (performance.now() >= until || this.#closed) throw new ERR_UNAVAILABLE()
+        await backoff.wait()
+      }
     }
   }
 

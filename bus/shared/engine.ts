@@ -72,6 +72,27 @@ export interface Trim extends Cursor {
   readonly mostFloors: number
 }
 
+/** Numbers of readers at an instance, by channel. Those of other channels have not changed. */
+export interface Report {
+  readonly instance: string
+  /** Numbers ascend. A report that comes after a later one is ignored. */
+  readonly number: number
+  /** Whether earlier reports of the instance are void. A whole report without counts removes the instance. */
+  readonly whole: boolean
+  /** 0: no readers any more. */
+  readonly counts: ReadonlyMap<string, number>
+  /** Milliseconds after which the instance's reports are void, unless another one follows. */
+  readonly lease: number
+}
+
+/** What an instance has reported of a channel. */
+export interface Reported {
+  readonly instance: string
+  readonly readers: number
+  /** When its last report came: milliseconds since 1970. */
+  readonly at: number
+}
+
 /** The result of a read. */
 export interface Read {
   readonly items: readonly (Stored | Turn)[]
@@ -115,6 +136,13 @@ export interface Engine {
    * @returns the seq after which the tail begins now; undefined if nothing was trimmed
    */
   trim(trim: Trim, signal: AbortSignal): Promise<number | undefined>
+  /**
+   * Keeps a report. An engine without `report` and `reported` counts the readers of each instance alone.
+   * @returns false if the report is not whole and the earlier ones are void; then nothing is kept
+   */
+  report?(report: Report, signal: AbortSignal): Promise<boolean>
+  /** The readers of a channel at each instance that has a report. */
+  reported?(channel: string, signal: AbortSignal): Promise<readonly Reported[]>
   /** Closes the connections. No call is pending. */
   close(): Promise<void>
 }

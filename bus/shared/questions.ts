@@ -1,5 +1,5 @@
 import { ERR_UNAVAILABLE } from '../errors.ts'
-import { Backoff, type Calls, SILENCE } from './calls.ts'
+import { type Calls, SILENCE } from './calls.ts'
 import type { Engine, State } from './engine.ts'
 
 /** Maximum number of waiting callers. */
@@ -64,22 +64,10 @@ export class Questions {
       const late = new Promise<never>((_, reject) => {
         timer = setTimeout(() => reject(new ERR_UNAVAILABLE()), patience)
       })
-      return await Promise.race([this.#persist(performance.now() + patience), late])
+      return await Promise.race([this.#calls.persist(() => this.once(), patience), late])
     } finally {
       clearTimeout(timer)
       this.#waiting--
-    }
-  }
-
-  async #persist(until: number): Promise<State> {
-    const backoff = new Backoff()
-    for (;;) {
-      try {
-        return await this.once()
-      } catch {
-        if (performance.now() >= until || this.#calls.closed) throw new ERR_UNAVAILABLE()
-        await backoff.wait()
-      }
     }
   }
 }

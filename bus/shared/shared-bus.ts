@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Accepted, Bus, Host } from '../bus.ts'
+import type { Accepted, Bus, Host, Occupancy } from '../bus.ts'
 import type { Start } from '../cursor.ts'
 import { ERR_CLOSED, ERR_ENGINE, ERR_TOO_LARGE } from '../errors.ts'
 import { keyName, weightOf } from '../idempotency-keys.ts'
@@ -8,6 +8,7 @@ import { checkRetention, type MemoryBusOptions } from '../memory.ts'
 import type { Payload } from '../payload.ts'
 import { Arrivals } from './arrival.ts'
 import { Backoff, Calls, SILENCE } from './calls.ts'
+import { Census } from './census.ts'
 import type { Engine } from './engine.ts'
 import { Follower } from './follower.ts'
 import { Outbox } from './outbox.ts'
@@ -22,7 +23,7 @@ export type SharedRetention = MemoryBusOptions
 /** Milliseconds between checks of the engine's epoch, at random within a second. */
 const LOOK = 2_000
 
-/** Milliseconds for which `close` waits for pending publishes. */
+/** Milliseconds for which `close` waits for pending publishes and for the engine. */
 const GRACE = 1_000
 
 /**
@@ -49,6 +50,7 @@ class SharedBus implements Bus {
   readonly #outbox: Outbox
   readonly #questions: Questions
   readonly #trimmer: Trimmer
+  readonly #census: Census
   #opening: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #closing: Promise<void> | undefined
@@ -77,6 +79,7 @@ class SharedBus implements Bus {
       (state) => this.#follower.heard(state),
     )
     this.#trimmer = new Trimmer(engine, log, calls, retention.channels)
+    this.#census = new Census(engine, log.groups, calls)
   }
 
   get connected(): boolean {
@@ -104,6 +107,7 @@ class SharedBus implements Bus {
     }
     void this.#follower.run()
     this.#trimmer.start()
+    this.#census.start()
     this.#arm()
   }
 
@@ -199,13 +203,17 @@ class SharedBus implements Bus {
     return this.#outbox.publish(message, weight)
   }
 
+  occupancy(channel: string): Promise<Occupancy> {
+    return this.#census.occupancy(channel)
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
   }
 
   async #close(): Promise<void> {
-    await this.#outbox.close(GRACE)
+    await Promise.all([this.#outbox.close(GRACE), this.#census.close(GRACE)])
     clearTimeout(this.#timer)
     this.#calls.close()
     this.#arrivals.close()

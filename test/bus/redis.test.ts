@@ -10,7 +10,7 @@ import { textPayload } from '../../bus/payload.ts'
 import { type RedisBusOptions, redisBus } from '../../bus/redis.ts'
 import { busSuite } from '../bus.suite.ts'
 import { ALWAYS, NO_FILE, needsRedis, RedisServer } from '../redis/server.ts'
-import { turn } from './fixture.ts'
+import { memberOf, turn } from './fixture.ts'
 
 const HOST: Host = { patience: 100_000, warn: () => {} }
 
@@ -136,8 +136,11 @@ if (needsRedis(t)) {
       await acl('none', '~* +info')
       const url = (name: string) => server.url.replace('//', `//${name}:pw@`)
       const bus = await open({ url: url('least'), retention: { messages: 2 } })
+      bus.log.groups.of(['c']).join(memberOf(() => {}))
       for (let i = 0; i < 5; i++) await bus.publish('c', textPayload(`${i}`), `${i}`)
       while (Number(await server.call('ZSCORE', '{tidings}:floors', 'c')) < 3) await turn()
+      while ((await server.call('EXISTS', '{tidings}:instances')) === 0) await turn()
+      t.match(await bus.occupancy!('c'), { readers: 1 })
       await bus.close()
       await refuses(
         t,
