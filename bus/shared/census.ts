@@ -90,10 +90,10 @@ export class Census {
     }
   }
 
-  /** Withdraws the reports, within `patience` milliseconds. */
+  /** Withdraws the reports, within `patience` milliseconds. @param patience 0: not at all */
   async close(patience: number): Promise<void> {
     this.#closed = true
     clearTimeout(this.#timer)
-    if (this.#number > 0) await this.#send(true, new Map(), patience).catch(() => {})
+    if (this.#number > 0 && patience > 0) await this.#send(true, new Map(), patience).catch(() => {})
   }
 }

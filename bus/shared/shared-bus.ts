@@ -213,7 +213,9 @@ class SharedBus implements Bus {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([this.#outbox.close(GRACE), this.#census.close(GRACE)])
+    // To withdraw is not worth a new connection.
+    const withdrawn = this.#census.close(this.connected ? GRACE : 0)
+    await Promise.all([this.#outbox.close(GRACE), withdrawn])
     clearTimeout(this.#timer)
     this.#calls.close()
     this.#arrivals.close()
