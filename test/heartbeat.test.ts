@@ -7,6 +7,28 @@ import { build, openSocket, until } from './helper.ts'
 import { maskedFrame, OPCODE, openRawSocket } from './raw-socket.ts'
 
 const heartbeat = { ws: 32 }
+const TURNS = 16
+
+/*
+ * The heartbeat's timer is driven by the tests: a client that answers late on a busy machine is not silent.
+ */
+const timers = new Map<NodeJS.Timeout, () => void>()
+const { setInterval, clearInterval } = globalThis
+globalThis.setInterval = ((callback: () => void, delay: number) => {
+  const driven = delay === heartbeat.ws / TURNS
+  const timer = setInterval(callback, driven ? 2 ** 30 : delay)
+  if (driven) timers.set(timer, callback)
+  return timer
+}) as typeof setInterval
+globalThis.clearInterval = (timer) => {
+  timers.delete(timer as NodeJS.Timeout)
+  clearInterval(timer)
+}
+
+/** Each socket of every app here gets its heartbeat once. */
+function beat(): void {
+  for (let turn = 0; turn < TURNS; turn++) for (const callback of [...timers.values()]) callback()
+}
 
 /** Registered by the test, so that it sees the server's side. */
 const before = (app: Parameters<NonNullable<Parameters<typeof build>[2]>['before'] & object>[0]) =>
@@ -18,7 +40,19 @@ t.test('a client that answers pings lives, one that is silent is ended', async (
   let pings = 0
   living.ws.on('ping', () => pings++)
   const silent = await openRawSocket(t, port, '/ws')
-  await silent.closed
+  let closed = false
+  silent.closed.then(() => {
+    closed = true
+  })
+  for (let beats = 1; beats <= 6; beats++) {
+    beat()
+    await until(() => pings === beats)
+    // The server has read the pong once it answers what was sent after it.
+    living.ws.ping()
+    await once(living.ws, 'pong')
+    if (beats === 3) await until(() => closed)
+    else t.equal(closed, beats > 3)
+  }
   const [ready, ...frames] = silent.rest
   t.equal(ready!.opcode, OPCODE.text)
   t.strictSame(
@@ -26,23 +60,28 @@ t.test('a client that answers pings lives, one that is silent is ended', async (
     [OPCODE.ping, OPCODE.ping],
     'silent for two pings',
   )
-  await until(() => pings >= 6)
   t.equal(living.ws.readyState, living.ws.OPEN)
 })
 
 t.test('any sign of life counts', async (t) => {
-  const { port } = await build(t, { heartbeat })
+  const { app, port } = await build(t, { heartbeat })
+  const accepted = once(app.server, 'connection')
   const raw = await openRawSocket(t, port, '/ws')
+  const [server] = await accepted
+  const write = async (bytes: Buffer) => {
+    const before = server.bytesRead
+    raw.socket.write(bytes)
+    await until(() => server.bytesRead === before + bytes.length)
+  }
   await raw.next()
   for (let i = 0; i < 5; i++) {
-    const { opcode } = await raw.next()
-    t.equal(opcode, OPCODE.ping)
-    raw.socket.write(maskedFrame(OPCODE.pong).subarray(0, 1))
-    await until(() => raw.socket.writableLength === 0)
-    if (i === 4) break
-    // The rest of that frame is the next sign.
+    beat()
     t.equal((await raw.next()).opcode, OPCODE.ping)
-    raw.socket.write(maskedFrame(OPCODE.pong).subarray(1))
+    await write(maskedFrame(OPCODE.pong).subarray(0, 1))
+    beat()
+    t.equal((await raw.next()).opcode, OPCODE.ping)
+    // The rest of that frame is the next sign.
+    await write(maskedFrame(OPCODE.pong).subarray(1))
   }
   t.notOk(raw.socket.destroyed)
 })
@@ -50,7 +89,7 @@ t.test('any sign of life counts', async (t) => {
 t.test('a socket that is not read for now is not called silent', async (t) => {
   let permit = (_: boolean) => {}
   let asked = 0
-  const { app, url, port } = await build(
+  const { app, url } = await build(
     t,
     {
       heartbeat,
@@ -68,8 +107,7 @@ t.test('a socket that is not read for now is not called silent', async (t) => {
   const [server] = app.websocketServer.clients
   for (let i = 0; i < 70; i++) client.send({ type: 'publish', data: i })
   await until(() => server!.isPaused)
-  // Their two pings and their end are as many turns of the wheel for the one that waits.
-  for (let i = 0; i < 3; i++) await (await openRawSocket(t, port, '/ws')).closed
+  for (let i = 0; i < 10; i++) beat()
   t.equal(client.ws.readyState, client.ws.OPEN)
   t.equal(server!.readyState, server!.OPEN)
   while (asked < 70) {
@@ -95,19 +133,17 @@ t.test('a full socket gets no ping, and is not called silent', async (t) => {
     await new Promise(setImmediate)
   }
   const waiting = waitingBytes(server)
-  for (let i = 0; i < 3; i++) await (await openRawSocket(t, port, '/ws?channel=other')).closed
-  t.ok(waitingBytes(server) <= waiting)
-  t.ok(waitingBytes(server) > 0, 'it was full all the time')
+  t.ok(waiting > 0)
+  for (let i = 0; i < 10; i++) beat()
+  t.equal(waitingBytes(server), waiting)
   raw.socket.resume()
   for (let i = 1; i <= count; ) {
     const { opcode, payload } = await raw.next()
-    if (opcode === OPCODE.ping) raw.socket.write(maskedFrame(OPCODE.pong, payload))
-    else {
-      const { cursor, type } = JSON.parse(payload.toString())
-      if (type === 'ready') continue
-      if (cursor !== log.cursor(i)) t.equal(cursor, log.cursor(i))
-      i++
-    }
+    if (opcode !== OPCODE.text) t.equal(opcode, OPCODE.text)
+    const { cursor, type } = JSON.parse(payload.toString())
+    if (type === 'ready') continue
+    if (cursor !== log.cursor(i)) t.equal(cursor, log.cursor(i))
+    i++
   }
   t.notOk(raw.socket.destroyed)
 })
