@@ -21,82 +21,99 @@ export interface Cost {
 
 const FINISH = 'http.server.response.finish'
 
-/** The metered request of a response. */
-const OPEN = Symbol('open')
+/** The meter's part of a connection, at the connection and at each of its metered responses. */
+const METERED = Symbol('metered')
 /**
  * The bytes of a socket that have been attributed: one connection may serve several transports and other routes.
  */
 const COUNTED = Symbol('counted')
 
-type Answer = ServerResponse & { [OPEN]?: Open }
-type Counted = Socket & { [COUNTED]?: { bytesIn: number; bytesOut: number } }
+interface Counted {
+  bytesIn: number
+  bytesOut: number
+}
+
+type Answer = ServerResponse & { [METERED]?: Metered }
+type MeteredConnection = Connection & { [METERED]?: Metered }
+type Carrier = Socket & { [COUNTED]?: Counted }
+
+/** Metered connections that are open. */
+const connections = new IndexedSet<'indexInMeter', Metered>('indexInMeter')
+
+/** A response of another route is complete: its bytes belong to no transport. */
+function skip(socket: Carrier): void {
+  if (!(socket instanceof Socket)) return
+  socket[COUNTED] ??= { bytesIn: 0, bytesOut: 0 }
+  const counted = socket[COUNTED]
+  counted.bytesIn = socket.bytesRead
+  counted.bytesOut = socket.bytesWritten - FAST.waitingBytes(socket)
+}
 
 /**
- * Attributes the bytes since the last call, without queued ones, to a transport or to none.
+ * The open requests of a connection. Nothing is allocated for a request, and neither a request nor a response is kept
+ * alive: an upgraded socket outlives them.
  */
-function count(socket: Counted, cost: Cost | undefined, path: FastPath): void {
-  // An injected request has no socket.
-  if (!(socket instanceof Socket)) return
-  const bytesIn = socket.bytesRead
-  const bytesOut = socket.bytesWritten - path.waitingBytes(socket)
-  const counted = socket[COUNTED]
-  if (cost !== undefined) {
-    cost.bytesIn += bytesIn - (counted?.bytesIn ?? 0)
-    cost.bytesOut += bytesOut - (counted?.bytesOut ?? 0)
+class Metered implements Guest {
+  indexAtConnection = NOWHERE
+  indexInMeter = NOWHERE
+  readonly socket: Socket
+  readonly #counted: Counted
+  readonly #path: FastPath
+  /** The transport of each open request. HTTP/1.1 answers requests in their order. */
+  readonly #open: Cost[] = []
+
+  static of(request: IncomingMessage, connection: MeteredConnection, path: FastPath): Metered {
+    connection[METERED] ??= new Metered(socketOf(request), connection, path)
+    return connection[METERED]
   }
-  if (counted === undefined) socket[COUNTED] = { bytesIn, bytesOut }
-  else {
+
+  private constructor(socket: Carrier, connection: Connection, path: FastPath) {
+    this.socket = socket
+    this.#path = path
+    socket[COUNTED] ??= { bytesIn: 0, bytesOut: 0 }
+    this.#counted = socket[COUNTED]
+    connections.add(this)
+    connection.add(this)
+  }
+
+  begin(cost: Cost): void {
+    cost.open++
+    this.#open.push(cost)
+  }
+
+  /** The oldest open request is complete. */
+  end(): void {
+    if (this.#open.length === 0) return
+    this.count()
+    this.#open.shift()!.open--
+  }
+
+  /** Attributes the bytes since the last call, without queued ones, to the oldest open request. */
+  count(): void {
+    const { socket } = this
+    // An injected request has no socket.
+    if (this.#open.length === 0 || !(socket instanceof Socket)) return
+    const cost = this.#open[0]!
+    const counted = this.#counted
+    const bytesIn = socket.bytesRead
+    const bytesOut = socket.bytesWritten - this.#path.waitingBytes(socket)
+    cost.bytesIn += bytesIn - counted.bytesIn
+    cost.bytesOut += bytesOut - counted.bytesOut
     counted.bytesIn = bytesIn
     counted.bytesOut = bytesOut
   }
-}
-
-/** An open request. It keeps neither request nor response alive, since an upgraded socket outlives them. */
-class Open implements Guest {
-  indexAtConnection = NOWHERE
-  indexInMeter = NOWHERE
-  readonly cost: Cost
-  readonly socket: Socket
-  readonly #connection: Connection
-  readonly #path: FastPath
-  readonly #all: IndexedSet<'indexInMeter', Open>
-
-  constructor(
-    cost: Cost,
-    socket: Socket,
-    connection: Connection,
-    all: IndexedSet<'indexInMeter', Open>,
-    path: FastPath,
-  ) {
-    this.cost = cost
-    this.#path = path
-    this.socket = socket
-    this.#connection = connection
-    this.#all = all
-    cost.open++
-    connection.add(this)
-    all.add(this)
-  }
-
-  /** The response is complete. */
-  end(): void {
-    if (this.indexInMeter === NOWHERE) return
-    this.#all.delete(this)
-    this.#connection.delete(this)
-    this.cost.open--
-    count(this.socket, this.cost, this.#path)
-  }
 
   clientGone(): void {
-    this.end()
+    connections.delete(this)
+    while (this.#open.length > 0) this.end()
   }
 }
 
 function onFinish(message: unknown): void {
   const { response, socket } = message as { response: Answer; socket: Socket }
-  const open = response[OPEN]
-  if (open === undefined) count(socket, undefined, FAST)
-  else open.end()
+  const metered = response[METERED]
+  if (metered !== undefined) metered.end()
+  else skip(socket)
 }
 
 /** The active meters. They share the counts of each socket. */
@@ -108,7 +125,6 @@ let meters = 0
  */
 export class Meter {
   readonly #costs: Readonly<Record<string, Cost>>
-  readonly #open = new IndexedSet<'indexInMeter', Open>('indexInMeter')
   readonly #path: FastPath
 
   /** @param transports their names */
@@ -126,11 +142,11 @@ export class Meter {
     const connection = Connection.of(request)
     // The client disconnected while a hook of the app ran.
     if (connection.gone) return
-    const socket = socketOf(request)
-    const open = new Open(cost, socket, connection, this.#open, this.#path)
-    ;(response as Answer)[OPEN] = open
+    const metered = Metered.of(request, connection, this.#path)
+    metered.begin(cost)
+    ;(response as Answer)[METERED] = metered
     // Node emits events only for its own responses.
-    if (!(socket instanceof Socket)) response.once('finish', () => open.end())
+    if (!(metered.socket instanceof Socket)) response.once('finish', () => metered.end())
   }
 
   /** The hook that opens each request of a route. */
@@ -149,7 +165,7 @@ export class Meter {
 
   /** The current figures, open requests included. */
   get costs(): Readonly<Record<string, Cost>> {
-    for (const { cost, socket } of this.#open.all()) count(socket, cost, this.#path)
+    for (const connection of connections.all()) connection.count()
     return structuredClone(this.#costs)
   }
 
