@@ -19,11 +19,17 @@ export interface Sent {
   tooSlow(): void
 }
 
-/** The progress at the last check, and its time. */
+/** The progress at the last check, and the checks since then. */
 interface Mark {
   taken: number
-  at: number
+  checks: number
 }
+
+/**
+ * Checks per timeout. Checks are counted, not milliseconds: a process that was blocked or stopped for longer than the
+ * timeout has not given its clients the time to read.
+ */
+const CHECKS = 4
 
 /**
  * Bytes of an HTTP/2 write per timeout. An HTTP/2 stream reports a write only when all of it is sent, so a large write
@@ -60,8 +66,9 @@ export class Stalls {
   /** Watches a write that was not read at once. May be called more than once. */
   add(sent: Sent): void {
     if (this.#waiting.has(sent)) return
-    this.#waiting.set(sent, { taken: this.#path.takenBytes(sent.stream, sent.put), at: performance.now() })
-    this.#timer ??= setInterval(() => this.#sweep(), Math.max(this.#timeout / 4, 1)).unref()
+    // The time until the first check does not count.
+    this.#waiting.set(sent, { taken: this.#path.takenBytes(sent.stream, sent.put), checks: -1 })
+    this.#timer ??= setInterval(() => this.#sweep(), Math.max(this.#timeout / CHECKS, 1)).unref()
   }
 
   /** Stops watching. May be called more than once. */
@@ -70,7 +77,6 @@ export class Stalls {
   }
 
   #sweep(): void {
-    const now = performance.now()
     for (const [sent, mark] of this.#waiting) {
       const { stream, put, over } = sent
       const waits = this.#path.waitingBytes(stream)
@@ -79,8 +85,8 @@ export class Stalls {
       if (over || stream.destroyed) this.#waiting.delete(sent)
       else if (taken !== mark.taken || waits === 0) {
         mark.taken = taken
-        mark.at = now
-      } else if (now - mark.at >= this.#timeout * patience(stream, waits)) {
+        mark.checks = 0
+      } else if (++mark.checks >= CHECKS * patience(stream, waits)) {
         this.#waiting.delete(sent)
         sent.tooSlow()
       }

@@ -164,6 +164,21 @@ t.test('a slow but living reader is not ended, also in the middle of one large w
   t.ok(performance.now() - began > timeout, 'it took longer than a reader may take nothing')
 })
 
+t.test('a server that was blocked does not blame its clients', async (t) => {
+  const { server, client } = await connection(t)
+  const timeout = 100
+  const { out, said, until } = outlet(t, server, { timeout })
+  out.send(MUCH)
+  client.resume()
+  const drained = until('drained')
+  while (said.length === 0) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * timeout)
+    await new Promise(setImmediate)
+  }
+  await drained
+  t.strictSame(said, ['drained'])
+})
+
 t.test('closed, it says nothing more', async (t) => {
   const { server, client } = await connection(t)
   const { out, said } = outlet(t, server, { timeout: 20 })
