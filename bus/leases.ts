@@ -21,7 +21,7 @@ interface Lease {
 /**
  * Clients of long polls that were answered and are expected back. A client comes back with the cursor of its answer.
  * Those with equal cursors and channels are interchangeable, so they are only counted. There is no timer: leases end at
- * the first call after their time.
+ * the first call after their time. Nothing is counted before somebody asks for a number.
  */
 export class Leases {
   readonly #least: number
@@ -30,6 +30,7 @@ export class Leases {
   #old = new Map<string, Lease>()
   #bytes = 0
   #turnedAt = 0
+  #asked = false
   /** Leases by channel. */
   readonly #counts = new Map<string, number>()
 
@@ -40,6 +41,7 @@ export class Leases {
 
   /** A client has got an answer with this cursor. */
   grant(cursor: string, { key, channels }: Read): void {
+    if (!this.#asked) return
     this.#turn()
     const name = `${cursor} ${key}`
     const lease = this.#young.get(name)
@@ -57,6 +59,7 @@ export class Leases {
    * @returns whether one was expected
    */
   take(cursor: string, { key }: Read): boolean {
+    if (!this.#asked) return false
     const name = `${cursor} ${key}`
     // The youngest first: the leases of clients that do not come back grow old, even if others keep coming.
     return this.#takeFrom(this.#young, name) || this.#takeFrom(this.#old, name)
@@ -75,13 +78,13 @@ export class Leases {
 
   /** Number of clients of a channel that are expected back. */
   of(channel: string): number {
-    this.#turn()
+    this.#ask()
     return this.#counts.get(channel) ?? 0
   }
 
   /** These numbers by channel. */
   counts(): ReadonlyMap<string, number> {
-    this.#turn()
+    this.#ask()
     return this.#counts
   }
 
@@ -91,6 +94,11 @@ export class Leases {
       if (count === 0) this.#counts.delete(channel)
       else this.#counts.set(channel, count)
     }
+  }
+
+  #ask(): void {
+    this.#asked = true
+    this.#turn()
   }
 
   #turn(): void {

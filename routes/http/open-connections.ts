@@ -84,10 +84,14 @@ export class OpenConnections {
 
   /** Removes a reader, if it is one. */
   release(held: OpenConnection): void {
-    for (const release of this.#releases.get(held) ?? NONE) release()
-    this.#releases.delete(held)
-    this.#leaves.get(held)?.()
-    this.#leaves.delete(held)
+    if (this.#releases.size > 0) {
+      for (const release of this.#releases.get(held) ?? NONE) release()
+      this.#releases.delete(held)
+    }
+    if (this.#leaves.size > 0) {
+      this.#leaves.get(held)?.()
+      this.#leaves.delete(held)
+    }
     this.#held.delete(held)
   }
 

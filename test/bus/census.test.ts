@@ -93,6 +93,7 @@ t.test('what has changed is reported, and no more', async (t) => {
 
 t.test('a client of a long poll that is expected back is reported, too', async (t) => {
   const { log, reported } = start(t)
+  log.groups.leases.counts()
   join(log, 'a')
   log.groups.leases.grant('e.1', log.groups.of(['a', 'b']))
   t.strictSame(await reported(), [[true, { a: 2, b: 1 }]])

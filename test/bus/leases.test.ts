@@ -5,8 +5,23 @@ import { turn } from './fixture.ts'
 const a = { key: 'a', channels: ['a'] }
 const both = { key: 'a,b', channels: ['a', 'b'] }
 
-t.test('a client is counted until it comes back with the cursor of its answer', async (t) => {
+/** Leases that somebody has asked for, and that therefore count. */
+function asked(least: number): Leases {
+  const leases = new Leases(least)
+  leases.counts()
+  return leases
+}
+
+t.test('nothing is counted before somebody asks', async (t) => {
   const leases = new Leases(60_000)
+  leases.grant('e.1', a)
+  t.equal(leases.of('a'), 0)
+  leases.grant('e.1', a)
+  t.equal(leases.of('a'), 1)
+})
+
+t.test('a client is counted until it comes back with the cursor of its answer', async (t) => {
+  const leases = asked(60_000)
   const counts = () => ['a', 'b'].map((channel) => leases.of(channel))
   leases.grant('e.1', a)
   leases.grant('e.1', a)
@@ -30,7 +45,7 @@ t.test('a client is counted until it comes back with the cursor of its answer', 
 })
 
 t.test('who does not come back is counted no more, also while others come and go', async (t) => {
-  const leases = new Leases(20)
+  const leases = asked(20)
   leases.grant('e.1', both)
   while (leases.of('a') > 0) await turn()
   t.equal(leases.of('b'), 0)
@@ -45,7 +60,7 @@ t.test('who does not come back is counted no more, also while others come and go
 })
 
 t.test('its memory is bounded', async (t) => {
-  const leases = new Leases(60_000)
+  const leases = asked(60_000)
   for (let i = 0; i < 100_000; i++) leases.grant(`e.${i}`, a)
   const full = leases.of('a')
   t.ok(full > 10_000 && full < 20_000, `${full}`)
