@@ -5,7 +5,7 @@ import { Child } from '../processes/child.ts'
 import { show } from '../table.ts'
 import { Figures, type Line } from './figures.ts'
 import type { InstanceApi } from './instance.ts'
-import { type Bench, BYTES } from './sections.ts'
+import { type Bench, BYTES, reached } from './sections.ts'
 import type { Durability, RedisServer } from './server.ts'
 
 const exec = promisify(execFile)
@@ -32,6 +32,8 @@ export async function publishing({ servers, rounds, progress }: Bench): Promise<
       progress(`publishing, ${durability}: round ${round + 1} of ${rounds}`)
       const turns = [
         async () => {
+          // It must have followed all that redis-benchmark has appended.
+          await reached(instance, Number(await redis.cli('HGET', metaOf(call), 'head')))
           await redis.reset()
           const before = (await instance.call('usage', {})).head
           ours.add(await instance.call('publish', job))
