@@ -97,6 +97,12 @@ export class Entry {
   get value(): unknown {
     return this.kind === 'json' ? JSON.parse(this.#data) : this.payload
   }
+
+  /** The message as a program gets it. @param cursor where its reader resumes */
+  message(cursor: string): Message {
+    const { channel, time, value: data } = this
+    return { cursor, channel, time, data }
+  }
 }
 
 /** The end of a channel, as the log keeps it. Once the channel is reopened it is a message like any other. */

@@ -55,9 +55,8 @@ export async function readPage<T>(
     messages: batch.entries
       .filter(({ bare }) => !bare)
       .map((entry) => {
-        const { channel, time, end } = entry
-        const data = entry.value as T
-        return { cursor: batch.cursorOf(entry), channel, time, data, ...(end && { end }) }
+        const message = entry.message(batch.cursorOf(entry)) as Message<T>
+        return entry.end ? { ...message, end: true as const } : message
       }),
     more: batch.more,
     ended: batch.ended,

@@ -124,12 +124,11 @@ async function* follow<T>(
       if (place.untold) for (const end of log.endsAt(channels, place.at)) onEnd?.(endOf(end, batch))
       place.untold = false
       for (const entry of batch.entries) {
-        const { seq, channel, time } = entry
-        place.at = seq
-        place.told = seq
+        place.at = entry.seq
+        place.told = entry.seq
         if (entry.end) onEnd?.(endOf(entry, batch))
         // An end without data whose channel was reopened meanwhile is void.
-        else if (!entry.bare) yield { cursor: batch.cursorOf(entry), channel, time, data: entry.value as T }
+        else if (!entry.bare) yield entry.message(batch.cursorOf(entry)) as Message<T>
         if (ended.signal.aborted) return
         // The rest of the batch may have been trimmed.
         if (place.epoch !== log.epoch) break
