@@ -4,9 +4,16 @@ import type { Connect, Connection } from './link.ts'
 /** Timeout of a connection attempt, in milliseconds. */
 const CONNECT = 5_000
 
+/** Options of a connection of node-redis. */
+interface Options {
+  readonly socket?: object
+}
+
 /** A client of node-redis, for one server, Sentinel or a cluster. */
 interface NodeRedis {
-  readonly options?: { readonly socket?: object }
+  readonly options?: Options
+  /** Of a cluster, since version 5. Not public. */
+  readonly _options?: { readonly defaults?: Options }
   duplicate(overrides: object): NodeRedis
   connect(): Promise<unknown>
   sendCommand(...args: unknown[]): Promise<unknown>
@@ -97,8 +104,18 @@ const NODE_EVENTS = ['node-connect', 'node-reconnecting', 'node-error']
 
 async function connectNodeRedis(client: NodeRedis, failed: (error: Error) => void): Promise<Connection> {
   const kind = 'getSentinelNode' in client ? 'sentinel' : 'slots' in client ? 'cluster' : 'single'
-  const socket = { ...client.options?.socket, reconnectStrategy: false, connectTimeout: CONNECT }
-  const own = client.duplicate(kind === 'single' ? { ...NODE_REDIS, socket } : {})
+  const once = (options?: Options) => ({
+    ...options?.socket,
+    reconnectStrategy: false,
+    connectTimeout: CONNECT,
+  })
+  const own = client.duplicate(
+    kind === 'single'
+      ? { ...NODE_REDIS, socket: once(client.options) }
+      : kind === 'cluster' && client._options !== undefined
+        ? { defaults: { ...client._options.defaults, socket: once(client._options.defaults) } }
+        : {},
+  )
   own.on('error', failed)
   const end = () => {
     // A closed client throws; Sentinel's and older versions' clients reject.
@@ -107,7 +124,7 @@ async function connectNodeRedis(client: NodeRedis, failed: (error: Error) => voi
       .catch(() => {})
   }
   const destroy = () => {
-    // If a cluster looks for its nodes meanwhile, it opens them afterwards, and they would reconnect for ever.
+    // If a cluster looks for its nodes meanwhile, it opens them afterwards.
     if (kind === 'cluster') for (const event of NODE_EVENTS) own.on(event, end)
     end()
   }

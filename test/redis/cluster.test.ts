@@ -51,9 +51,6 @@ for (const [library, make] of Object.entries(CLIENTS)) {
     { timeout: 90_000 },
     async (t) => {
       if (!needsRedis(t)) return
-      // node-redis may open nodes of a cluster that was destroyed meanwhile, which reconnect for ever: with them the
-      // process would not end by itself.
-      if (library === 'node-redis') t.teardown(() => void setTimeout(() => process.exit(), 5000).unref())
       const masters = await Promise.all([startNode(t), startNode(t), startNode(t)])
       const step = Math.ceil(SLOTS / masters.length)
       for (const [i, node] of masters.entries()) {
