@@ -46,6 +46,18 @@ async function inAll(page: Page, look: (where: string) => Promise<void>) {
   }
 }
 
+/** Whether each label of the diagrams that is shown has the lines that it needs. Runs in the page. */
+function noWordIsCut(): boolean {
+  const labels = [...document.querySelectorAll('#chart :is(.say, .cost)')]
+  return (
+    labels.length > 0 &&
+    labels.every(
+      (label) =>
+        getComputedStyle(label).visibility === 'hidden' || label.scrollHeight <= label.clientHeight + 1,
+    )
+  )
+}
+
 async function live(page: Page) {
   for (const name of LANES) await page.locator(`[data-lane=${name}][data-status="1"]`).waitFor()
 }
@@ -91,6 +103,13 @@ t.test('the page conforms to WCAG 2.2 AA, as far as axe can tell', async (t) => 
     await inAll(page, async (where) => {
       t.same(await violations(page), [], `the end, ${where}`)
     })
+    for (const language of ['en', 'zh']) {
+      await page.locator(`[data-language=${language}]`).click()
+      for (const width of [390, 1024, 1440]) {
+        await page.setViewportSize({ width, height: 900 })
+        await t.resolves(page.waitForFunction(noWordIsCut), `no word is cut off, ${language}, ${width} px`)
+      }
+    }
   })
 
   await t.test('with forced colours the lifelines and a pressed button are to be seen', async (t) => {

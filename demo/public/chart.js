@@ -8,6 +8,8 @@ import { placeOf, raise, run, startClock } from './timeline.js'
 
 /** Maximum pixels of history. Beyond them, the older half is removed. */
 const MOST = 9000
+/** Acts that bring messages. */
+const STRONG = new Set(['yes', 'several', 'push', 'pushes'])
 /** Maximum queued events while the chart is paused. Beyond them, the oldest are dropped. */
 const WAITING = 2000
 /** Pixels of a line of words, of a line of costs, and of the gap. */
@@ -237,7 +239,7 @@ export class Chart {
       return
     }
     const { words, costs } = textsOf(what)
-    what.wordLines = linesOf(words, what.caption ? 'caption' : 'words', width)
+    what.wordLines = linesOf(words, isStrong(what) ? 'strong' : 'words', width)
     what.costLines = linesOf(costs, 'cost', width)
     what.lead = LINE.words * what.wordLines + LINE.gap
     what.tail = LINE.cost * what.costLines + LINE.gap
@@ -345,7 +347,8 @@ class Column {
   }
 
   measure() {
-    this.width = this.#list.clientWidth
+    // Rounded down: a label that fits only a rounded width would lose its last word.
+    this.width = Math.floor(this.#list.getBoundingClientRect().width)
   }
 
   clear() {
@@ -459,7 +462,9 @@ class Column {
 
   #make(what) {
     const { arrow, caption } = what
-    const words = make('span', { class: caption ? 'say caption' : 'say' })
+    const words = make('span', { class: 'say' })
+    words.classList.toggle('caption', caption !== undefined)
+    words.classList.toggle('strong', isStrong(what))
     const cost = make('span', { class: 'cost' })
     const who = make('span', { class: 'unseen' })
     what.parts = { words, cost }
@@ -489,6 +494,11 @@ function together(arrows) {
   const age = ages.length > 0 ? Math.max(...ages) : undefined
   const parts = arrows.flatMap(({ parts = [] }) => parts)
   return { ...first, size, age, parts, held: undefined, several: arrows.length }
+}
+
+/** Whether the words of an arrow stand out: those of the lesson, and those that bring messages. */
+function isStrong({ arrow, caption }) {
+  return caption !== undefined || STRONG.has(arrow.act)
 }
 
 function textsOf({ arrows, arrow, caption }) {

@@ -4,20 +4,29 @@
 const FONTS = {
   words:
     '400 14px Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK SC", sans-serif',
-  caption:
+  strong:
     '600 14px Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK SC", sans-serif',
   cost: '400 12px Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK SC", sans-serif',
 }
-/** Usable share of a line, because words do not fill it completely. */
-const LOOSE = 1.12
-const MOST = 4
+const MOST = 6
+/** Spaces, a character of Chinese, or a word: a line breaks between them. */
+const PIECES = /\s+|[\u2e80-\u9fff\uff00-\uffef]|[^\s\u2e80-\u9fff\uff00-\uffef]+/g
 
 const context = document.createElement('canvas').getContext('2d')
 
-/** @param {string} text @param {'words' | 'caption' | 'cost'} kind @param {number} width pixels */
+/** @param {string} text @param {'words' | 'strong' | 'cost'} kind @param {number} width pixels */
 export function linesOf(text, kind, width) {
   context.font = FONTS[kind]
-  const wide = context.measureText(text).width
-  if (wide <= width) return 1
-  return Math.min(MOST, Math.ceil((wide * LOOSE) / width))
+  const widthOf = (/** @type {string} */ piece) => context.measureText(piece).width
+  if (widthOf(text) <= width) return 1
+  let lines = 1
+  let used = 0
+  for (const piece of text.match(PIECES) ?? []) {
+    const wide = widthOf(piece)
+    if (used + wide > width && piece.trim() !== '') {
+      lines += Math.ceil(wide / width) - (used === 0 ? 1 : 0)
+      used = wide % width
+    } else used += wide
+  }
+  return Math.min(MOST, lines)
 }
