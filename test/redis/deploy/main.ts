@@ -22,6 +22,8 @@ if (!Object.values(plan).every((value) => value > 0)) {
   process.stderr.write('--clients, --rate and --drain (seconds) must be numbers above 0\n')
   process.exit(2)
 }
+// Without the runner, the whole process has 30 seconds.
+t.setTimeout(360_000)
 t.test(`${plan.clients} clients, ${plan.rate} messages a second`, { timeout: 300_000 }, (t) =>
   deploy(t, plan),
 )
