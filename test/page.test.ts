@@ -227,7 +227,7 @@ t.test('the page', async (t) => {
       await lane(page, 'ws').locator('.bar.both.going').waitFor()
       await app.close()
       for (const name of LANES) {
-        await lane(page, name).getByText('The server is away').waitFor()
+        await lane(page, name).getByText('The server is down').waitFor()
         await lane(page, name).locator('.going').waitFor({ state: 'detached' })
       }
       const panel = page.locator('#controls .panel')

@@ -237,7 +237,7 @@ export class Lane extends EventTarget {
     this.#later()
   }
 
-  /** The server is away, so nothing is held any more. */
+  /** The server is down, so nothing is held any more. */
   away() {
     this.forget()
     this.mark('diagram.away')

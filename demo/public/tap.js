@@ -34,7 +34,7 @@ export class Tap extends EventTarget {
     socket.onmessage = ({ data }) => this.#hear(JSON.parse(data))
     socket.onclose = () => {
       if (this.#ended) return
-      for (const { reject } of this.#waiting.splice(0)) reject(new Error('the server is away'))
+      for (const { reject } of this.#waiting.splice(0)) reject(new Error('the server is down'))
       if (this.ready) this.dispatchEvent(new Event('lost'))
       this.ready = false
       setTimeout(() => this.#connect(), Math.random() * Math.min(8000, 500 * 2 ** this.#tries++))
@@ -83,7 +83,7 @@ export class Tap extends EventTarget {
   control(control) {
     return new Promise((resolve, reject) => {
       if (this.#socket.readyState !== WebSocket.OPEN) {
-        reject(new Error('the server is away'))
+        reject(new Error('the server is down'))
         return
       }
       this.#waiting.push({ resolve, reject })

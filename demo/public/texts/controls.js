@@ -7,7 +7,7 @@ export default {
     'controls.size.value': '{value} bytes',
     'controls.interval': 'Longest poll interval of short polling',
     'controls.interval.value':
-      '{value} ms. The client asks earlier at random, so that not all clients ask at once',
+      '{value} ms. Each client asks a random time earlier, so that they do not all ask at once',
     'controls.delay': 'Added network delay',
     'controls.delay.value': '{value} ms one-way delay',
     'controls.speed': 'Speed of the diagrams',
@@ -17,12 +17,12 @@ export default {
     'controls.restore': 'Restore {lane}',
     'controls.restart': 'Restart the log',
     'controls.restart.hint':
-      'As if the process had been killed: the log is empty and has a new epoch, all connections break, and each reader is told of a gap.',
-    'controls.crowd': 'More subscribers on the server, for each transport',
+      'Acts as if the process had been killed: the log is empty and has a new epoch, all connections break, and each reader gets a gap.',
+    'controls.crowd': 'Extra subscribers on the server, per transport',
     'controls.crowd.value':
-      '{value} more of each. They run in the server’s own process and read over loopback. They cost the server time, and the figures of the lanes do not include them.',
-    'controls.unavailable': 'The server does not offer this.',
-    'controls.failed': 'Not done: {reason}',
+      '{value} extra per transport. They run in the server’s own process and read over loopback. They take server time, and the lanes’ figures do not include them.',
+    'controls.unavailable': 'This server does not offer this.',
+    'controls.failed': 'Failed: {reason}',
     'plots.delay': 'Delay of each message, in milliseconds',
     'plots.bytes': 'Bytes per message, both ways, over the last {seconds} s',
     'plots.ago': '{value} s',
@@ -31,18 +31,18 @@ export default {
     'plots.unit.bytes': 'bytes',
     'plots.theory.of': '{lane}, theory',
     'plots.see':
-      'What to see: with many messages a second, long polling pays a request and a response for almost each of them, while one response of short polling carries several. With few messages it is the other way round: short polling pays for all the times that it asked in vain.',
+      'What to look for: with many messages a second, long polling needs a request and a response for almost every message, while one response of short polling carries several. With few messages it is the other way round: short polling pays for every request that it sends in vain.',
     'plots.compared.delay': 'Mean delay',
     'plots.compared.bytes': 'Bytes per message',
     'plots.measured': 'measured',
     'plots.theory': 'theory',
     'plots.hint':
-      'Dots and solid lines are measured here. Dashed lines are the theory. Its inputs come from this page over the last minute: messages a second, the added delay and half of the shortest round trip of a socket beside the lanes, the times of requests, the length of their headers, and the size of the data. It does not see the bytes and delays that it is compared with, assumes that messages come at random times, and knows nothing of a busy machine. A delay ends when the browser hands the message to the page, and is right to about a millisecond, since it starts at the server’s clock.',
-    'plots.waiting': 'Publish something, best at a rate (see Controls).',
+      'Dots and solid lines are measured here. Dashed lines are the theory. Its inputs come from this page over the last minute: the message rate, the added delay and half of the shortest round trip of a separate socket, the times of requests, the length of their headers, and the size of the data. The theory does not use the bytes and delays that it is compared with. It assumes that messages come at random times, and ignores the load on the machine. A delay ends when the browser hands the message to the page. It is accurate to about a millisecond, because it starts at the server’s clock.',
+    'plots.waiting': 'Publish something, preferably at a rate (see Controls).',
   },
   zh: {
     'controls.rate': '按速率发布',
-    'controls.rate.value': '每秒 {value} 条，随机时刻',
+    'controls.rate.value': '每秒 {value} 条，时刻随机',
     'controls.size': '每条消息的大小',
     'controls.size.value': '{value} 字节',
     'controls.interval': '短轮询的最大轮询间隔',
@@ -57,9 +57,9 @@ export default {
     'controls.restart': '重启日志',
     'controls.restart.hint':
       '如同进程被杀死：日志清空并进入新 epoch，所有连接断开，每个客户端都会得知消息断档。',
-    'controls.crowd': '服务器上另加的订阅者（每种方式）',
+    'controls.crowd': '服务器端的额外订阅者（每种方式）',
     'controls.crowd.value':
-      '每种方式另加 {value} 个。它们运行在服务器进程内，经本机回环读取：会占用服务器时间，但不计入各通道的数字。',
+      '每种方式额外 {value} 个。它们运行在服务器进程内，经本机回环读取：会占用服务器的处理时间，但不计入各通道的数字。',
     'controls.unavailable': '这台服务器不提供此功能。',
     'controls.failed': '操作失败：{reason}',
     'plots.delay': '每条消息的延迟（毫秒）',
@@ -70,13 +70,13 @@ export default {
     'plots.unit.bytes': '字节',
     'plots.theory.of': '{lane}（理论）',
     'plots.see':
-      '看点：消息频繁时，长轮询几乎每条消息都要一次请求和响应，而短轮询的一次响应能带回多条；消息稀少时正好相反，短轮询要为每次白问付出代价。',
+      '观察要点：消息频繁时，长轮询几乎每条消息都要一次请求和响应，而短轮询的一次响应能带回多条；消息稀少时正好相反，短轮询要为每次白问付出代价。',
     'plots.compared.delay': '平均延迟',
     'plots.compared.bytes': '每条消息字节数',
     'plots.measured': '实测',
     'plots.theory': '理论',
     'plots.hint':
-      '点与实线是实测值，虚线是理论值。理论的输入取自本页最近一分钟：每秒消息数、增加的延迟和一个独立 socket 最短往返时间的一半、请求的时刻、请求头的长度、数据的大小。它看不到要对照的字节数和延迟，假定消息在随机时刻到达，也不考虑机器繁忙。延迟算到浏览器把消息交给页面为止，精确到约一毫秒，因为起点取自服务器的时钟。',
+      '点与实线是实测值，虚线是理论值。理论的输入取自本页最近一分钟：消息速率、增加的延迟和一个独立 socket 最短往返时间的一半、请求的时刻、请求头的长度、数据的大小。计算时不使用所要对照的字节数和延迟；假定消息在随机时刻到达，不考虑机器负载。延迟算到浏览器把消息交给页面为止，精确到约一毫秒，因为起点取自服务器的时钟。',
     'plots.waiting': '请先发布一些消息，最好按速率发布（见“控制”）。',
   },
 }

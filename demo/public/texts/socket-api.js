@@ -2,36 +2,35 @@
 export default {
   en: {
     'socket-api.lead':
-      'A small program that uses every part of a WebSocket. It really runs, against `/echo`, which sends back what it receives. A line lights up when its event fires.',
+      'A small program that uses every part of a WebSocket. It really runs, against `/echo`, which sends back everything that it receives. A line lights up when its event fires.',
     'socket-api.step': 'Step',
     'socket-api.run': 'Run all',
     'socket-api.reset': 'Start over',
-    'socket-api.target': 'Against',
-    'socket-api.target.echo': '/echo, which answers',
+    'socket-api.target': 'Connect to',
+    'socket-api.target.echo': '/echo, which replies',
     'socket-api.target.refused': '/poll, which is not a WebSocket',
     'socket-api.listing': 'The program',
     'socket-api.journal': 'Its output',
-    'socket-api.note.begin': 'Step runs the marked line. Events come when they come.',
+    'socket-api.note.begin': 'Step runs the marked line. Events fire at times of their own.',
     'socket-api.note.together':
-      'The first lines run in one go: with a pause behind the first of them, an event could come before anybody listens.',
+      'The first lines run together: with a pause after the first line, an event could fire before its listener exists.',
     'socket-api.note.function': 'A function: it does nothing until it is called.',
     'socket-api.note.state':
-      'Right after the constructor the socket is still connecting; stepped through slowly, it may be open already.',
+      'Right after the constructor, the socket is still connecting. If you step slowly, it may already be open.',
     'socket-api.note.wait':
-      'Before it is open, `send` would throw. An error ends the waiting, and the program.',
-    'socket-api.note.listen':
-      'Listen first, then send: when the answer comes, somebody must be waiting for it.',
-    'socket-api.note.send': '`send` returns at once. It has only queued the bytes.',
+      'Until the socket is open, `send` throws. An error ends the wait and the program.',
+    'socket-api.note.listen': 'Listen first, then send: the listener must exist when the reply comes.',
+    'socket-api.note.send': '`send` returns at once. It only queues the bytes.',
     'socket-api.note.buffered':
-      'The bytes that are queued and have not left the browser: five right after `send`, soon 0. A 0 does not prove that they have arrived.',
-    'socket-api.note.reply': 'This is the proof that they have arrived: the answer.',
+      'The number of queued bytes that have not left the browser: 5 right after `send`, soon 0. A 0 does not prove that they have arrived.',
+    'socket-api.note.reply': 'The reply proves that the bytes have arrived.',
     'socket-api.note.close':
-      'A close code and a reason for the other side. `close` returns at once, too: the other side’s own close comes first.',
-    'socket-api.note.closing': 'In between the state is 2. Whatever arrives now is dropped.',
-    'socket-api.note.closed': 'Both have closed. 1000 means: done, as intended.',
+      'The close code and reason for the other side. `close` also returns at once, before the other side has sent its own close frame.',
+    'socket-api.note.closing': 'Until then the state is 2. The browser drops messages that come now.',
+    'socket-api.note.closed': 'Both sides have closed. 1000 means a normal closure.',
     'socket-api.note.end': 'The end. Start over, or try the other address.',
     'socket-api.note.failed':
-      'It failed: `error` tells nothing of why, so that pages can’t probe other servers; `close` follows with 1006, a code that is never on the wire.',
+      'It failed. `error` gives no reason, so that pages can’t probe other servers. `close` follows with 1006, a code that never appears on the wire.',
     'socket-api.free': 'Try it yourself',
     'socket-api.free.lead':
       'A socket of your own, to the same `/echo`. It accepts frames of up to 397,312 bytes; a larger one closes it with 1009.',
@@ -50,10 +49,10 @@ export default {
     'socket-api.nofile': 'Choose a file first.',
     'socket-api.flood': 'Send 20 MB',
     'socket-api.flood.hint':
-      '80 frames of 250,000 bytes, all at once. `send` never waits: what the network has not taken counts in `bufferedAmount`.',
+      '80 frames of 250,000 bytes, all at once. `send` never waits: `bufferedAmount` counts the bytes that the network has not taken yet.',
     'socket-api.flood.result':
-      'At its highest {peak} MB waited. After {empty} ms nothing waited, and after {back} ms all of it was back.',
-    'socket-api.flood.lost': 'The socket closed on the way.',
+      'At most {peak} MB waited. The queue was empty after {empty} ms, and all of it was back after {back} ms.',
+    'socket-api.flood.lost': 'The socket closed too early.',
     'socket-api.plot': 'bufferedAmount over time',
     'socket-api.waiting': 'waiting in the browser (bufferedAmount)',
     'socket-api.back': 'received back',
@@ -64,27 +63,28 @@ export default {
     'socket-api.step': '单步',
     'socket-api.run': '全部运行',
     'socket-api.reset': '重新开始',
-    'socket-api.target': '对方',
-    'socket-api.target.echo': '/echo，会返回收到的内容',
+    'socket-api.target': '连接到',
+    'socket-api.target.echo': '/echo，收到什么就发回什么',
     'socket-api.target.refused': '/poll，不是 WebSocket',
     'socket-api.listing': '程序',
     'socket-api.journal': '它的输出',
-    'socket-api.note.begin': '“单步”运行标出的那一行。事件何时到来，由它自己决定。',
-    'socket-api.note.together': '开头几行一次运行完：如果在第一行之后停顿，事件可能在注册监听之前就触发了。',
+    'socket-api.note.begin': '“单步”运行标出的那一行。事件何时触发，不由程序决定。',
+    'socket-api.note.together':
+      '开头几行一次运行完：如果在第一行之后停顿，事件可能在注册监听器之前就触发了。',
     'socket-api.note.function': '一个函数：被调用之前什么也不做。',
     'socket-api.note.state': '刚构造完，socket 还在连接中；如果单步走得慢，它可能已经打开了。',
-    'socket-api.note.wait': '打开之前 `send` 会抛出异常。出错会结束等待，也结束程序。',
-    'socket-api.note.listen': '先监听，再发送：回复到来时必须已经有人在等。',
+    'socket-api.note.wait': '打开之前 `send` 会抛出异常。出错会结束等待，程序也随之结束。',
+    'socket-api.note.listen': '先监听，再发送：回复到来时，监听器必须已经就位。',
     'socket-api.note.send': '`send` 立即返回，它只是把数据放进发送队列。',
     'socket-api.note.buffered':
-      '已经排队、尚未离开浏览器的字节数：`send` 之后是 5，很快变成 0。但 0 并不证明对方已经收到。',
-    'socket-api.note.reply': '这才是送达的证明：对方的回复。',
+      '已经排队、尚未离开浏览器的字节数：`send` 之后是 5，很快变成 0。但 0 并不能证明对方已经收到。',
+    'socket-api.note.reply': '对方的回复才能证明数据已经送达。',
     'socket-api.note.close': '发给对方的关闭码和原因。`close` 也立即返回：要先等对方的关闭帧。',
     'socket-api.note.closing': '这期间状态是 2。此时到达的消息会被丢弃。',
     'socket-api.note.closed': '双方都已关闭。1000 表示正常关闭。',
     'socket-api.note.end': '结束。可以重新开始，或换另一个地址。',
     'socket-api.note.failed':
-      '失败了：`error` 不说明原因，以免网页借此探测其他服务器；随后触发 `close`，关闭码 1006，它从不出现在线路上。',
+      '失败了：`error` 不说明原因，以免网页借此探测其他服务器；随后触发 `close`，关闭码为 1006，它从不出现在线路上。',
     'socket-api.free': '自由试验',
     'socket-api.free.lead':
       '你自己的 socket，同样连接 `/echo`。它接受最大 397,312 字节的帧；超过则以 1009 关闭。',
@@ -104,7 +104,7 @@ export default {
     'socket-api.flood': '发送 20 MB',
     'socket-api.flood.hint':
       '80 帧，每帧 250,000 字节，一次全部发出。`send` 从不等待：网络还没取走的都计入 `bufferedAmount`。',
-    'socket-api.flood.result': '最多时有 {peak} MB 在排队；{empty} 毫秒后队列清空，{back} 毫秒后全部返回。',
+    'socket-api.flood.result': '排队最多时有 {peak} MB；{empty} 毫秒后队列清空，{back} 毫秒后全部返回。',
     'socket-api.flood.lost': 'socket 中途关闭了。',
     'socket-api.plot': 'bufferedAmount 随时间的变化',
     'socket-api.waiting': '在浏览器里排队（bufferedAmount）',

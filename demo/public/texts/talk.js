@@ -2,7 +2,7 @@
 export default {
   en: {
     'talk.lead':
-      'Both push messages to the browser as soon as they exist. They differ when the browser has something to say. A WebSocket carries it as a frame on the open connection. An event stream runs one way, so the browser sends a request of its own beside it.',
+      'Both push messages to the browser as soon as they exist. They differ when the browser has something to say. A WebSocket carries it as a frame on the open connection. An event stream runs one way, so the browser sends a separate request.',
     'talk.label': 'Say something to the server',
     'talk.example': 'I am here',
     'talk.send': 'Send it both ways',
@@ -16,7 +16,7 @@ export default {
     'talk.down': 'Bytes down',
     'talk.took': 'Confirmed after',
     'talk.sense':
-      'Choose WebSocket if the browser talks often. If it mostly listens, the requests are few, and SSE keeps what HTTP gives: cookies, caches, compression and proxies that understand it.',
+      'Choose WebSocket if the browser talks often. If it mostly listens, it sends few requests, and SSE keeps the benefits of HTTP: cookies, caches, compression and proxies that understand it.',
     'talk.server': 'A whole server',
     'talk.copy': 'Copy',
     'talk.copied': 'Copied',
@@ -38,7 +38,7 @@ export default {
     'talk.down': '下行字节',
     'talk.took': '确认用时',
     'talk.sense':
-      '浏览器经常说话时选 WebSocket；主要是听时，请求很少，SSE 又能保留 HTTP 的长处：cookie、缓存、压缩，以及理解它的代理。',
+      '浏览器经常发送消息时选 WebSocket；以接收为主时请求很少，SSE 又能保留 HTTP 的长处：cookie、缓存、压缩，以及能理解它的代理。',
     'talk.server': '一个完整的服务器',
     'talk.copy': '复制',
     'talk.copied': '已复制',

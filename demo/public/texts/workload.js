@@ -2,7 +2,7 @@
 export default {
   en: {
     'workload.lead':
-      'Describe your workload, and see which transports fit, how much traffic each one causes, and where the verdict changes. The command `fastify-tidings-bench advise` gives the same figures.',
+      'Describe your workload to see which transports fit, how much traffic each one causes, and where the verdict changes. The command `fastify-tidings-bench advise` gives the same figures.',
     'workload.rate': 'Messages a second to each reader',
     'workload.back': 'Messages a second from each reader',
     'workload.subscribers': 'Readers at once',
@@ -50,39 +50,39 @@ export default {
     'workload.binding.requests': 'one request for each answer',
     'workload.binding.connections': '{most} connections from a browser to an origin',
     'workload.binding.streams': '{most} streams on a connection',
-    'workload.binding.second': 'a second connection beside that of HTTP/2',
+    'workload.binding.second': 'a second connection beside the HTTP/2 one',
     'workload.binding.nothing': 'nothing here',
-    'workload.refused': 'What does not fit',
+    'workload.refused': 'Ruled out',
     'workload.refused.interval':
       '{name}: 0.99 × poll interval + one-way delay is above {budget} ms, even when it asks every {least} ms.',
     'workload.refused.delay': '{name}: the p99 delay is {p99} ms, and {budget} ms is acceptable.',
     'workload.refused.proxy':
-      '{name}: it sends a heartbeat every {beat} s, and the proxy cuts after {idle} s.',
+      '{name}: it sends a heartbeat every {beat} s, but the proxy cuts idle connections after {idle} s.',
     'workload.refused.connections':
       '{name}: {tabs} pages take all {most} connections that a browser opens to an origin over HTTP/1.1.',
     'workload.refused.streams': '{name}: {tabs} pages take all {most} streams of the connection.',
     'workload.turns': 'Where the verdict changes',
-    'workload.above': 'From about {rate} messages a second upwards: {name}.',
-    'workload.below': 'From about {rate} messages a second downwards: {name}.',
-    'workload.same': 'The verdict is the same at any rate within four powers of ten.',
+    'workload.above': 'From about {rate} messages a second: {name}.',
+    'workload.below': 'Up to about {rate} messages a second: {name}.',
+    'workload.same': 'The verdict is the same within four orders of magnitude of this rate.',
     'workload.link': 'A link with these settings',
-    'workload.basis': 'What these figures are',
+    'workload.basis': 'Where these figures come from',
     'workload.basis.theory':
-      'Theory: the delays, requests and shares of empty answers (messages arrive at random, as a Poisson process), and the TCP/IP headers, by segment.',
+      'Theory: the delays, the requests, the share of empty answers (messages arrive at random, as a Poisson process), and the TCP/IP headers of each segment.',
     'workload.basis.radio':
-      'Battery: after each transfer a phone keeps its radio on for 10 s. Real networks have more states, and tails of 2 to 15 s.',
+      'Battery: a phone keeps its radio on for 10 s after each transfer. Real networks have more states, and keep it on for 2 to 15 s.',
     'workload.basis.bytes':
-      'Counted: the bytes around a message, from the header lines and frames that this plugin, Fastify and Node write over HTTP/1.1. A test compares them with a real server. Over HTTP/2 the headers of polls are smaller; this is not included.',
+      'Counted: the bytes around a message, from the header lines and frames that this plugin, Fastify and Node write over HTTP/1.1. A test compares them with a real server. Over HTTP/2 the headers of polls are smaller; these figures do not include that.',
     'workload.basis.assumed':
-      'Assumed: {assumed} bytes of headers with each request, which is what Chromium sends from a page to a server with a name of usual length; cookies come on top.{own}',
+      'Assumed: {assumed} bytes of headers with each request, as Chromium sends them from a page to a server with a name of usual length. Cookies come on top.{own}',
     'workload.basis.own':
-      ' Measured here: the last short poll of this page had {own} bytes of headers; it is sent by a worker, to a short name.',
+      ' Measured here: the last short poll of this page had {own} bytes of headers. A worker sent it, to a short host name.',
     'workload.basis.memory':
-      'Measured: the heap and external memory of idle readers, on Node 20. Between two polls the server keeps nothing of a client but its connection, which was not measured.',
+      'Measured: the heap and external memory of idle readers, on Node 20. Between two polls the server keeps only the client’s connection, which was not measured.',
     'workload.basis.cpu':
-      'Left out: the server’s CPU. There is no theory of the server’s CPU; `fastify-tidings-bench advise --results` takes it from a benchmark on your machine.',
+      'Left out: the server’s CPU, because there is no theory of it. `fastify-tidings-bench advise --results` reads it from a benchmark on your machine.',
     'workload.basis.month':
-      'A month has 30 days; a GB has 1,000,000,000 bytes. TLS is not included. Within 5 % counts as a tie.',
+      'A month has 30 days; a GB has 1,000,000,000 bytes. TLS is not included. Differences within 5 % count as a tie.',
   },
   zh: {
     'workload.lead':
@@ -111,9 +111,9 @@ export default {
     'workload.way.sse': '服务器推送事件（SSE）',
     'workload.way.ws': 'WebSocket',
     'workload.use':
-      '这里用{name}：流量最少（每个客户端 {costs}{more}），而且 99% 的消息在 {p99}内到达，低于可接受的 {budget}。{tie}{cost}',
+      '建议使用{name}：流量最少（每个客户端 {costs}{more}），而且 99% 的消息在 {p99}内到达，不超过可接受的 {budget}。{tie}{cost}',
     'workload.use.only':
-      '这里用{name}：别的方式都不可行，而且 99% 的消息在 {p99}内到达，低于可接受的 {budget}。{cost}',
+      '建议使用{name}：其他方式都不可行，而且 99% 的消息在 {p99}内到达，不超过可接受的 {budget}。{cost}',
     'workload.use.radio': '手机的无线模块有 {radio} 的时间处于开启状态。',
     'workload.use.memory': '手机的无线模块有 {radio} 的时间处于开启状态，服务器为此占用 {memory} 内存。',
     'workload.use.next': '；{name}则要 {bytes}',
@@ -145,7 +145,7 @@ export default {
     'workload.turns': '结论在何处翻转',
     'workload.above': '每秒约 {rate} 条及以上：{name}。',
     'workload.below': '每秒约 {rate} 条及以下：{name}。',
-    'workload.same': '上下四个数量级之内，结论都不变。',
+    'workload.same': '速率增减四个数量级之内，结论都不变。',
     'workload.link': '带有当前设置的链接',
     'workload.basis': '这些数字的来源',
     'workload.basis.theory':
@@ -156,7 +156,7 @@ export default {
       '计数：消息以外的字节，取自本插件、Fastify 和 Node 在 HTTP/1.1 上写出的头部和帧，并有测试与真实服务器核对。使用 HTTP/2 时轮询的头部更小，这里没有计入。',
     'workload.basis.assumed':
       '假设：每个请求有 {assumed} 字节头部，即 Chromium 从网页向一台名称长度普通的服务器发送的大小；cookie 另算。{own}',
-    'workload.basis.own': '本页实测：最近一次短轮询的头部为 {own} 字节；它由 Worker 发出，主机名也较短。',
+    'workload.basis.own': '本页实测：最近一次短轮询的请求头为 {own} 字节；它由 Worker 发出，主机名也较短。',
     'workload.basis.memory':
       '实测：空闲客户端占用的堆内存与外部内存（Node 20）。两次轮询之间，服务器只保留连接本身，这一项没有测量。',
     'workload.basis.cpu':
