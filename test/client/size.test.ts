@@ -34,7 +34,7 @@ t.test('each entry weighs what the pages say', async (t) => {
       `${entry}: client/README.md says ${said} kB of ${size} bytes`,
     )
   }
-  const said = /in ([\d.]+) kB minified and gzipped, ([\d.]+) kB/.exec(readme!)!
+  const said = /takes ([\d.]+) kB minified and gzipped, ([\d.]+) kB/.exec(readme!)!
   t.ok(Math.abs(Number(said[1]) * 1000 - sizes.client!) < 100, `README.md says ${said[1]} kB`)
   t.ok(Math.abs(Number(said[2]) * 1000 - sizes['client/core']!) < 100, `README.md says ${said[2]} kB`)
 })
