@@ -405,7 +405,7 @@ t.test('errors', async (t) => {
 
 t.test('headers', async (t) => {
   const { url } = await build(t)
-  await go(t, '## Headers of every answer', {
+  await go(t, '## Headers of every response', {
     '`Cache-Control: no-store`': async (t) => {
       t.equal((await ask(`${url}/poll`)).headers['cache-control'], 'no-store')
       const stream = await openStream(t, `${url}/sse`)
@@ -413,7 +413,7 @@ t.test('headers', async (t) => {
     },
     '`Access-Control-Expose-Headers`': async (t) => {
       const { headers } = await ask(`${url}/poll`, { headers: { origin: 'https://a.example' } })
-      const row = (rowsOf(page, '## Headers of every answer') as [string, string][]).find(([cell]) =>
+      const row = (rowsOf(page, '## Headers of every response') as [string, string][]).find(([cell]) =>
         cell.includes('Expose'),
       )!
       const names = Array.from(row[1].split(':')[1]!.matchAll(/`([^`]+)`/g), ([, name]) => name)
