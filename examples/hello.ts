@@ -1,4 +1,4 @@
-// The smallest whole program: node --import tsx examples/hello.ts
+// The smallest complete program: node --import tsx examples/hello.ts
 import websocket from '@fastify/websocket'
 import Fastify from 'fastify'
 import tidings, { websocketOptions } from 'fastify-tidings'
@@ -18,7 +18,7 @@ const PAGE = `<!doctype html>
       socket.send(event.target.text.value)
       event.target.reset()
     }
-    // What anybody says reaches everybody, and nothing is lost while a browser reconnects.
+    // Every message reaches all browsers, and none is lost while a browser reconnects.
     new EventSource('live/sse').onmessage = ({ data }) => show('somebody said: ' + JSON.parse(data).data)
   </script>
 </html>`
@@ -32,7 +32,7 @@ app.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(PA
 app.route({
   method: 'GET',
   url: '/hello',
-  // A browser lets any site's page open a socket: only our own page may.
+  // A browser lets pages of any site open a socket. Accept only our own page.
   onRequest: async ({ headers, host }, reply) => {
     if (headers.origin !== undefined && headers.origin !== `http://${host}`) return reply.code(403).send()
   },

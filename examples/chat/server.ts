@@ -1,4 +1,4 @@
-// A room that remembers its last messages: node --import tsx examples/chat/server.ts
+// A chat room that keeps its last messages: node --import tsx examples/chat/server.ts
 import { fileURLToPath } from 'node:url'
 import Fastify, { type FastifyInstance } from 'fastify'
 import tidings from 'fastify-tidings'
@@ -12,7 +12,7 @@ const PAGE = `<!doctype html>
   <script>
     const list = document.querySelector('ul')
     const show = (text) => list.append(Object.assign(document.createElement('li'), { textContent: text }))
-    // The last fifty, then what comes.
+    // The last fifty messages, then all new ones.
     const source = new EventSource('live/sse?channel=room&cursor=last:50')
     source.onmessage = ({ data }) => {
       const { name, text } = JSON.parse(data).data
@@ -24,7 +24,7 @@ const PAGE = `<!doctype html>
       const { name, text } = event.target
       const body = JSON.stringify({ name: name.value, text: text.value })
       text.value = ''
-      // With a key it counts once, however often it has to be sent.
+      // With a key, the message counts once, even if it is sent several times.
       const headers = { 'content-type': 'application/json', 'idempotency-key': crypto.randomUUID() }
       for (let wait = 500; ; wait *= 2) {
         const answer = await fetch('live/publish?channel=room', { method: 'POST', headers, body }).catch(() => undefined)
@@ -41,7 +41,7 @@ export async function build(logger = false): Promise<FastifyInstance> {
     prefix: '/live',
     payloadLimit: 1000,
     retention: { messages: 200 },
-    // Everybody may read the room and write to it, and nothing else. A real one would know who asks.
+    // Everyone may read and write this room, and no other channel. A real app would authenticate its users.
     authorize: (_request, { action, channels }) =>
       action !== 'stats' && channels.every((channel) => channel === 'room'),
   })

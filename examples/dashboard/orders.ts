@@ -7,7 +7,7 @@ export interface Order {
   readonly total: number
 }
 
-/** The rows, the number of the last change that is in them, and where the log goes on. */
+/** The rows, the number of the last change that they include, and the cursor from which the log continues. */
 export interface Snapshot {
   readonly orders: readonly Order[]
   readonly version: number
@@ -16,7 +16,7 @@ export interface Snapshot {
 
 export const channelOf = (customer: string): string => `orders.${customer}`
 
-/** Orders in a database. Each change is published in the channel of its customer. */
+/** Orders in a database. Publishes each change in the channel of its customer. */
 export class Orders {
   readonly #db: Database
   readonly #tidings: Tidings
@@ -31,7 +31,7 @@ export class Orders {
     this.outbox = new Outbox(db, tidings)
   }
 
-  /** Adds to an order; the first time it makes it. */
+  /** Adds to an order, and creates it if it does not exist. */
   add(customer: string, id: number, amount: number): Promise<void> {
     return this.outbox.transaction((tell) => {
       this.#db
@@ -44,8 +44,8 @@ export class Orders {
   }
 
   /**
-   * The cursor first, then the rows: a change that is not in the rows is committed later, and so is published later. One
-   * that is in the rows, and is published behind the cursor, has a `version` that is no larger than the snapshot's.
+   * Reads the cursor first, then the rows. A change that is not in the rows is committed later, so it is also published
+   * later. If a change is in the rows and also published after the cursor, its `version` is not above the snapshot's.
    */
   snapshot(customer: string): Snapshot {
     const cursor = this.#tidings.cursor()

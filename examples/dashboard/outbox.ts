@@ -1,6 +1,6 @@
 import type { Tidings } from 'fastify-tidings'
 
-/** As much of a SQLite database as is used: that of node:sqlite, or of better-sqlite3. */
+/** The part of a SQLite database that is used. Both node:sqlite and better-sqlite3 implement it. */
 export interface Database {
   exec(sql: string): unknown
   prepare(sql: string): {
@@ -10,7 +10,7 @@ export interface Database {
   }
 }
 
-/** What an outbox publishes: `version` counts all changes of the database, in the order of their transactions. */
+/** A message of the outbox. `version` counts all changes of the database, in the order of their transactions. */
 export interface Change<T = unknown> {
   readonly version: number
   readonly change: T
@@ -29,7 +29,7 @@ interface Row {
 export class Outbox {
   readonly #db: Database
   readonly #tidings: Tidings
-  /** One publisher: the order of the messages is that of the transactions. */
+  /** One publisher at a time, so that messages have the order of their transactions. */
   #line: Promise<void> = Promise.resolve()
 
   constructor(db: Database, tidings: Tidings) {
@@ -40,7 +40,7 @@ export class Outbox {
     )
   }
 
-  /** How many changes have been committed. To be read in the same transaction as the rows that it goes with. */
+  /** The number of committed changes. Read it in the same transaction as the rows. */
   get version(): number {
     const row = this.#db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").get()
     return (row as { seq: number } | undefined)?.seq ?? 0
@@ -48,8 +48,8 @@ export class Outbox {
 
   /**
    * Runs a transaction, and publishes its messages.
-   * @param work gets `tell(channel, change)`, which adds a message; if it throws, everything is rolled back
-   * @returns once it is published
+   * @param work receives `tell(channel, change)`, which adds a message; if it throws, the transaction is rolled back
+   * @returns a promise that resolves once the messages are published
    */
   async transaction(work: (tell: (channel: string, change: unknown) => void) => void): Promise<void> {
     const insert = this.#db.prepare('INSERT INTO outbox (channel, data) VALUES (?, ?)')
@@ -64,7 +64,7 @@ export class Outbox {
     await this.flush()
   }
 
-  /** Publishes what is waiting: also what a process that crashed has left. */
+  /** Publishes all waiting messages, including those that a crashed process left. */
   flush(): Promise<void> {
     const flushed = this.#line.then(() => this.#publish())
     this.#line = flushed.catch(() => {})
@@ -77,7 +77,7 @@ export class Outbox {
     for (let rows = waiting.all() as Row[]; rows.length > 0; rows = waiting.all() as Row[]) {
       for (const { id, channel, data } of rows) {
         const message: Change = { version: id, change: JSON.parse(data) }
-        // Where the process ends between the two, it is published again, and counts once.
+        // If the process ends between the two, the next one publishes the message again. The key makes it count once.
         await this.#tidings.publish(channel, message, { key: `outbox ${id}` })
         remove.run(id)
       }

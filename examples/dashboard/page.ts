@@ -6,7 +6,7 @@ import { createRoot } from 'react-dom/client'
 import type { Snapshot } from './orders.ts'
 import { apply, type OrderChange, stateOf } from './state.ts'
 
-// A login would give it. It stays in the page: a token in an address is one in a log.
+// A login would return the token. It is not part of the page's URL, because servers log URLs.
 const { token, customer } = (await (await fetch('login', { method: 'POST' })).json()) as {
   token: string
   customer: string
@@ -25,7 +25,7 @@ function Orders({ snapshot, reload }: { snapshot: Snapshot; reload: () => void }
     getToken: () => token,
   })
   const { orders } = useMessages(feed, (state, { data }) => apply(state, data), stateOf(snapshot), {
-    // Some changes are gone: the database has them.
+    // The log no longer has some changes, but the database has them.
     onGap: (state) => {
       reload()
       return state

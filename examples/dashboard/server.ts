@@ -1,4 +1,4 @@
-// Orders that go on live, of the customer who is logged in: node --import tsx examples/dashboard/server.ts
+// A live list of the orders of the logged-in customer: node --import tsx examples/dashboard/server.ts
 import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { build as bundle } from 'esbuild'
@@ -26,7 +26,7 @@ export async function build(
   const app = Fastify({ logger })
 
   function claimsOf({ headers, query }: FastifyRequest): Claims {
-    // A WebSocket of a browser sends no headers of its own: the client puts the token into its address.
+    // A browser's WebSocket cannot set headers, so the client sends the token in the query.
     const { access_token: inAddress } = query as { access_token?: string }
     const claims = verify(headers.authorization?.replace(/^Bearer /, '') ?? inAddress, secret)
     if (claims !== undefined) return claims
@@ -57,7 +57,7 @@ export async function build(
     })
     return reply.type('text/javascript').send(outputFiles[0]!.text)
   })
-  // A real one would ask for a password.
+  // A real login would require a password.
   app.post('/login', () => {
     const customer = 'ada'
     return { customer, token: sign({ sub: customer, exp: Math.floor(Date.now() / 1000) + HOUR }, secret) }
@@ -67,7 +67,7 @@ export async function build(
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  // Node 22.13 and later have it. TypeScript may not know of it yet.
+  // Requires Node 22.13 or later. TypeScript may lack its types.
   const { DatabaseSync } = (await import('node:sqlite' as string)) as {
     DatabaseSync: new (path: string) => Database
   }

@@ -1,10 +1,10 @@
 import type { Order, Snapshot } from './orders.ts'
 import type { Change } from './outbox.ts'
 
-/** What a message of a customer's channel carries. */
+/** The data of a message in a customer's channel. */
 export type OrderChange = Change<{ readonly id: number; readonly customer: string; readonly amount: number }>
 
-/** What a page shows: the snapshot, and each change that is not in it, once. */
+/** The state of a page: the snapshot, and each later change once. */
 export interface State {
   readonly orders: ReadonlyMap<number, Order>
   readonly version: number

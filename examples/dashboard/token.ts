@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
-/** What a token says: who, and until when, in seconds since 1970. */
+/** The claims of a token: the customer and the expiry, in seconds since 1970. */
 export interface Claims {
   readonly sub: string
   readonly exp: number
@@ -19,7 +19,7 @@ export function sign(claims: Claims, secret: string): string {
   return `${text}.${signatureOf(text, secret).toString('base64url')}`
 }
 
-/** @returns what a token says; undefined where it is none of ours, or its time is over */
+/** @returns the claims of a token; undefined if its signature is invalid or it has expired */
 export function verify(token: string | undefined, secret: string): Claims | undefined {
   const [head, body = '', signature = ''] = token?.split('.') ?? []
   const expected = signatureOf(`${head}.${body}`, secret)

@@ -1,4 +1,4 @@
-// An answer of a language model that survives reloads and other networks: node --import tsx examples/llm-stream/server.ts
+// A language model's answer that survives reloads and a change of network: node --import tsx examples/llm-stream/server.ts
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -17,7 +17,7 @@ const PAGE = `<!doctype html>
     function follow(id) {
       source?.close()
       text.textContent = ''
-      // All that has come so far, then what comes. After a cut the browser goes on where it was.
+      // All tokens so far, then the new ones. After a disconnect the browser resumes.
       source = new EventSource('live/sse?channel=answer:' + id + '&cursor=earliest')
       source.onmessage = ({ data }) => text.append(JSON.parse(data).data)
       source.addEventListener('end', () => source.close())
@@ -33,7 +33,7 @@ const PAGE = `<!doctype html>
   </script>
 </html>`
 
-/** In the place of a model: gives the answer token by token. */
+/** A stand-in for a model. Yields the answer token by token. */
 async function* think(prompt: string): AsyncGenerator<string> {
   for (const word of `You asked: ${prompt}. Let me think about it. It depends.`.split(/(?= )/)) {
     await sleep(50)
@@ -41,12 +41,12 @@ async function* think(prompt: string): AsyncGenerator<string> {
   }
 }
 
-/** @param model gives the tokens of an answer */
+/** @param model yields the tokens of an answer */
 export async function build(model = think, logger = false): Promise<FastifyInstance> {
   const app = Fastify({ logger })
   await app.register(tidings, { prefix: '/live', retention: { messages: 100_000 } })
 
-  /** It goes on whoever reads, and whether anybody does. */
+  /** Continues even if nobody reads. */
   async function answer(id: string, prompt: string): Promise<void> {
     const channel = `answer:${id}`
     let tokens = 0
@@ -69,7 +69,7 @@ export async function build(model = think, logger = false): Promise<FastifyInsta
       schema: { body: { type: 'object', required: ['prompt'], properties: { prompt: { type: 'string' } } } },
     },
     (request, reply) => {
-      // Who knows the id may read.
+      // Whoever knows the id may read.
       const id = randomUUID()
       void answer(id, request.body.prompt)
       return reply.code(202).send({ id })

@@ -14,7 +14,7 @@ const PAGE = `<!doctype html>
     const bar = document.querySelector('progress')
     const output = document.querySelector('output')
     function follow(id) {
-      // The present state first, however late the page comes.
+      // The current state first, even if the page is opened late.
       const source = new EventSource('live/sse?channel=job:' + id + '&cursor=last:1')
       source.onmessage = ({ data }) => {
         const { done, of } = JSON.parse(data).data
@@ -36,13 +36,13 @@ const PAGE = `<!doctype html>
 
 const STEPS = 20
 
-/** @param step does one of twenty parts of a job */
+/** @param step runs one of twenty parts of a job */
 export async function build(
   step: (part: number) => Promise<void> = () => sleep(200),
   logger = false,
 ): Promise<FastifyInstance> {
   const app = Fastify({ logger })
-  // Of a job only the last state counts.
+  // Keep only the last state of a job.
   await app.register(tidings, { prefix: '/live', retention: { rules: { 'job:': { messages: 1 } } } })
 
   async function work(id: string): Promise<void> {
