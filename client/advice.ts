@@ -1,12 +1,12 @@
 const LOAD = 'load the current state, then resume from the cursor.'
-/** What can be done about a hole. */
+/** How to recover from a gap. */
 export const ADVICE = {
   trimmed: `Messages were dropped before they were read: ${LOAD}`,
   epoch: `The log has started over: discard its state, ${LOAD}`,
   ahead: `The log has lost messages: ${LOAD}`,
 }
 
-/** What a page has and Node has not. */
+/** Globals of a page that Node lacks. */
 const page = globalThis as {
   document?: object
   performance?: { getEntriesByType(type: string): { nextHopProtocol?: string }[] }
@@ -14,7 +14,7 @@ const page = globalThis as {
 
 let warned = false
 
-/** A browser opens six connections to an origin over HTTP/1.1; streams hold them. */
+/** Over HTTP/1.1 a browser opens at most six connections to an origin, and streams occupy them. */
 export function warnOfConnectionLimit(): void {
   if (
     warned ||
@@ -24,6 +24,6 @@ export function warnOfConnectionLimit(): void {
     return
   warned = true
   console.warn(
-    'fastify-tidings: over HTTP/1.1, six tabs with sse hold all connections to this origin; use HTTP/2 or ws',
+    'fastify-tidings: over HTTP/1.1, six tabs with sse use all connections to this origin; use HTTP/2 or ws',
   )
 }

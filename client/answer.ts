@@ -16,13 +16,13 @@ export function initOf(
 ): RequestInit {
   const headers = new Headers(request.headers)
   for (const [name, value] of Object.entries(shown ?? {})) headers.set(name, value)
-  // A browser lines up equal requests that it might store: two tabs would wait for each other.
+  // A browser serializes equal requests whose responses it might cache: two tabs would wait for each other.
   return { ...request, cache: 'no-store', headers, signal } as RequestInit
 }
 
 /** A fault with the details that decide how to continue. */
 export interface Failure extends Fault {
-  /** The answer comes from the server, not from a proxy. */
+  /** The response comes from the server, not from a proxy. */
   readonly own?: boolean
   /** The server refused the connection. */
   readonly refused?: boolean
@@ -32,7 +32,7 @@ export interface Failure extends Fault {
   readonly weak?: boolean
 }
 
-/** What an answer that is no success means. It is the server's own where its body is an error of Fastify's. */
+/** Describes an unsuccessful response. It is the server's own if its body is an error of Fastify. */
 export async function faultOf(response: Response): Promise<Failure> {
   const { status, headers } = response
   const body = await response.json().catch(() => {})
@@ -41,7 +41,7 @@ export async function faultOf(response: Response): Promise<Failure> {
   const after = waitOf(headers.get('retry-after')) ?? (status === 429 || status === 503 ? 0 : undefined)
   const refused = status === 400 || status === 401 || status === 403
   return {
-    message: own ? `${message}` : `the server answered ${status}`,
+    message: own ? `${message}` : `the server responded with ${status}`,
     code: (own && code) || status,
     status,
     own,

@@ -2,7 +2,7 @@ type Listener = ((event: Event) => void) | { handleEvent(event: Event): void }
 
 const EVENTS = ['open', 'message', 'gap', 'end', 'status', 'error', 'close']
 
-/** An EventTarget with `on…` properties whose listeners can't hurt it: what one throws is told as an `error`. */
+/** An EventTarget with `on…` properties. An exception of a listener fires `error`. */
 export abstract class Emitter extends EventTarget {
   /** The wrapper of each listener. */
   readonly #guards = new WeakMap<Listener, (event: Event) => void>()

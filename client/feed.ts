@@ -263,7 +263,7 @@ export class CursorFeed extends Emitter {
       const place = (await onGap(gap)) ?? undefined
       if (gap.channel || this.#readyState > 1) return
       if (place !== undefined && !isStart(place))
-        throw new TypeError("onGap must give a cursor, 'earliest' or 'now'")
+        throw new TypeError("onGap must return a cursor, 'earliest' or 'now'")
       this.#pendingGap = undefined
       const deferred = this.#deferred.splice(0)
       if (place === undefined || place === gap.cursor) {

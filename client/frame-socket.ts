@@ -58,7 +58,7 @@ export class FrameSocket extends SocketLink {
 
   protected override drop(): void {
     for (const { reject } of this.#waiting.values())
-      reject(new Error('no answer came: the publish may have succeeded'))
+      reject(new Error('no response: the publish may have succeeded'))
     this.#waiting.clear()
     super.drop()
   }

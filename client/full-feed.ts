@@ -6,7 +6,7 @@ import { Publisher } from './publisher.ts'
 import { Subscriptions } from './subscriptions.ts'
 import type { GapReason, PublishOptions, SubscribeOptions } from './types.ts'
 
-/** A reader that publishes, adds channels while it reads, and says what can be done about what goes wrong. */
+/** A feed that also publishes, adds and removes channels, and describes how to recover from gaps. */
 export class FullFeed extends CursorFeed {
   readonly #ended = new AbortController()
   readonly #subscriptions: Subscriptions

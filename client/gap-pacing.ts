@@ -14,7 +14,7 @@ export class GapPacing {
   }
 
   /**
-   * A new epoch is no progress: several logs behind one address would alternate forever.
+   * A new epoch does not count as progress: several logs behind one URL would alternate forever.
    * @returns milliseconds to wait before the next request, and whether to report an error
    */
   pause(reason: GapReason): [ms: number, alternating: boolean] {

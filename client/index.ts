@@ -13,10 +13,10 @@ export type * from '../types/channels.ts'
 export type * from './types.ts'
 
 /**
- * Reads a log that fastify-tidings serves, over the first transport of a list that carries, and goes on over another
- * where one fails: nothing is lost, nothing comes twice.
- * @param url where the plugin stands; its query goes with every request
- * @throws TypeError that names an option that is unknown or has no valid value
+ * Reads a log that fastify-tidings serves. Uses the first transport in a list that works, and switches to another if it
+ * fails. No message is lost or delivered twice.
+ * @param url URL of the plugin's prefix; its query is sent with every request
+ * @throws TypeError that names an unknown or invalid option
  */
 export function connect<C extends keyof TidingsChannels>(
   url: string | URL,

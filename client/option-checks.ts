@@ -4,7 +4,7 @@ import type { ConnectOptions, Transport } from './types.ts'
 
 const TRANSPORTS: readonly Transport[] = ['ws', 'sse', 'longpoll', 'poll']
 
-/** The others, and what `typeof` says of them. */
+/** The other options, and their `typeof`. */
 const KINDS: Record<string, string> = {
   backoff: 'object',
   request: 'object',
@@ -17,7 +17,7 @@ const KINDS: Record<string, string> = {
   EventSource: 'function',
 }
 
-/** Whether an option is what it must be, and what it must be. */
+/** Whether an option is valid, and the requirement for the error message. */
 function rule(name: string, value: unknown, numbers: object): [ok: boolean, must: string] {
   if (name in numbers) return [typeof value === 'number' && value > 0, 'must be a number above 0']
   if (name in KINDS) return [typeof value === KINDS[name], `must be of type ${KINDS[name]}`]
@@ -26,10 +26,10 @@ function rule(name: string, value: unknown, numbers: object): [ok: boolean, must
   if (name === 'transports')
     return [!!list?.every((each) => TRANSPORTS.includes(each)), `must be a list of ${TRANSPORTS}`]
   if (name === 'cursor') return [isStart(value), "must be a cursor, 'earliest' or 'now'"]
-  return [name === 'ack' && /^(auto|manual)$/.test(value as string), "is none, or not 'auto' or 'manual'"]
+  return [name === 'ack' && /^(auto|manual)$/.test(value as string), "is unknown, or not 'auto' or 'manual'"]
 }
 
-/** @throws TypeError that names an option that is unknown, or no good */
+/** @throws TypeError that names an unknown or invalid option */
 export function check(options: ConnectOptions): void {
   each(options, NUMBERS)
   each(options.backoff ?? {}, BACKOFF)

@@ -10,7 +10,7 @@ import type { PublishOptions } from './types.ts'
 type Answer = { cursor: string }
 
 function noAnswer(ms: number): Error {
-  return new Error(`no answer came within ${ms} ms: the publish may have succeeded`)
+  return new Error(`no response within ${ms} ms: the publish may have succeeded`)
 }
 
 /** Statuses of a proxy after which a retry cannot succeed. */

@@ -1,7 +1,7 @@
 import { type Envelope, FOREIGN_ANSWER, Link } from './link.ts'
 import type { GapReason, SocketLike } from './types.ts'
 
-/** Close codes after which the same would be refused again. 1006 and 4008 lose nothing: the cursor is the place. */
+/** Close codes after which a retry would fail again. 1006 and 4008 lose no messages: the feed resumes at its cursor. */
 const FINAL = [1003, 1007, 1008, 1009]
 
 export interface Frame extends Envelope {
@@ -14,7 +14,7 @@ export interface Frame extends Envelope {
 
 export class SocketLink extends Link {
   #ws: SocketLike | undefined
-  /** The last error frame that answers no frame of this client. */
+  /** The last error frame that is no reply to a frame of this client. */
   #refusal: Frame | undefined
 
   run(): void {
@@ -34,7 +34,7 @@ export class SocketLink extends Link {
       if (this.since) this.after(this.#half(), () => this.#ping(this.#half()))
       if (frame) this.#receive(frame)
     }
-    // What is no socket of a browser's, as that of a tab that shares another's, knows by itself what is final.
+    // The socket of a shared connection sets `final` itself; a browser's socket does not.
     ws.onclose = ({ code, reason, final }: { code: number; reason: string; final?: boolean }) => {
       this.drop()
       const said = this.#refusal
@@ -46,7 +46,7 @@ export class SocketLink extends Link {
         ...(said && { after: 0 }),
       })
     }
-    // A policy of the page's may refuse it, and then nothing else comes in some browsers.
+    // If the page's policy refuses the connection, some browsers fire no other event.
     ws.onerror = () => {
       if (!this.since)
         this.after(100, () => this.fail({ message: 'the socket could not be opened', refused: true }))

@@ -1,10 +1,10 @@
 import { FOREIGN_ANSWER, Link } from './link.ts'
 import type { SourceLike } from './types.ts'
 
-/** The longest `retry:` that the server gives one that it refuses. */
+/** The longest `retry:` that the server sends to a refused client. */
 const LONGEST_RETRY = 15_000
 
-/** A stream of server-sent events, read by an EventSource that was handed in. */
+/** A stream of server-sent events, read by an EventSource that the user passed. */
 export class SourceLink extends Link {
   #source: SourceLike | undefined
 
@@ -24,13 +24,13 @@ export class SourceLink extends Link {
           else this.fail(FOREIGN_ANSWER)
           return
         }
-        // It shows no heartbeats.
+        // An EventSource does not expose heartbeats.
         if (type === 'ready') this.after(0, () => {})
         this.take(type === 'message' ? undefined : type, frame)
       })
     }
     source.onerror = () => {
-      // A 502 or a 503 ends it for good; else it comes back by itself when `retry:` is over.
+      // A 502 or a 503 ends it permanently; otherwise it reconnects after `retry:`.
       if (source.readyState === 2) this.fail({ message: 'the EventSource ended' })
       else if (this.since) this.within(LONGEST_RETRY + probe)
     }

@@ -2,14 +2,14 @@ import { type Failure, faultOf } from './answer.ts'
 import { FOREIGN_ANSWER, Link } from './link.ts'
 import { waitOf } from './time.ts'
 
-/** Milliseconds that a stream may hold back what it carries. */
+/** Milliseconds for which a proxy may hold back events. */
 const LATE = 1000
 
-/** A stream of server-sent events, read with fetch: that shows answers, `retry:` and heartbeats, in Node, too. */
+/** A stream of server-sent events, read with fetch: it exposes responses, `retry:` and heartbeats, also in Node. */
 export class SseLink extends Link {
-  /** As the server asked for with its last word. */
+  /** The last `retry:` of the server. */
   #retry: number | undefined
-  /** The event that comes in. */
+  /** The event being received. */
   #event: Record<string, string> = {}
   /** The times of the first and the last message of one read, and its heartbeats. */
   #first = 0
@@ -25,11 +25,11 @@ export class SseLink extends Link {
     }
     this.alive()
     const refusal = headers.get('tidings-refused')
-    let failure: Failure = { message: refusal ? `the server refuses: ${refusal}` : 'the stream ended' }
+    let failure: Failure = { message: refusal ? `the server refused: ${refusal}` : 'the stream ended' }
     try {
       await this.#parse(response)
     } catch (error) {
-      // As good as an end.
+      // Treated like the end of the stream.
       failure = { message: String(error) }
     }
     const after = this.#retry ?? (refusal ? 0 : undefined)
@@ -42,7 +42,7 @@ export class SseLink extends Link {
     let cr = false
     let read = Date.now()
     await this.read(response, (text) => {
-      // Replays come as fast as they can: what counts is a read that was waited for.
+      // A replay arrives as fast as possible, so only reads that had to wait count.
       const waited = this.since > 0 && Date.now() - read > LATE
       this.#first = this.#last = this.#beats = 0
       const lines = (cr && text[0] === '\n' ? text.slice(1) : text).split(/\r\n|\n|\r/)
@@ -51,7 +51,7 @@ export class SseLink extends Link {
       rest = lines.pop()!
       for (const line of lines) this.#line(line)
       if (waited && (this.#last - this.#first > LATE || this.#beats > 1))
-        this.fail({ message: 'the stream is held back on its way', weak: true })
+        this.fail({ message: 'a proxy holds the stream back', weak: true })
       read = Date.now()
     })
   }
@@ -83,7 +83,7 @@ export class SseLink extends Link {
       else this.fail(FOREIGN_ANSWER)
     }
     if (type !== 'ready') return
-    // What the greeting says is for those who know no better.
+    // The `retry:` of the greeting is only a default for other clients.
     this.#retry = undefined
     this.alive()
   }

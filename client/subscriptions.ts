@@ -69,7 +69,7 @@ export class Subscriptions {
       if (!isChannel(channel)) throw new TypeError("'channel' must be 1 to 128 letters, digits and _ . : ~ -")
       if (host.readyState > 1) throw new Error('The feed is closed')
       if (host.channels.includes(channel) !== reads)
-        throw new Error(`'${channel}' is ${reads ? 'not read' : 'read already'}`)
+        throw new Error(`'${channel}' is ${reads ? 'not read' : 'already read'}`)
       return then()
     })
     this.#line = call.catch(() => {})

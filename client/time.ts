@@ -1,22 +1,22 @@
-/** Past it, a timer fires at once. */
+/** Timers with a longer delay fire at once. */
 const LONGEST_TIMER = 2 ** 31 - 1
-/** The longest that a server can make a client wait: 5 minutes. */
+/** Upper limit of the wait that a server requests: 5 minutes. */
 const LONGEST_WAIT = 300_000
 
 export type Timer = ReturnType<typeof setTimeout> | undefined
 
-/** Every timer of the client is set here. @param ms a value too large for a timer is clamped */
+/** Sets a timer. The client has no others. @param ms a value too large for a timer is clamped */
 export function later(then: () => void, ms: number): Timer {
   return setTimeout(then, Math.min(ms, LONGEST_TIMER))
 }
 
-/** The bounds of the back-off, in milliseconds. */
+/** Bounds of the back-off, in milliseconds. */
 export interface Backoff {
   readonly base: number
   readonly cap: number
 }
 
-/** Full jitter: at random from 0 to a bound that doubles, so that clients that were cut off together come back apart. */
+/** Full jitter: a random delay from 0 to a bound that doubles. Clients that disconnect together reconnect apart. */
 export function jitter({ base, cap }: Backoff, attempt: number): number {
   return Math.random() * Math.min(cap, base * 2 ** attempt)
 }
@@ -35,7 +35,7 @@ export function sleep(ms: number, ...signals: (AbortSignal | undefined)[]): Prom
 }
 
 /**
- * What a server asks to wait, in milliseconds, 5 minutes at most; undefined where it says nothing that can be read.
+ * The wait that a server requests, in milliseconds, at most 5 minutes; undefined if it is absent or unreadable.
  * @param text seconds, or a date
  * @see RFC 9110 section 10.2.3
  */

@@ -45,8 +45,8 @@ export interface Fault {
 
 export interface PublishOptions {
   /**
-   * An idempotency key of 1 to 128 printable ASCII characters. A publish with a key is retried until the server answers,
-   * and is accepted once. A publish without a key rejects if its answer is lost.
+   * An idempotency key of 1 to 128 printable ASCII characters. The client retries a publish with a key until the server
+   * responds, and the server accepts it once. A publish without a key rejects if its response is lost.
    */
   key?: string
   /** Aborts the publish, also between retries. */
@@ -116,7 +116,7 @@ export interface ConnectOptions {
   getToken?: () => string | Credentials | Promise<string | Credentials>
   /** Transports in order of preference. @default ['ws', 'sse', 'longpoll', 'poll'] */
   transports?: readonly Transport[]
-  /** Time limit for the first answer of a transport, in milliseconds. @default 5000 */
+  /** Time limit for the first response of a transport, in milliseconds. @default 5000 */
   probe?: number
   /** Approximate time until an upgrade attempt, in milliseconds. @default 60000 */
   upgradeAfter?: number
@@ -136,8 +136,8 @@ export interface ConnectOptions {
   /** Limit of buffered messages. The feed pauses at the limit and resumes as they are read. @default 1000 */
   buffer?: number
   /**
-   * Milliseconds for which the server remembers keys: its `retention.keyAge`. A publish with a key that has no answer by
-   * then rejects with `ERR_KEY_AGE`, because a repeat might count twice. @default 600000
+   * Milliseconds for which the server remembers keys: its `retention.keyAge`. A publish with a key that has no response
+   * by then rejects with `ERR_KEY_AGE`, because a repeat might count twice. @default 600000
    */
   keyAge?: number
   /** Closes the feed. */

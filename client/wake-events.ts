@@ -1,15 +1,15 @@
-/** What makes it likely that the network has changed, or that time has passed unseen. */
+/** Events after which the network may have changed, or the page may have been suspended. */
 const WAKES = ['online', 'offline', 'pageshow', 'visibilitychange']
 
-/** What a page has and Node has not. */
+/** Globals of a page that Node lacks. */
 const page = globalThis as unknown as Partial<EventTarget> & {
   document?: { visibilityState: string }
 }
 
-/** Calls when the network may be back, and when the page is looked at again. @returns what ends it */
+/** Calls `wake` when the network may be back, and when the page becomes visible. @returns a function that stops it */
 export function onWake(wake: () => void): () => void {
   const listen = (event: Event) => {
-    // The first `pageshow` of a page is none of a page that comes back.
+    // The first `pageshow` of a page does not mean that the page returned.
     if (page.document?.visibilityState !== 'hidden' && (event as { persisted?: boolean }).persisted !== false)
       wake()
   }

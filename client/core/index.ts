@@ -8,10 +8,10 @@ import type { ConnectOptions, Feed, Transport } from '../types.ts'
 
 export type * from '../types.ts'
 
-/** A feed that reads: what it can't do is left out of what a page loads. */
+/** A feed that only reads. The bundle does not contain the other functions. */
 export type Reader<T = unknown> = Omit<Feed<T>, 'publish' | 'subscribe' | 'unsubscribe'>
 
-/** The transports that a reader may use. Those that are not imported are left out of what a page loads. */
+/** The transports that a reader may use. A bundler leaves out those that are not imported. */
 export type Transports = Partial<Record<Transport, LinkClass>>
 
 export const ws: LinkClass = SocketLink
@@ -20,9 +20,9 @@ export const longpoll: LinkClass = PollLink
 export const poll: LinkClass = PollLink
 
 /**
- * As `connect` of fastify-tidings/client, and reads alone. Options are not checked.
- * @param url where the plugin stands; its query goes with every request
- * @param transports in the order in which they are liked
+ * Like `connect` of fastify-tidings/client, but only reads. Does not check its options.
+ * @param url URL of the plugin's prefix; its query is sent with every request
+ * @param transports in order of preference
  */
 export function read<T = unknown>(
   url: string | URL,

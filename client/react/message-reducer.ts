@@ -4,7 +4,7 @@ import type { FeedStore } from './store.ts'
 export interface FoldOptions<S> {
   /** Only the messages of this channel. @default all */
   channel?: string
-  /** The state after a gap. @default the state stays as it is */
+  /** Returns the state after a gap. @default the state is unchanged */
   onGap?: (state: S, gap: Gap) => S
 }
 

@@ -73,7 +73,7 @@ export class FeedStore<T> {
     return this.#place
   }
 
-  /** What the component was rendered with last. Functions are taken as they are; else a change connects anew. */
+  /** The options of the last render. Functions are used as they are; any other change reconnects. */
   update(url: string | URL, options: FeedOptions): void {
     const key = keyOf(options)
     const address = `${url}`
@@ -173,7 +173,7 @@ export class FeedStore<T> {
   }
 }
 
-/** What of the options makes another connection: all but functions and objects that are no plain values. */
+/** The options whose change reconnects: all except functions and objects that are not plain. */
 function keyOf({
   connect,
   fetch,

@@ -26,9 +26,8 @@ export interface Tab {
 let count = 0
 
 /**
- * The connection of one tab, as its feed sees it: a WebSocket whose other end is the leading tab. It holds to the
- * place of its own tab: what the tab has is dropped, and where the leader is ahead of it, it reads what lies between
- * from the server by itself.
+ * The connection of one tab, as its feed sees it: a WebSocket to the leading tab. It follows the position of its own
+ * tab: it drops messages that the tab has, and if the leader is ahead, it reads the missing messages from the server.
  */
 export class ChannelSocket implements SocketLike {
   readonly id: string

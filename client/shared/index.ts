@@ -28,7 +28,7 @@ export function connectShared<T = unknown>(
   { identity, ...options }: SharedOptions = {},
 ): Feed<T> {
   if (options.getToken && identity === undefined) {
-    throw new TypeError("Option 'identity' must say whose token 'getToken' returns")
+    throw new TypeError("Option 'identity' must name the owner of the token")
   }
   if (!canShare()) {
     return connect<T>(url, options)
@@ -51,7 +51,7 @@ export function connectShared<T = unknown>(
   // The leader selects the transport.
   const transport = (): Transport => member.state?.transport ?? settings.transports[0]!
   const refuse = () =>
-    Promise.reject(new TypeError('The channels of a shared feed are fixed: connect another one'))
+    Promise.reject(new TypeError('The channels of a shared feed are fixed: open another feed'))
   return Object.defineProperties(feed, {
     transport: { get: transport },
     dispatchEvent: {

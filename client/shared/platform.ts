@@ -1,6 +1,6 @@
 import type { TabMessage } from './tab-message.ts'
 
-/** As much of Web Locks as is used. @see https://w3c.github.io/web-locks/ */
+/** The part of Web Locks that is used. @see https://w3c.github.io/web-locks/ */
 export interface LocksLike {
   request(
     name: string,
@@ -9,14 +9,14 @@ export interface LocksLike {
   ): Promise<unknown>
 }
 
-/** As much of a BroadcastChannel as is used. */
+/** The part of BroadcastChannel that is used. */
 export interface ChannelLike {
   onmessage: ((event: { data: TabMessage }) => void) | null
   postMessage(note: TabMessage): void
   close(): void
 }
 
-/** What browsers have, in a secure context, and Node has in part. */
+/** Globals that browsers have in a secure context, and Node has in part. */
 export const platform = globalThis as unknown as {
   readonly BroadcastChannel?: new (name: string) => ChannelLike
   readonly navigator?: { readonly locks?: LocksLike }

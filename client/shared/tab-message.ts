@@ -4,7 +4,7 @@ import type { Message, Transport } from '../types.ts'
 export interface State {
   /** Id of the leading tab. */
   readonly leader: string
-  /** The last item that it has passed on, or where it began. A tab that has come so far misses nothing of what follows. */
+  /** Cursor of the last item that it forwarded, or its start position. From there on, a tab misses nothing. */
   readonly after: string | undefined
   /** Everything up to this cursor has been passed on. */
   readonly place: string | undefined

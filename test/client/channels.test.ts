@@ -81,7 +81,7 @@ for (const transport of ALL) {
     const { url } = await build(t)
     const feed = open(t, url, { transports })
     await once(feed, 'open')
-    await t.rejects(feed.subscribe('default'), { message: /is read already/ })
+    await t.rejects(feed.subscribe('default'), { message: /is already read/ })
     await t.rejects(feed.subscribe('no channel'), TypeError)
     await t.rejects(feed.subscribe('a', { cursor: 'yesterday' }), TypeError)
     await t.rejects(feed.unsubscribe('a'), { message: /is not read/ })

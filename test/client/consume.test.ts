@@ -250,7 +250,7 @@ t.test(
   async (t) => {
     const { url } = await build(t)
     const feed = open(t, url, { cursor: 'another.1', onGap: () => 'nowhere' })
-    t.match(await once(feed, 'close'), { wasClean: false, reason: /onGap must give a cursor/ })
+    t.match(await once(feed, 'close'), { wasClean: false, reason: /onGap must return a cursor/ })
     const other = open(t, url, { cursor: 'another.1', onGap: () => new Promise(() => {}) })
     await once(other, 'gap')
     other.close()

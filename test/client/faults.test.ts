@@ -266,7 +266,7 @@ t.test('a Retry-After that says nothing, and an empty answer without a place', a
   })
   await all.taken.until(1)
   await exact(t, all)
-  t.same(all.taken.errors, ['the server answered 503'])
+  t.same(all.taken.errors, ['the server responded with 503'])
 })
 
 t.test('an EventSource that gets nowhere by itself is made anew', async (t) => {

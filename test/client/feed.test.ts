@@ -473,7 +473,7 @@ t.test('refusals of a POST say why; those that are no JSON too', async (t) => {
   const proxy = await FaultProxy.start(t, port)
   proxy.fault = () => ({ kind: 'answer', head: '413 Content Too Large', body: 'no' })
   const feed = open(t, proxy.url, { transports: ['poll'] })
-  await t.rejects(feed.publish('default', 1), { code: 413, message: 'the server answered 413' })
+  await t.rejects(feed.publish('default', 1), { code: 413, message: 'the server responded with 413' })
 })
 
 t.test('headers of the option go with every fetch', async (t) => {

@@ -23,7 +23,7 @@ t.test('options that can not be used', async (t) => {
   installLocks()
   t.throws(
     () => connectShared('http://localhost', { getToken: () => '' }),
-    /^Option 'identity' must say whose token/,
+    /^Option 'identity' must name the owner/,
   )
   t.throws(() => connectShared('http://localhost', { transports: [] }), /^Option 'transports'/)
 })
