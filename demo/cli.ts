@@ -9,10 +9,10 @@ const HELP = `fastify-tidings-demo: a page that shows polling, long polling, SSE
 Usage: fastify-tidings-demo [options]
 
   --host ADDRESS      address to listen on (default: HOST, or 127.0.0.1)
-  --port PORT         port to listen on; 0 chooses a free one (default: PORT, or 3000)
-  --allow-host NAME   accept requests for this host name as well; repeatable
+  --port PORT         port to listen on; 0 selects a free port (default: PORT, or 3000)
+  --allow-host NAME   also accept requests for this host name; repeatable
   --bus URL           share the log with other instances over Redis: redis://127.0.0.1:6379
-  --drain SECONDS     on SIGTERM, send the readers away over this long (default: 0)
+  --drain SECONDS     on SIGTERM, disconnect the readers over this period (default: 0)
   -h, --help          print this help
 
 LOG_LEVEL sets the log level: trace, debug, info, warn, error, fatal or silent (default: info).
@@ -85,11 +85,11 @@ function parse(args: string[]) {
 function reason(error: unknown, { host, port }: ServerOptions): string {
   const { code, syscall, message } = error as NodeJS.ErrnoException
   if (code === 'EADDRINUSE') {
-    return `Port ${port} of ${host} is in use: choose another with --port, or 0 for a free one`
+    return `Port ${port} of ${host} is in use: choose another with --port, or 0 for a free port`
   }
   if (syscall !== 'getaddrinfo' && code !== 'EADDRNOTAVAIL') return message
   const from = process.argv.some((each) => /^--host(?:=|$)/.test(each)) ? '--host' : 'HOST in the environment'
-  return `'${host}', from ${from}, is not an address of this machine (${code}): use --host with one, such as 127.0.0.1`
+  return `'${host}', from ${from}, is not an address of this machine (${code}): pass one with --host, such as 127.0.0.1`
 }
 
 async function main(): Promise<void> {
@@ -105,7 +105,7 @@ async function main(): Promise<void> {
   } catch (error) {
     throw new Error(reason(error, options))
   }
-  app.log.info(`look at ${urlOf(app)}`)
+  app.log.info(`open ${urlOf(app)}`)
 
   // npm forwards a signal that the terminal has already sent. The second one must not interrupt the first.
   let closing = false

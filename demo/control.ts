@@ -24,9 +24,9 @@ export function parseControl(text: string): Control {
   try {
     given = JSON.parse(text)
   } catch {
-    throw new Error('not JSON')
+    throw new Error('the control is not JSON')
   }
-  if (typeof given !== 'object' || given === null) throw new Error('not an object')
+  if (typeof given !== 'object' || given === null) throw new Error('the control is not an object')
   const control = given as Record<string, unknown>
   switch (control.type) {
     case 'restart':
@@ -35,7 +35,7 @@ export function parseControl(text: string): Control {
       return { type: 'ping', id: number(control, 'id', Number.MAX_SAFE_INTEGER) }
     case 'follow':
       if (typeof control.channel !== 'string' || !CHANNEL.test(control.channel)) {
-        throw new Error('no such channel')
+        throw new Error('the channel is invalid')
       }
       return { type: 'follow', channel: control.channel }
     case 'delay':
@@ -50,14 +50,14 @@ export function parseControl(text: string): Control {
         size: number(control, 'size', LIMITS.size),
       }
     case 'crowd':
-      if (!TRANSPORTS.includes(control.transport as string)) throw new Error('no such transport')
+      if (!TRANSPORTS.includes(control.transport as string)) throw new Error('the transport is unknown')
       return {
         type: 'crowd',
         transport: control.transport as Transport,
         count: Math.floor(number(control, 'count', LIMITS.crowd)),
       }
     default:
-      throw new Error('no such type')
+      throw new Error('the type is unknown')
   }
 }
 

@@ -4,7 +4,7 @@ import { Delayed } from './delayed.ts'
 
 export type Direction = 'up' | 'down'
 
-/** What a connection needs from its lane. */
+/** The part of a lane that its connections use. */
 export interface SocketOwner {
   /** One-way delay in milliseconds. */
   readonly delay: number
@@ -84,7 +84,7 @@ export class DelayedSocket extends Duplex {
     return this.push(bytes)
   }
 
-  /** Delivers at once what is in transit. */
+  /** Delivers all data in transit at once. */
   hurry(): void {
     this.#up.hurry()
     this.#down.hurry()

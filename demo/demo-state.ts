@@ -45,7 +45,7 @@ export class DemoState {
    * @throws if the log does not belong to the demo
    */
   restart(): void {
-    if (this.#restart === undefined) throw new Error('this log can not start over')
+    if (this.#restart === undefined) throw new Error('this log cannot be restarted')
     this.#restart()
     for (const socket of this.#sockets) socket.destroy()
     for (const watch of this.watches) watch.restarted()

@@ -18,5 +18,5 @@ export function logFrames(app: FastifyInstance): void {
 function logFrame(message: unknown): void {
   const { log, path, frame } = message as { log: FastifyBaseLogger; path: string; frame: string | Buffer }
   const shown = typeof frame === 'string' ? frame.slice(0, MOST) : `${frame.length} bytes`
-  log.info({ path, frame: shown }, 'a message came in over a socket')
+  log.info({ path, frame: shown }, 'received a frame over a socket')
 }

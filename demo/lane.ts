@@ -123,7 +123,7 @@ export class Lane {
     this.#cut = false
   }
 
-  /** Delivers what is in transit, and everything after it, without delay. */
+  /** Delivers data in transit, and all later data, without delay. */
   hurry(): void {
     this.delay = 0
     for (const wire of this.#wires) wire.hurry()

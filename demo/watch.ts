@@ -125,7 +125,7 @@ export class Watch implements Watcher, WatchingPage {
       case 'crowd': {
         const all = [...this.#state.watches].reduce((sum, { crowd }) => sum + crowd, 0)
         if (all - this.#crowd.of(control.transport) + control.count > CROWD) {
-          throw new Error(`there are no more than ${CROWD} for all pages together`)
+          throw new Error(`at most ${CROWD} are possible for all pages together`)
         }
         this.#crowd.set(control.transport, control.count)
         break
@@ -138,7 +138,7 @@ export class Watch implements Watcher, WatchingPage {
 
   #mine(id: string): Lane {
     const lane = this.#watched.find((each) => each.id === id)
-    if (lane === undefined) throw new Error('not your lane')
+    if (lane === undefined) throw new Error('this page has no such lane')
     return lane
   }
 

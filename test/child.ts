@@ -105,6 +105,6 @@ export async function startApp(
 
 /** Where the app says that it is to be looked at. */
 export async function urlFrom(child: Child): Promise<string> {
-  const { msg } = await child.logged(/"look at /)
+  const { msg } = await child.logged(/"open /)
   return /http:\/\/[^ ]+(?=\/$)/.exec(msg)![0]
 }

@@ -99,7 +99,7 @@ t.test('what comes in over a socket is in the log', async (t) => {
   const { child, url } = await startApp(t)
   const ws = await openSocket(t, `${url}/ws`)
   ws.send({ type: 'publish', channel: 'news', data: 'from a socket' })
-  t.match(await child.logged(/came in over a socket/), { path: '/ws', frame: /from a socket/ })
+  t.match(await child.logged(/received a frame over a socket/), { path: '/ws', frame: /from a socket/ })
   const echo = await openSocket(t, `${url}/echo`)
   echo.send('heard')
   t.equal(await echo.frame(), 'heard')
@@ -149,7 +149,7 @@ t.test('npm start, ended from a terminal: it sends the signal to both, and npm h
   const child = new Child(t, 'npm', ['start', '--silent', '--', '--port', '0'], UNCOVERED)
   const url = await urlFrom(child)
   t.equal((await fetch(`${url}/`)).status, 200)
-  const { pid } = await child.logged(/"look at /)
+  const { pid } = await child.logged(/"open /)
   process.kill(pid as number, 'SIGINT')
   child.process.kill('SIGINT')
   await child.ended

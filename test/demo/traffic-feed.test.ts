@@ -40,18 +40,18 @@ t.test('says what is wrong with a control, and goes on', async (t) => {
   const id = laneId()
   const tap = await openTap(t, url, id)
   for (const [control, message] of [
-    ['{', 'not JSON'],
-    ['null', 'not an object'],
-    ['1', 'not an object'],
-    [{ type: 'reboot' }, 'no such type'],
+    ['{', 'the control is not JSON'],
+    ['null', 'the control is not an object'],
+    ['1', 'the control is not an object'],
+    [{ type: 'reboot' }, 'the type is unknown'],
     [{ type: 'delay', ms: 2001 }, "'ms' must be a number from 0 to 2000"],
     [{ type: 'delay', ms: '5' }, "'ms' must be a number from 0 to 2000"],
     [{ type: 'rate', rate: -1, size: 1 }, "'rate' must be a number from 0 to 50"],
     [{ type: 'rate', rate: 1, size: 16_385 }, "'size' must be a number from 0 to 16384"],
-    [{ type: 'crowd', transport: 'fax', count: 1 }, 'no such transport'],
+    [{ type: 'crowd', transport: 'fax', count: 1 }, 'the transport is unknown'],
     [{ type: 'crowd', transport: 'ws', count: 201 }, "'count' must be a number from 0 to 200"],
-    [{ type: 'cut', lane: laneId() }, 'not your lane'],
-    [{ type: 'restore' }, 'not your lane'],
+    [{ type: 'cut', lane: laneId() }, 'this page has no such lane'],
+    [{ type: 'restore' }, 'this page has no such lane'],
   ] as const) {
     tap.client.send(control)
     t.same(await tap.answer(), { type: 'error', message }, JSON.stringify(control))
@@ -123,7 +123,7 @@ t.test('all pages together have a bounded number of them', async (t) => {
     t.match(await second.control({ type: 'crowd', transport, count: 200 }), { type: 'done' })
   }
   const refused = await second.control({ type: 'crowd', transport: 'ws', count: 200 })
-  t.match(refused, { type: 'error', message: /no more than 800 / })
+  t.match(refused, { type: 'error', message: /at most 800 / })
   await second.control({ type: 'crowd', transport: 'poll', count: 199 })
   t.match(await second.control({ type: 'crowd', transport: 'ws', count: 200 }), { type: 'done' })
 })
@@ -169,7 +169,7 @@ t.test('a log of somebody else does not start over', async (t) => {
   t.teardown(() => bus.close())
   const { url } = await start(t, { tidings: { bus } })
   const tap = await openTap(t, url, laneId())
-  t.match(await tap.control({ type: 'restart' }), { type: 'error', message: 'this log can not start over' })
+  t.match(await tap.control({ type: 'restart' }), { type: 'error', message: 'this log cannot be restarted' })
 })
 
 t.test('stands under the prefix, and on IPv6', async (t) => {
