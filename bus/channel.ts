@@ -16,7 +16,7 @@ export function isChannel(name: unknown): name is string {
 /** @returns the name. @throws TIDINGS_ERR_CHANNEL if it is invalid. */
 export function checkChannel(name: unknown): string {
   if (isChannel(name)) return name
-  throw new ERR_CHANNEL('must be 1 to 128 of the characters A-Z a-z 0-9 _ . : ~ -')
+  throw new ERR_CHANNEL('must consist of 1 to 128 of the characters A-Z a-z 0-9 _ . : ~ -')
 }
 
 /** @returns the names, sorted and unique. @throws TIDINGS_ERR_CHANNEL if one is invalid or there are too many. */
@@ -24,7 +24,7 @@ export function checkChannels(names: readonly unknown[]): string[] {
   const set = new Set<string>()
   for (const name of names) {
     set.add(checkChannel(name))
-    if (set.size > MAX_CHANNELS) throw new ERR_CHANNEL(`may be given ${MAX_CHANNELS} times at most`)
+    if (set.size > MAX_CHANNELS) throw new ERR_CHANNEL(`may be given at most ${MAX_CHANNELS} times`)
   }
   return [...set].sort()
 }

@@ -25,7 +25,7 @@ const CURSOR = /^([A-Za-z0-9_-]{4,32})\.(0|[1-9][0-9]{0,15})$/
 
 /**
  * Takes the place of the epoch: epoch, choice, head and digest. Epochs are too short to match, but may contain any of
- * its characters. So it is parsed from the end, where three parts contain no `_`.
+ * its characters. So it is parsed from the end: the last three parts contain no `_`.
  */
 const CHOSEN = /^(.{4,})_([ls])([0-9a-z]{1,11})_([0-9a-z]{1,11})_([0-9a-z]{1,7})$/
 

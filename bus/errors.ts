@@ -22,18 +22,18 @@ const createError = createFastifyError as unknown as <A extends unknown[]>(
 
 /**
  * Every error that the package raises, in one table: code, message, HTTP status. On a WebSocket the same code and
- * message go into an error frame. Each message names the parameter and says how to fix it.
+ * message go into an error frame. Each message names the parameter and the fix.
  */
 export const ERR_OPTION = createError<[string, string]>('TIDINGS_ERR_OPTION', "Option '%s' %s", 500)
 export const ERR_FASTIFY = createError<[]>(
   'TIDINGS_ERR_FASTIFY',
-  "This version of Fastify does not show its option 'rewriteUrl', which sockets need: use a supported version",
+  "This version of Fastify does not expose its option 'rewriteUrl', which WebSockets require: use a supported version",
   500,
 )
 export const ERR_CLOSED = createError<[]>('TIDINGS_ERR_CLOSED', 'The bus is closed', 503)
 export const ERR_UNAVAILABLE = createError<[]>(
   'TIDINGS_ERR_UNAVAILABLE',
-  "The shared log can't be reached: try again later",
+  'The shared log is unreachable: try again later',
   503,
 )
 export const ERR_ENGINE = createError<[string]>('TIDINGS_ERR_ENGINE', '%s', 500)
@@ -51,13 +51,13 @@ export const ERR_LIMIT = createError<[number]>(
 )
 export const ERR_WAIT = createError<[]>(
   'TIDINGS_ERR_WAIT',
-  "Parameter 'wait' must be given once: an integer of seconds, 0 or more",
+  "Parameter 'wait' must be given once: an integer number of seconds, 0 or more",
   400,
 )
 export const ERR_FORMAT = createError<[string]>('TIDINGS_ERR_FORMAT', "Parameter 'format' %s", 400)
 export const ERR_END = createError<[]>(
   'TIDINGS_ERR_END',
-  "Parameter 'end' must be given once, without a value or as 'true' or 'false'; in a frame true or false",
+  "Parameter 'end' must be given once, without a value or as 'true' or 'false'; in a frame, as true or false",
   400,
 )
 export const ERR_ENDED = createError<[string]>(
@@ -114,7 +114,7 @@ export const ERR_TRANSFER = createError<[]>(
 export const ERR_DATA = createError<[string]>('TIDINGS_ERR_DATA', '%s', 400)
 export const ERR_TOO_LARGE = createError<[number, number]>(
   'TIDINGS_ERR_TOO_LARGE',
-  'The payload has %d bytes; %d are allowed',
+  'The payload has %d bytes; at most %d are allowed',
   413,
 )
 
@@ -166,7 +166,7 @@ export const ERR_WS_KEY = createError<[]>(
 )
 export const ERR_WS_EXTENSIONS = createError<[]>(
   'TIDINGS_ERR_WS_EXTENSIONS',
-  "'Sec-WebSocket-Extensions' must be a list of extensions: correct it, or leave it out",
+  "'Sec-WebSocket-Extensions' must be a list of extensions: correct or omit it",
   400,
 )
 

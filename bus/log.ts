@@ -45,25 +45,25 @@ export interface Lost {
   readonly forgotten: number
 }
 
-/** A history as others tell of it. */
+/** A history that the bus learnt from its engine. */
 export interface Adopted {
   readonly epoch: string
-  /** Up to where this log has all in common with it; undefined where that is nothing. */
+  /** The seq up to which this log shares the history; undefined if they share nothing. */
   readonly common: number | undefined
-  /** The epochs before, the oldest first. */
+  /** The past epochs, oldest first. */
   readonly ancestors: Iterable<Cursor>
-  /** Whether `placed` begins with the first message that is kept: then it takes the place of what the log has. */
+  /** Whether `placed` begins with the oldest kept message: then it replaces the content of the log. */
   readonly whole: boolean
-  /** What stands behind the log's head, or all, in order. */
+  /** The entries after the log's head, or all of them, in order. */
   readonly placed: Iterable<Placed>
   readonly lost: Lost | undefined
 }
 
-/** A message that is not kept any more, or never was: one that has only marked its channel. */
+/** A message that is no longer kept, or never was because it only marked its channel. */
 export interface Gone {
   readonly channel: string
   readonly seq: number
-  /** Bytes that it took, about. */
+  /** The bytes that it took, approximately. */
   readonly weight: number
 }
 
@@ -76,11 +76,11 @@ interface Channel extends InLine<Channel> {
 }
 
 /**
- * Bytes of heap per channel beside its name and messages, extra bytes of an empty one, and bytes per slot of its ring.
+ * Bytes of heap per channel without its name and messages, extra bytes of an empty one, and bytes per slot of its ring.
  */
 const CHANNEL = { base: 234, empty: 8, place: 8 }
 
-/** What a place weighs whose message only marks its channel. */
+/** Weight of an entry that only marks its channel. */
 const MARK = 64
 
 /** Share of `bytes` that empty channels may take. */
@@ -118,12 +118,12 @@ export class Log {
   readonly #memo = new Memo()
   readonly #onGone: ((gone: Gone) => void) | undefined
   readonly #onFloor: ((channel: string) => void) | undefined
-  /** The last place at which something went that cutting back does not bring again: an end, or what was deleted. */
+  /** The last place at which an end or deleted messages disappeared. Cutting the log back does not restore them. */
   #undone = 0
 
   /**
-   * @param onGone called with each place whose message is not kept, or not any more
-   * @param onFloor called with each channel that is forgotten, or that begins with the floor of forgotten ones
+   * @param onGone called for each place whose message is not or no longer kept
+   * @param onFloor called for each channel that is forgotten, or that starts with the floor of forgotten ones
    */
   constructor(
     retention: RetentionSettings,
@@ -160,7 +160,7 @@ export class Log {
     return index < ring.length && ring.at(index).seq === seq
   }
 
-  /** Whether a channel has messages, or is remembered without any. */
+  /** Whether the log knows a channel: it has messages, or its floor is remembered. */
   knows(name: string): boolean {
     return this.#channels.has(name)
   }
@@ -170,7 +170,7 @@ export class Log {
     return this.#shelves.first
   }
 
-  /** All that is kept, in no order. */
+  /** All kept entries, in no particular order. */
   entries(): IterableIterator<Entry> {
     return this.#shelves.entries()
   }
@@ -222,7 +222,7 @@ export class Log {
     this.#put(epoch, seq, channel, time, payload)
   }
 
-  /** Goes past the next place: what stands there is not kept any more. */
+  /** Skips the next place, whose message is no longer kept. */
   pass(gone: Gone): void {
     this.#head = gone.seq
     this.#onGone?.(gone)
@@ -454,12 +454,12 @@ export class Log {
     return this.#ends.size > 0
   }
 
-  /** Whether a turn at this end leaves ends and channels as they were there: what was reopened or deleted is gone. */
+  /** Whether a turn at this end restores the ends and channels of that place: reopened or deleted ones are lost. */
   canTurn(end: number): boolean {
     return this.#undone <= end
   }
 
-  /** Goes over to a history, in one step for all readers. */
+  /** Adopts a history, in one step for all readers. */
   adopt({ epoch, common, ancestors, whole, placed, lost }: Adopted): void {
     this.groups.wake(() => {
       this.#memo.clear()

@@ -71,7 +71,7 @@ function checkRules(rules: unknown): void {
   const known = checkKnown<Record<string, Rule>>('retention.rules', rules, Object.keys(Object(rules)))
   for (const [name, rule] of Object.entries(known)) {
     const at = `retention.rules['${name}']`
-    if (!isChannel(name)) throw new ERR_OPTION(at, 'is no name of a channel, nor the beginning of one')
+    if (!isChannel(name)) throw new ERR_OPTION(at, 'must be the name of a channel, or a prefix of one')
     checkKept(at, { messages: 1, age: 1, ...checkKnown<Rule>(at, rule, ['messages', 'age']) })
   }
 }

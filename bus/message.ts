@@ -107,7 +107,7 @@ export class Entry {
 
 /** The end of a channel, as the log keeps it. Once the channel is reopened it is a message like any other. */
 export class End extends Entry {
-  /** Whether the channel goes on. Set by the log alone. */
+  /** Whether the channel was reopened. Only the log sets it. */
   reopened = false
 
   override get end(): boolean {
@@ -118,7 +118,7 @@ export class End extends Entry {
     return !this.envelope.includes('"data":')
   }
 
-  /** The members of a frame or an event that tells it. @param cursor where its reader goes on */
+  /** The members of its frame or event. @param cursor the cursor from which the reader continues */
   members(cursor: string): string {
     const from = this.envelope.indexOf('"data":')
     const data = from === -1 ? '' : `,${this.envelope.slice(from, -1)}`

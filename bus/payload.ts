@@ -56,7 +56,7 @@ export function bytesPayload(bytes: Uint8Array): Payload {
 /** @throws TIDINGS_ERR_DATA if the text is not padded base64 (RFC 4648 section 4). */
 export function base64Payload(base64: unknown): Payload {
   if (typeof base64 !== 'string' || base64.length % 4 !== 0 || !BASE64.test(base64)) {
-    throw new ERR_DATA("'data' must be base64, as 'encoding' says")
+    throw new ERR_DATA("'data' must be base64, because 'encoding' is 'base64'")
   }
   return bytesPayload(Buffer.from(base64, 'base64'))
 }
@@ -96,8 +96,8 @@ export function payloadOf(data: unknown): Payload {
   try {
     json = JSON.stringify(data)
   } catch (cause) {
-    throw new ERR_DATA(`'data' can't be written as JSON: ${(cause as Error).message}`)
+    throw new ERR_DATA(`'data' cannot be serialized as JSON: ${(cause as Error).message}`)
   }
-  if (json === undefined) throw new ERR_DATA(`'data' can't be written as JSON: ${typeof data}`)
+  if (json === undefined) throw new ERR_DATA(`'data' cannot be serialized as JSON: ${typeof data}`)
   return { kind: 'json', json, size: Buffer.byteLength(json) }
 }

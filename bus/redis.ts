@@ -29,12 +29,12 @@ export function redisBus(options: RedisBusOptions): Bus {
   const known = checkKnown<RedisBusOptions>('redisBus', options, ['url', 'client', 'prefix', 'retention'])
   const { url, client, prefix = 'tidings', retention } = known
   if ((url === undefined) === (client === undefined)) {
-    throw new ERR_OPTION('url', "must be given, or 'client' in its place")
+    throw new ERR_OPTION('url', "or 'client' is required, but not both")
   }
   if (typeof prefix !== 'string' || !PREFIX.test(prefix)) {
     throw new ERR_OPTION(
       'prefix',
-      `must be 1 to 64 characters, without spaces and braces; it is ${show(prefix)}`,
+      `must have 1 to 64 characters, without spaces or braces; it is ${show(prefix)}`,
     )
   }
   const connect = url === undefined ? connectLike(client) : connectTo(checkUrl(url))
@@ -50,6 +50,6 @@ function checkUrl(url: unknown): string {
   if (typeof url === 'string' && URL.canParse(url) && /^rediss?:$/.test(new URL(url).protocol)) return url
   throw new ERR_OPTION(
     'url',
-    `must begin with redis:// or rediss://; it is ${typeof url === 'string' ? 'another' : show(url)}`,
+    `must begin with redis:// or rediss://; it is ${typeof url === 'string' ? 'another URL' : show(url)}`,
   )
 }

@@ -1,9 +1,9 @@
-/** Limits of what a log keeps. */
+/** Limits of a log. */
 export interface Retention {
   /** Maximum messages per channel. @default 10000 */
   messages?: number
   /**
-   * Maximum age of a message, in milliseconds of the monotonic clock, which stands still while the machine is
+   * Maximum age of a message, in milliseconds of the monotonic clock, which stops while the machine is
    * suspended. Messages may stay for up to 2 % longer. Infinity: no limit. @default 3600000
    */
   age?: number

@@ -171,7 +171,7 @@ export async function setUpBus(
   else if (!(taken instanceof Tidings) || taken.bus !== bus) {
     throw new ERR_OPTION(
       'decorator',
-      `'${decorator}' is taken: give this registration another name, or the same bus`,
+      `'${decorator}' is taken: use another name for this registration, or the same bus`,
     )
   }
   const tidings = app.getDecorator<Tidings>(decorator)

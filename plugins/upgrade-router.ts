@@ -190,7 +190,7 @@ function whenAnswered(socket: Duplex, stalls: Stalls, then: () => void): void {
   next()
 }
 
-/** Ends a detached connection after its plain answer: nobody would read further requests. */
+/** Ends a detached connection after its plain response: nothing would read further requests. */
 function endWithAnswer(socket: Duplex): void {
   responseOn(socket)?.once('finish', () => socket.end(() => socket.destroy()))
 }

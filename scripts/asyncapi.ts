@@ -39,7 +39,7 @@ export function asyncapi(): object {
       sse: {
         address: '/sse',
         summary: sseSchema.summary,
-        description: 'The name of an event is that of its message; a message has none.',
+        description: 'The name of an event is that of its message here. The event of a message has no name.',
         messages: messages(stream),
       },
     },
@@ -47,19 +47,19 @@ export function asyncapi(): object {
       receiveFrames: {
         action: 'send',
         channel: { $ref: '#/channels/ws' },
-        summary: 'What the server sends on a socket',
+        summary: 'Frames from the server',
         messages: refs('channels/ws', Object.keys(server)),
       },
       sendFrames: {
         action: 'receive',
         channel: { $ref: '#/channels/ws' },
-        summary: 'What a client sends on a socket',
+        summary: 'Frames from the client',
         messages: refs('channels/ws', Object.keys(CLIENT_FRAMES)),
       },
       receiveEvents: {
         action: 'send',
         channel: { $ref: '#/channels/sse' },
-        summary: `What the server sends on a stream; the query is ${Object.keys((sseSchema.querystring as { properties: object }).properties).join(', ')}`,
+        summary: `Events of the stream. Query parameters: ${Object.keys((sseSchema.querystring as { properties: object }).properties).join(', ')}`,
         messages: refs('channels/sse', Object.keys(stream)),
       },
     },

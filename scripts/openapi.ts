@@ -24,11 +24,11 @@ const RAW = {
 }
 const READING = {
   200: {
-    description: 'Messages, or with format=raw one payload',
+    description: 'Messages; with format=raw, one payload',
     content: { 'application/json': { schema: ref('Page') }, ...RAW },
   },
   204: {
-    description: 'No messages; with format=raw also that the channel has ended',
+    description: 'No messages; with format=raw, this may also mean that the channel has ended',
     headers: { ...CURSOR_HEADER, 'Tidings-Ended': header('With format=raw: the channel has ended') },
   },
   304: { description: 'No messages, and If-None-Match names the position', headers: CURSOR_HEADER },
@@ -43,12 +43,12 @@ const REFUSED = {
 const SOCKET = {
   101: { description: 'A WebSocket: see asyncapi.json' },
   400: error('A parameter or the handshake is malformed'),
-  403: error('Not permitted, or a page of another site'),
+  403: error('Not permitted, or the origin is foreign'),
   426: error('Not a WebSocket handshake of version 13'),
   ...REFUSED,
 }
 
-/** The answers of each route, beside what its schema says. */
+/** The responses of each route, in addition to its schema. */
 const RESPONSES: Record<string, Record<number, object>> = {
   '/poll': READING,
   '/longpoll': { ...READING, ...REFUSED },
@@ -62,12 +62,12 @@ const RESPONSES: Record<string, Record<number, object>> = {
   },
   '/ws': SOCKET,
   '/echo': SOCKET,
-  '/stats': { 200: json('Figures', ref('Stats')), 403: error('Not permitted') },
+  '/stats': { 200: json('Statistics', ref('Stats')), 403: error('Not permitted') },
   '/publish': {
-    200: json('Published before with this key', ref('Accepted')),
+    200: json('Already published with this key', ref('Accepted')),
     201: json('Published', ref('Accepted')),
     400: error('The body or a parameter is malformed'),
-    403: error('Not permitted, or a page of another site'),
+    403: error('Not permitted, or the origin is foreign'),
     409: error('The channel has ended'),
     413: error('The payload is too large'),
     415: error('The type or the encoding of the body is not supported'),
@@ -78,7 +78,7 @@ const RESPONSES: Record<string, Record<number, object>> = {
   },
 }
 
-/** OpenAPI 3.1: what @fastify/swagger makes of the routes' schemas, with their answers. */
+/** OpenAPI 3.1: the output of @fastify/swagger for the routes' schemas, with their responses. */
 export async function openapi(): Promise<object> {
   const app = Fastify()
   await app.register(fastifySwagger, {

@@ -1,4 +1,4 @@
-/** JSON Schemas of what goes over the wire, for both descriptions. */
+/** JSON Schemas of the wire format, for both descriptions. */
 
 const CURSOR = '^[A-Za-z0-9_-]{4,32}\\.(0|[1-9][0-9]{0,15})$'
 const CHANNEL = '^[A-Za-z0-9_.:~-]{1,128}$'
@@ -6,7 +6,7 @@ const CHANNEL = '^[A-Za-z0-9_.:~-]{1,128}$'
 const cursor = { type: 'string', pattern: CURSOR }
 const channel = { type: 'string', pattern: CHANNEL }
 const reason = { type: 'string', enum: ['trimmed', 'epoch', 'ahead'] }
-const ref = { description: "The client's own, repeated in the answer" }
+const ref = { description: 'Chosen by the client and repeated in the reply' }
 const encoding = { const: 'base64', description: 'Bytes' }
 
 type Properties = Record<string, object>
@@ -44,7 +44,7 @@ export const PAGE = (envelope: object): object =>
       cursor,
       messages: { type: 'array', items: envelope },
       more: { type: 'boolean' },
-      ended: { type: 'array', items: channel, description: 'Those of the channels that have ended' },
+      ended: { type: 'array', items: channel, description: 'The channels that have ended' },
     },
     ['ended'],
   )

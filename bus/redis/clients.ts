@@ -99,7 +99,7 @@ function isNodeRedis(client: unknown): client is NodeRedis {
   return [sendCommand, duplicate, connect].every((each) => typeof each === 'function')
 }
 
-/** What a cluster's nodes fire first. */
+/** The first event of a cluster's node. */
 const NODE_EVENTS = ['node-connect', 'node-reconnecting', 'node-error']
 
 async function connectNodeRedis(client: NodeRedis, failed: (error: Error) => void): Promise<Connection> {

@@ -100,7 +100,7 @@ export class RedisEngine implements Engine {
       })) as string[]
     if (denied.length > 0) {
       throw new ERR_ENGINE(
-        `${this.name} denies ${[...new Set(denied)].join(', ').toUpperCase()} on ${this.#tag}*: permit them to this user`,
+        `${this.name} denies ${[...new Set(denied)].join(', ').toUpperCase()} on ${this.#tag}*: grant them to this user`,
       )
     }
     await calls
@@ -115,7 +115,7 @@ export class RedisEngine implements Engine {
   /** Turns a permanent error into TIDINGS_ERR_ENGINE. */
   #fatal(error: Error): Error {
     return /^-?(NOPERM|WRONGPASS|NOAUTH)\b/.test(error.message)
-      ? new ERR_ENGINE(`${this.name} denies what is needed: ${error.message}`)
+      ? new ERR_ENGINE(`${this.name} denies a required permission: ${error.message}`)
       : error
   }
 
@@ -169,7 +169,7 @@ export class RedisEngine implements Engine {
   }
 
   #verdicts(answer: string, count: number): Verdict[] {
-    if (answer === '') throw new Error('another batch has come before this one')
+    if (answer === '') throw new Error('another batch was appended before this one')
     const [epoch = '', generation, first, time, letters = '', ...repeats] = answer.split(' ')
     this.#generations.name(Number(generation), epoch)
     let seq = Number(first)

@@ -19,7 +19,7 @@ export async function checkServer(
   for (;;) {
     const info = await command('INFO').catch((error: Error) => {
       if (/^-?(NOPERM|WRONGPASS|NOAUTH)\b/.test(error.message)) {
-        throw new ERR_ENGINE(`${name} denies what is needed: ${error.message}`)
+        throw new ERR_ENGINE(`${name} denies a required permission: ${error.message}`)
       }
       throw error
     })
@@ -28,7 +28,7 @@ export async function checkServer(
     )
     const version = fields.get('redis_version') ?? ''
     if (Number.parseInt(version, 10) < LEAST) {
-      throw new ERR_ENGINE(`${name} is version ${version}: ${LEAST}.0 or later is needed`)
+      throw new ERR_ENGINE(`${name} is version ${version}: ${LEAST}.0 or later is required`)
     }
     if (fields.get('loading') === '1') {
       await sleep(LOOK)
@@ -36,12 +36,12 @@ export async function checkServer(
     }
     const policy = fields.get('maxmemory_policy') ?? ''
     if (policy.startsWith('allkeys-')) {
-      throw new ERR_ENGINE(`${name} evicts keys (maxmemory-policy ${policy}), the log too: set noeviction`)
+      throw new ERR_ENGINE(
+        `${name} evicts keys (maxmemory-policy ${policy}), including the log: set noeviction`,
+      )
     }
     if (fields.get('aof_enabled') === '0') {
-      warn(
-        `${name} keeps no append-only file: what was published since its last snapshot is lost when it restarts`,
-      )
+      warn(`${name} keeps no append-only file: when it restarts, messages since its last snapshot are lost`)
     }
     return
   }

@@ -23,7 +23,7 @@ export class Calls {
   ): Promise<T> {
     if (this.#closed) throw new Error('closed')
     const { signal } = controller
-    const timer = setTimeout(() => controller.abort(new Error(`no answer within ${silence} ms`)), silence)
+    const timer = setTimeout(() => controller.abort(new Error(`no response within ${silence} ms`)), silence)
     this.#under.add(controller)
     try {
       return await new Promise<T>((resolve, reject) => {

@@ -253,7 +253,7 @@ export class Follower {
 
   #renew(): void {
     this.#astray = true
-    this.#read?.abort(new Error('what the engine has did not come'))
+    this.#read?.abort(new Error('the engine did not deliver its entries'))
   }
 
   close(): void {

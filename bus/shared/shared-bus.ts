@@ -131,11 +131,11 @@ class SharedBus implements Bus {
   }
 
   #unreachable(error: unknown): Error {
-    return new ERR_ENGINE(`${this.#engine.name} can't be reached: ${(error as Error).message}`)
+    return new ERR_ENGINE(`${this.#engine.name} is unreachable: ${(error as Error).message}`)
   }
 
   /**
-   * Loads the log, in time for an error that says more than that a plugin did not start.
+   * Loads the log. Fails before Fastify's plugin timeout, whose error does not give the reason.
    * @throws TIDINGS_ERR_ENGINE
    */
   async #load(until: number): Promise<void> {

@@ -75,7 +75,7 @@ export class Trimmer {
     this.#gone = []
     const elsewhere: Gone[] = []
     try {
-      // The reply tells where the tail begins. A message below its floor is never moved.
+      // The reply contains the start of the tail. A message below its floor is never moved.
       await this.#tell({})
       for (const each of gone) {
         if (each.seq > this.#start) this.#waste.add(each)
@@ -150,7 +150,7 @@ export class Trimmer {
     }
     try {
       const start = await this.#calls.make((signal) => this.#engine.trim(trim, signal))
-      if (start === undefined) throw new Error('the log turns')
+      if (start === undefined) throw new Error('the log begins a new epoch')
       this.#start = start
     } catch (error) {
       for (const channel of channels) this.#channels.add(channel)

@@ -31,7 +31,7 @@ function handleOf(stream: Writable): Handle | null | undefined {
 }
 
 /**
- * Bytes of a stream that the kernel has accepted. The number stands still while the other side reads nothing.
+ * Bytes of a stream that the kernel has accepted. The number does not change while the other side reads nothing.
  * `bytesWritten` counts a write before the kernel has accepted all of it, so a slow reader would look dead during a
  * large write. The fallback subtracts the queue.
  * @param put total bytes written to the stream, for the fallback

@@ -25,10 +25,10 @@ export type Verdict = boolean | AbortSignal | Permission
 /**
  * Decides whether a request may perform an operation. `true` permits it. An AbortSignal or a Permission permits it
  * until it aborts or expires: then the reader ends (close code 1008; a held poll and the next one get 403). `false`, an
- * aborted signal and a past expiry are answered with 403. An error with a 4xx `statusCode` is sent with its `headers`.
- * Any other error is logged and answered with 500. Any other result is answered with 403 and logged. On a socket,
- * errors are error frames. It is called for each request, and on a socket for each subscribe and publish frame, with
- * the request that opened the socket and in its async context.
+ * aborted signal and a past expiry give 403. An error with a 4xx `statusCode` gives that status and its `headers`. Any
+ * other error gives 500 and is logged. Any other result gives 403 and is logged. On a socket, errors are error frames.
+ * The plugin calls it for each request, and on a socket for each subscribe and publish frame, with the request that
+ * opened the socket and in its async context.
  */
 export type Authorize = (request: FastifyRequest, question: Question) => Verdict | Promise<Verdict>
 
@@ -67,7 +67,7 @@ export interface Options<T extends string = string> {
   bus?: Bus
   /** Configures the built-in bus. Cannot be combined with `bus`. */
   retention?: MemoryBusOptions
-  /** Limits of an answer of `/poll` and `/longpoll`. */
+  /** Limits of a response of `/poll` and `/longpoll`. */
   poll?: {
     /** Maximum messages, if the request has no `limit`. @default 100 */
     limit?: number
@@ -98,8 +98,9 @@ export interface Options<T extends string = string> {
   /** Maximum payload of a client's publish, in bytes. @default 65536 */
   payloadLimit?: number
   /**
-   * Origins whose pages may publish and open sockets, beside the request's own host: as a browser sends them
-   * (`https://example.com`), or regular expressions. `['*']` allows every origin, `null` included. @default []
+   * Additional origins whose pages may publish and open sockets: strings as a browser sends them
+   * (`https://example.com`), or regular expressions. Pages of the request's own host always may. `['*']` allows every
+   * origin, `null` included. @default []
    */
   origins?: readonly (string | RegExp)[]
   /** Whether clients may publish. @default false; true if `authorize` is set */

@@ -48,9 +48,9 @@ function warn({ log, host, headers, url }: FastifyRequest, origin: string): void
   const header = host === headers.host ? 'Host' : 'X-Forwarded-Host'
   log.warn(
     { origin: origin.slice(0, 200), host: host.slice(0, 200), header, path: url.split('?', 1)[0] },
-    `The Origin of a page was refused: it does not match the header ${header}. Behind a proxy that rewrites Host, let ` +
-      'the proxy pass the original header (nginx: proxy_set_header Host $http_host; Apache: ProxyPreserveHost On), or ' +
-      "set Fastify's trustProxy if it sends X-Forwarded-Host. Add the pages of other sites to the option " +
-      "'origins' of fastify-tidings. Further refusals are not logged",
+    `The Origin of a page was refused: it does not match the header ${header}. If a proxy ` +
+      'rewrites Host, configure it to forward the original header (nginx: proxy_set_header Host $http_host; Apache: ' +
+      "ProxyPreserveHost On), or set Fastify's trustProxy if the proxy sends X-Forwarded-Host. To allow pages of other " +
+      "sites, add their origins to the option 'origins' of fastify-tidings. Further refusals are not logged",
   )
 }

@@ -24,7 +24,7 @@ export function queryOf(request: FastifyRequest): Query {
   for (const name of Object.keys(query)) {
     if (name.length >= CHANNEL.length && name !== CHANNEL && isChannel(name)) {
       throw new ERR_CHANNEL(
-        `must be written so, not ${JSON.stringify(name.slice(0, 40))}: repeat it for several channels`,
+        `is misspelled as ${JSON.stringify(name.slice(0, 40))}: repeat 'channel' for several channels`,
       )
     }
   }

@@ -50,8 +50,8 @@ function askFrom({ channel, format }: Query, start: Start | undefined): ReadQuer
 
 function isRaw(format: unknown, channels: readonly string[]): boolean {
   if (format === undefined) return false
-  if (format !== 'raw') throw new ERR_FORMAT("must be 'raw', once, or be left out")
-  if (channels.length !== 1) throw new ERR_FORMAT("'raw' goes with one channel")
+  if (format !== 'raw') throw new ERR_FORMAT("must be 'raw', given once, or omitted")
+  if (channels.length !== 1) throw new ERR_FORMAT("with 'raw' requires exactly one channel")
   return true
 }
 
@@ -60,7 +60,7 @@ export function parseSocketQuery(query: Query): ReadQuery {
   const { channel, ...others } = query
   if (channel !== '') return parseReadQuery(query)
   const ask = { ...parseReadQuery(others), channels: [] }
-  if (ask.raw) throw new ERR_FORMAT("'raw' goes with one channel")
+  if (ask.raw) throw new ERR_FORMAT("with 'raw' requires exactly one channel")
   return ask
 }
 

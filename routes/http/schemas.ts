@@ -3,22 +3,22 @@ import type { FastifySchema } from 'fastify'
 type Shown = FastifySchema & { summary: string }
 
 /**
- * The schemas of the routes, for @fastify/swagger. The routes validate by themselves, so that an error names the
- * parameter and the fix, and no compiled validator runs for a message; see `compilers`.
+ * The schemas of the routes, for @fastify/swagger. The routes validate their parameters themselves, so that an error
+ * names the parameter and the fix, and no compiled validator runs for a message; see `compilers`.
  */
 const channel = {
   type: 'array',
   items: { type: 'string', pattern: '^[A-Za-z0-9_.:~-]{1,128}$' },
-  description: "Repeatable, 32 at most. Default: 'default'",
+  description: "Repeatable, at most 32 times. Default: 'default'",
 }
 const cursor = {
   type: 'string',
   description:
-    "A cursor as the server gave it, 'earliest', 'last:N' (1 to 1000), 'since:MS' (since 1970) or 'now'",
+    "A cursor from the server, 'earliest', 'last:N' (1 to 1000), 'since:MS' (milliseconds since 1970) or 'now'",
 }
-const format = { type: 'string', enum: ['raw'], description: 'Payloads alone; with one channel' }
-const limit = { type: 'integer', minimum: 1, description: 'Messages in the answer, at most' }
-const wait = { type: 'integer', minimum: 0, description: 'Seconds to hold the request' }
+const format = { type: 'string', enum: ['raw'], description: 'Only payloads; requires one channel' }
+const limit = { type: 'integer', minimum: 1, description: 'Maximum number of messages in the response' }
+const wait = { type: 'integer', minimum: 0, description: 'Maximum time to hold the request, in seconds' }
 
 const error = {
   type: 'object',
@@ -46,33 +46,33 @@ const gap = {
 const querystring = (properties: object) => ({ type: 'object', properties })
 
 export const pollSchema: Shown = {
-  summary: 'The messages after a cursor, at once',
+  summary: 'Returns the messages after a cursor at once',
   querystring: querystring({ channel, cursor, limit, format }),
   response: { 410: gap },
 }
 
 export const longpollSchema: Shown = {
-  summary: 'The messages after a cursor, as soon as there is one',
+  summary: 'Returns the messages after a cursor as soon as there are any',
   querystring: querystring({ channel, cursor, limit, format, wait }),
   response: { 410: gap },
 }
 
 export const sseSchema: Shown = {
-  summary: 'The messages after a cursor, as server-sent events',
+  summary: 'Streams the messages after a cursor as server-sent events',
   querystring: querystring({ channel, cursor, format }),
 }
 
 export const wsSchema: Shown = {
-  summary: 'The messages after a cursor, over a WebSocket that publishes, too',
+  summary: 'Sends the messages after a cursor over a WebSocket, and accepts messages',
   querystring: querystring({ channel, cursor, format }),
 }
 
-export const echoSchema: Shown = { summary: 'A WebSocket that sends each frame back' }
+export const echoSchema: Shown = { summary: 'A WebSocket that returns each frame' }
 
-export const statsSchema: Shown = { summary: 'What the log keeps, and what each transport has cost' }
+export const statsSchema: Shown = { summary: 'Returns the size of the log and the traffic of each transport' }
 
 export const publishSchema: Shown = {
-  summary: 'Publish the body to a channel',
+  summary: 'Publishes the body to a channel',
   querystring: querystring({
     channel: { ...channel.items, description: "Default: 'default'" },
     end: {

@@ -80,10 +80,10 @@ export function settle(given: Options, transports: readonly string[]): Settings 
     throw new ERR_OPTION('authorize', `must be a function; it is ${show(authorize)}`)
   }
   if (bus !== undefined && retention !== undefined) {
-    throw new ERR_OPTION('retention', "belongs to a bus of the plugin's own: give it to yours instead")
+    throw new ERR_OPTION('retention', 'configures the built-in bus: pass it to your own bus instead')
   }
   if (bus !== undefined && (typeof bus?.publish !== 'function' || typeof bus.log?.append !== 'function')) {
-    throw new ERR_OPTION('bus', `must be a bus, such as memoryBus() makes; it is ${show(bus)}`)
+    throw new ERR_OPTION('bus', `must be a bus, such as the result of memoryBus(); it is ${show(bus)}`)
   }
 
   return {
@@ -186,7 +186,7 @@ function checkOrigins(value: unknown): readonly (string | RegExp)[] {
   if (Array.isArray(value) && value.every(isOrigin)) return value
   throw new ERR_OPTION(
     'origins',
-    `must be a list of origins such as 'https://example.com', expressions, or '*'`,
+    `must be a list of origins such as 'https://example.com', regular expressions, or '*'`,
   )
 }
 

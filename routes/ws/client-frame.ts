@@ -72,7 +72,7 @@ function payloadOf(text: string, members: Members): Payload {
 
 function dataOf(text: string, { data, encoding }: Members): Payload {
   if (encoding !== undefined && encoding !== 'base64')
-    throw new ERR_DATA("'encoding' must be 'base64', or be left out")
+    throw new ERR_DATA("'encoding' must be 'base64' or omitted")
   if (encoding === 'base64') return base64Payload(data)
   if (data === undefined) throw new ERR_DATA("'data' is missing")
   return typeof data === 'string' ? textPayload(data) : jsonPayload(memberText(text, 'data')!)

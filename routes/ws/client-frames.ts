@@ -149,7 +149,7 @@ export class ClientFrames {
         const { channel, start } = frame
         if (stream.channels.includes(channel)) throw new ERR_SUBSCRIBED(channel)
         if (stream.channels.length === MAX_CHANNELS)
-          throw new ERR_CHANNEL(`: ${MAX_CHANNELS} at most can be read at once`)
+          throw new ERR_CHANNEL(`is one too many: a socket can read at most ${MAX_CHANNELS} channels at once`)
         const { permit } = await this.#may({
           action: 'subscribe',
           channels: [channel],

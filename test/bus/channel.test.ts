@@ -35,5 +35,5 @@ t.test('names come back sorted, each once', async (t) => {
 t.test('32 are read at once, and no more', async (t) => {
   const names = Array.from({ length: MAX_CHANNELS }, (_, i) => `c${i}`)
   t.equal(checkChannels([...names, ...names]).length, MAX_CHANNELS, 'repeats do not count')
-  t.throws(() => checkChannels([...names, 'one-more']), { ...refused, message: /32 times at most/ })
+  t.throws(() => checkChannels([...names, 'one-more']), { ...refused, message: /at most 32 times/ })
 })

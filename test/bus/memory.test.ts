@@ -24,7 +24,7 @@ t.test('its options are checked', async (t) => {
     [{ keys: -1 }, /'retention\.keys'/],
     [{ keyAge: 0 }, /'retention\.keyAge'/],
     [{ rules: [] }, /'retention\.rules' must be an object; it is an array/],
-    [{ rules: { 'a b': {} } }, /'retention\.rules\['a b'\]' is no name of a channel/],
+    [{ rules: { 'a b': {} } }, /'retention\.rules\['a b'\]' must be the name of a channel/],
     [{ rules: { a: 1 } }, /'retention\.rules\['a'\]' must be an object; it is 1/],
     [{ rules: { a: { message: 1 } } }, /'retention\.rules\['a'\]\.message'/],
     [{ rules: { a: { messages: 0 } } }, /'retention\.rules\['a'\]\.messages' must be a whole number/],
