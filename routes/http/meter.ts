@@ -40,11 +40,17 @@ type Carrier = Socket & { [COUNTED]?: Counted }
 /** Metered connections that are open. */
 const connections = new IndexedSet<'indexInMeter', Metered>('indexInMeter')
 
+/** @returns undefined for an injected request, which has no socket or the stub of one */
+function countedOf(socket: Carrier | undefined): Counted | undefined {
+  if (!(socket instanceof Socket)) return undefined
+  socket[COUNTED] ??= { bytesIn: 0, bytesOut: 0 }
+  return socket[COUNTED]
+}
+
 /** A response of another route is complete: its bytes belong to no transport. */
 function skip(socket: Carrier): void {
-  if (!(socket instanceof Socket)) return
-  socket[COUNTED] ??= { bytesIn: 0, bytesOut: 0 }
-  const counted = socket[COUNTED]
+  const counted = countedOf(socket)
+  if (counted === undefined) return
   counted.bytesIn = socket.bytesRead
   counted.bytesOut = socket.bytesWritten - FAST.waitingBytes(socket)
 }
@@ -57,7 +63,7 @@ class Metered implements Guest {
   indexAtConnection = NOWHERE
   indexInMeter = NOWHERE
   readonly socket: Socket
-  readonly #counted: Counted
+  readonly #counted: Counted | undefined
   readonly #path: FastPath
   /** The transport of each open request. HTTP/1.1 answers requests in their order. */
   readonly #open: Cost[] = []
@@ -70,8 +76,7 @@ class Metered implements Guest {
   private constructor(socket: Carrier, connection: Connection, path: FastPath) {
     this.socket = socket
     this.#path = path
-    socket[COUNTED] ??= { bytesIn: 0, bytesOut: 0 }
-    this.#counted = socket[COUNTED]
+    this.#counted = countedOf(socket)
     connections.add(this)
     connection.add(this)
   }
@@ -91,10 +96,9 @@ class Metered implements Guest {
   /** Attributes the bytes since the last call, without queued ones, to the oldest open request. */
   count(): void {
     const { socket } = this
-    // An injected request has no socket.
-    if (this.#open.length === 0 || !(socket instanceof Socket)) return
-    const cost = this.#open[0]!
     const counted = this.#counted
+    const cost = this.#open[0]
+    if (cost === undefined || counted === undefined) return
     const bytesIn = socket.bytesRead
     const bytesOut = socket.bytesWritten - this.#path.waitingBytes(socket)
     cost.bytesIn += bytesIn - counted.bytesIn
