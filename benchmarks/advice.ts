@@ -15,13 +15,13 @@ export interface Coefficients extends cpu.Coefficients {
   readonly subscribers: number
 }
 
-export interface Candidate extends Omit<model.Candidate, 'binding' | 'change'> {
+export interface CandidateRow extends Omit<model.Candidate, 'binding' | 'change'> {
   readonly binding: string
   /** The rate at which it swaps ranks with its neighbour, as text. */
   readonly changes: string
 }
 
-export interface Refusal {
+export interface ExclusionRow {
   readonly name: string
   readonly why: string
 }
@@ -66,11 +66,11 @@ export function cheapestFor(
 /** US dollars a month, close to the list prices of a large cloud provider. */
 export const PRICES: Prices = { gigabyte: 0.09, core: 25 }
 
-export function rank(
+export function adviceFor(
   need: Need,
   coefficients?: Coefficients,
   prices: Prices = PRICES,
-): { verdict: string; candidates: Candidate[]; refused: Refusal[] } {
+): { verdict: string; candidates: CandidateRow[]; refused: ExclusionRow[] } {
   const { candidates, refused } = model.rank(need, HEADERS, coefficients, prices)
   return {
     verdict: verdictText(candidates, need),

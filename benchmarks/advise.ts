@@ -1,18 +1,18 @@
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import {
-  type Candidate,
+  adviceFor,
+  type CandidateRow,
   type Coefficients,
   coefficientsOf,
+  type ExclusionRow,
   isWhole,
   type Need,
   PRICES,
-  type Refusal,
-  rank,
 } from './advice.ts'
 import { FORMAT } from './json.ts'
 import { type Prices, USUAL } from './model/need.ts'
-import { checked, number, oneOf, UsageError } from './options.ts'
+import { asUsageError, number, oneOf, UsageError } from './options.ts'
 import { show, table } from './table.ts'
 
 const HELP = `fastify-tidings-bench advise: recommend a transport for a workload
@@ -46,7 +46,7 @@ export async function advise(
   print: (text: string) => void = (text) => process.stdout.write(text),
 ): Promise<number> {
   const text = { type: 'string' } as const
-  const values = checked(() =>
+  const values = asUsageError(() =>
     parseArgs({
       args,
       options: {
@@ -98,7 +98,7 @@ export async function advise(
     core: price('price-per-core', PRICES.core),
   }
   const coefficients = values.results === undefined ? undefined : await readResults(values.results)
-  const { verdict, candidates, refused } = rank(need, coefficients, prices)
+  const { verdict, candidates, refused } = adviceFor(need, coefficients, prices)
   print(adviceText(need, verdict, candidates, refused, coefficients, prices, users))
   return 0
 }
@@ -127,8 +127,8 @@ const MONTH = 30 * 24 * 3600
 function adviceText(
   need: Need,
   verdict: string,
-  candidates: readonly Candidate[],
-  refused: readonly Refusal[],
+  candidates: readonly CandidateRow[],
+  refused: readonly ExclusionRow[],
   coefficients: Coefficients | undefined,
   prices: Prices,
   users = need.subscribers,

@@ -1,14 +1,14 @@
 import { open, writeFile } from 'node:fs/promises'
+import { compareCheckouts } from './checkout-comparison.ts'
 import { changesText, compareCommand } from './compare.ts'
 import { doctorCommand } from './doctor.ts'
 import { explanation } from './explain.ts'
-import { headlineText } from './headline.ts'
-import { pageOf } from './html.ts'
+import { htmlReport } from './html.ts'
 import { resultsOf } from './json.ts'
-import { BENCH_HELP, readBench, UsageError } from './options.ts'
+import { BENCH_HELP, parseBenchOptions, UsageError } from './options.ts'
+import { overviewText } from './overview.ts'
 import { report } from './report.ts'
 import { passed, type RunOptions, run } from './run.ts'
-import { turnsOf } from './turns.ts'
 
 interface Output extends Omit<RunOptions, 'signal' | 'progress'> {
   readonly print: (text: string) => unknown
@@ -31,7 +31,7 @@ export async function bench(
 ): Promise<number> {
   if (args[0] === 'compare') return compareCommand(args.slice(1), print)
   if (args[0] === 'doctor') return doctorCommand(args.slice(1), print)
-  const options = readBench(args)
+  const options = parseBenchOptions(args)
   if (options === 'help') {
     print(BENCH_HELP)
     return 0
@@ -49,14 +49,14 @@ export async function bench(
   process.on('SIGTERM', stop)
   try {
     const outcome = await run(options, { ...more, progress, signal: interrupt.signal })
-    print(options.verbose ? report(outcome) : headlineText(outcome))
+    print(options.verbose ? report(outcome) : overviewText(outcome))
     if (!options.verbose) print('See --verbose, --html FILE or --json FILE for all figures.\n')
     if (options.json !== undefined) {
       await writeFile(options.json, `${JSON.stringify(resultsOf(outcome), null, 1)}\n`)
     }
-    if (options.html !== undefined) await writeFile(options.html, await pageOf(outcome))
+    if (options.html !== undefined) await writeFile(options.html, await htmlReport(outcome))
     if (outcome.partial) return 130
-    const changes = turnsOf(outcome)
+    const changes = compareCheckouts(outcome)
     if (changes.length > 0) print(`This checkout relative to ${options.against}:\n${changesText(changes)}`)
     return passed(outcome) && changes.every(({ verdict }) => verdict !== 'worse') ? 0 : 1
   } finally {

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
-import { quietOf } from './gates.ts'
+import { undisturbedOf } from './gates.ts'
 import { FORMAT, type Results } from './json.ts'
 import { UsageError } from './options.ts'
-import { AGAIN, PUBLISH_ONLY } from './plan.ts'
-import type { Measured } from './record.ts'
+import { AA_CONTROL, PUBLISH_ONLY } from './plan.ts'
+import type { RoundResult } from './round-result.ts'
 import { type Estimate, medianEstimate, TIE, verdictOf } from './statistics.ts'
 import { show, table } from './table.ts'
 
@@ -11,11 +11,11 @@ import { show, table } from './table.ts'
 
 /** Figures of a round; lower is better. `machine`: only comparable on the same machine. */
 const FIGURES = {
-  'delay p50, ms': { of: ({ latency }: Measured) => latency?.p50 ?? null, machine: true },
-  'delay p99, ms': { of: ({ latency }: Measured) => latency?.p99 ?? null, machine: true },
-  'server CPU, µs': { of: ({ cpuPerDelivery }: Measured) => cpuPerDelivery, machine: true },
-  bytes: { of: ({ bytes }: Measured) => bytes?.both ?? null, machine: false },
-  requests: { of: ({ requests }: Measured) => requests, machine: false },
+  'delay p50, ms': { of: ({ latency }: RoundResult) => latency?.p50 ?? null, machine: true },
+  'delay p99, ms': { of: ({ latency }: RoundResult) => latency?.p99 ?? null, machine: true },
+  'server CPU, µs': { of: ({ cpuPerDelivery }: RoundResult) => cpuPerDelivery, machine: true },
+  bytes: { of: ({ bytes }: RoundResult) => bytes?.both ?? null, machine: false },
+  requests: { of: ({ requests }: RoundResult) => requests, machine: false },
 } as const
 type Figure = keyof typeof FIGURES
 const NAMES = Object.keys(FIGURES) as Figure[]
@@ -31,10 +31,10 @@ interface Line {
 
 function linesOf(runs: readonly Run[]): Line[] {
   const of = ({ rounds }: Run, variant: string) =>
-    quietOf(rounds.filter((round) => round.section === 'headline' && round.variant === variant))
+    undisturbedOf(rounds.filter((round) => round.section === 'headline' && round.variant === variant))
   const [first] = runs
   return first!.settings.variants
-    .filter((variant) => variant !== AGAIN && variant !== PUBLISH_ONLY)
+    .filter((variant) => variant !== AA_CONTROL && variant !== PUBLISH_ONLY)
     .flatMap((variant) =>
       NAMES.flatMap((figure): Line[] => {
         const estimates = runs.flatMap((run) => {
@@ -70,12 +70,12 @@ export function changesOf(before: Run, after: Run): Change[] {
         low: over(two.low, one.high),
         high: over(two.high, one.low),
       }
-      return { variant, figure, ratio, verdict: judgedOf(ratio) }
+      return { variant, figure, ratio, verdict: changeVerdict(ratio) }
     })
 }
 
 /** Returns the verdict for a ratio of new to old. */
-export function judgedOf(ratio: Estimate): Change['verdict'] {
+export function changeVerdict(ratio: Estimate): Change['verdict'] {
   const verdict = verdictOf(ratio)
   if (verdict === 'tie' || verdict === 'not distinguished') return verdict
   if (Math.abs(ratio.value - 1) <= TIE) return 'tie'

@@ -1,11 +1,11 @@
 import { createRequire } from 'node:module'
 import { availableParallelism, cpus } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
-import { LIMITS } from './limits.ts'
-import { cpuOf, hasTool, openFiles, slabBytes, stealNow } from './machine.ts'
-import { readBench } from './options.ts'
+import { FULL_RUN } from './full-run.ts'
+import { hasTool, measureSteal, openFiles, procCpuOf, slabBytes } from './machine.ts'
+import { parseBenchOptions } from './options.ts'
 import { planOf, type Settings } from './plan.ts'
-import { needOf } from './run.ts'
+import { estimatedSeconds } from './run.ts'
 
 /** Checks whether this machine can run the benchmark. */
 
@@ -16,7 +16,7 @@ export interface Finding {
 }
 
 /** The checks of the machine. Tests pass their own. */
-export interface Looked {
+export interface MachineChecks {
   readonly cores: number
   /** The share of all cores that other processes use. */
   readonly busy: number
@@ -41,13 +41,13 @@ async function busyNow(milliseconds: number): Promise<number> {
   return 1 - (after.idle - before.idle) / Math.max(1, after.total - before.total)
 }
 
-export async function look(): Promise<Looked> {
+export async function checkMachine(): Promise<MachineChecks> {
   const require = createRequire(import.meta.url)
   const busy = await busyNow(2000)
   return {
     cores: availableParallelism(),
     busy,
-    steal: await stealNow(),
+    steal: await measureSteal(),
     files: openFiles(),
     tool: hasTool,
     has(name) {
@@ -58,7 +58,7 @@ export async function look(): Promise<Looked> {
         return false
       }
     },
-    schedstat: cpuOf(process.pid) !== undefined,
+    schedstat: procCpuOf(process.pid) !== undefined,
     slabs: slabBytes() !== undefined,
   }
 }
@@ -73,14 +73,16 @@ const TOOLS = {
   ss: 'counts TCP segments (iproute2)',
 }
 
-export function findingsOf(looked: Looked, settings: Settings): Finding[] {
+export function findingsOf(looked: MachineChecks, settings: Settings): Finding[] {
   const { cores, busy, steal, files, schedstat, slabs } = looked
   const percent = (share: number) => `${(share * 100).toFixed(1)} %`
   const finding = (good: boolean, state: 'needed' | 'better', text: string): Finding => ({
     state: good ? 'good' : state,
     text,
   })
-  const most = 2 * Math.max(...LIMITS.hot.subscribers, ...LIMITS.idle, settings.workload.subscribers)
+  const most =
+    2 *
+    Math.max(...FULL_RUN.deliveryCpu.subscribers, ...FULL_RUN.idleSubscribers, settings.workload.subscribers)
   return [
     finding(cores >= 2, 'needed', `cores: ${cores} (at least 2: the server needs its own)`),
     finding(
@@ -112,9 +114,9 @@ const SIGNS = { good: '✓', needed: '✗', better: '?' }
 export async function doctorCommand(
   args: string[],
   print: (text: string) => unknown,
-  looking: () => Promise<Looked> = look,
+  looking: () => Promise<MachineChecks> = checkMachine,
 ): Promise<number> {
-  const options = readBench(args)
+  const options = parseBenchOptions(args)
   if (options === 'help') {
     print(
       'fastify-tidings-bench doctor: check whether this machine can run the benchmark, and estimate the duration\n\nUsage: fastify-tidings-bench doctor [options of bench]\n',
@@ -123,7 +125,7 @@ export async function doctorCommand(
   }
   const findings = findingsOf(await looking(), options)
   for (const { state, text } of findings) print(`${SIGNS[state]} ${text}\n`)
-  const seconds = needOf(options, planOf(options))
+  const seconds = estimatedSeconds(options, planOf(options))
   print(
     `The run will take ${Math.ceil(seconds / 60)} min, or at most ${options.minutes} min if rounds are repeated.\n`,
   )

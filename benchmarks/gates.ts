@@ -1,4 +1,4 @@
-import type { Measured } from './record.ts'
+import type { RoundResult } from './round-result.ts'
 
 /** Gates: the conditions that a valid round meets. */
 
@@ -41,7 +41,7 @@ export const BOUNDS = {
   accepted: 0.99,
 } as const
 
-export function failuresOf(measured: Measured): Failure[] {
+export function failuresOf(measured: RoundResult): Failure[] {
   const { section, variant, block, missed, duplicates, reordered, faults, quality, latency } = measured
   const bounds = quality.lenient ? QUICK : FULL
   const failures: Failure[] = []
@@ -103,22 +103,22 @@ export function failuresOf(measured: Measured): Failure[] {
 }
 
 /** Whether the machine disturbed the round. */
-export function isDisturbed(measured: Measured): boolean {
+export function isDisturbed(measured: RoundResult): boolean {
   return failuresOf(measured).some(({ kind }) => kind === 'outside')
 }
 
 /** Whether messages were lost, duplicated or reordered. No disturbance excuses that. */
-export function isLossy({ missed, duplicates, reordered, faults }: Measured): boolean {
+export function isLossy({ missed, duplicates, reordered, faults }: RoundResult): boolean {
   return missed + duplicates + reordered + faults.length > 0
 }
 
 /** Whether the delays contain so much of the publisher's lag that they are upper bounds. */
-export function atFloor({ latency, quality }: Measured): boolean {
+export function isUpperBound({ latency, quality }: RoundResult): boolean {
   return latency !== null && quality.lagShare > LAG_SHARE
 }
 
 /** The number of undisturbed rounds that a row needs: three quarters. */
-export function quietNeeded(rounds: number): number {
+export function undisturbedNeeded(rounds: number): number {
   return Math.ceil(0.75 * rounds)
 }
 
@@ -126,9 +126,9 @@ export function quietNeeded(rounds: number): number {
  * Returns the undisturbed rounds if there are enough of them. Otherwise returns all rounds, and the verdict reports the
  * disturbance.
  */
-export function quietOf(rounds: readonly Measured[]): readonly Measured[] {
+export function undisturbedOf(rounds: readonly RoundResult[]): readonly RoundResult[] {
   const quiet = rounds.filter((round) => !isDisturbed(round))
-  return quiet.length >= quietNeeded(rounds.length) ? quiet : rounds
+  return quiet.length >= undisturbedNeeded(rounds.length) ? quiet : rounds
 }
 
 function percent(share: number): string {

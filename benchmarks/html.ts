@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { coefficientsOf, isWhole, PRICES } from './advice.ts'
-import { headlineText } from './headline.ts'
-import { mapOf, mappedOf } from './map.ts'
+import { chartWorkloadOf, cheapestChart } from './cheapest-chart.ts'
+import { overviewText } from './overview.ts'
 import { plotsOf } from './plots.ts'
 import { report } from './report.ts'
 import { type Outcome, passed } from './run.ts'
@@ -9,7 +9,7 @@ import { type Summary, summariesOf } from './summary.ts'
 import { uplotFiles } from './uplot.ts'
 
 /** Renders the outcome as a self-contained HTML page. */
-export async function pageOf(outcome: Outcome): Promise<string> {
+export async function htmlReport(outcome: Outcome): Promise<string> {
   const [script, style] = await uplotFiles()
   const own = (name: string) => readFile(new URL(`./page/${name}`, import.meta.url), 'utf8')
   const plots = plotsOf(outcome)
@@ -30,15 +30,15 @@ export async function pageOf(outcome: Outcome): Promise<string> {
 <h1>The cost of each transport</h1>
 ${passed(outcome) ? '' : '<p class="fail">This run did not pass its gates. Do not cite its figures.</p>'}
 ${outcome.partial ? '<p class="fail">This run was interrupted. It is partial.</p>' : ''}
-<pre>${escaped(headlineText(outcome))}</pre>
+<pre>${escaped(overviewText(outcome))}</pre>
 ${plots
   .map(({ id, title, note }) => `<h2>${escaped(title)}</h2><p>${escaped(note)}</p><div id="${id}"></div>`)
   .join('\n')}
 <h2>Bytes per message, both directions</h2>
 <div class="wide">${bars(summaries)}</div>
 <h2>The cheapest transport</h2>
-<p>By message rate and maximum p99 latency, with a round trip of ${mappedOf(settings.workload).rtt} ms. ${priced ? `Lowest price per month: ${PRICES.gigabyte} US dollars per GB of egress, from the model with the headers of a browser, plus ${PRICES.core} per core, from the CPU measured on a hot server with ${settings.workload.subscribers} subscribers.` : 'Fewest bytes, from the model with the headers of a browser. This run did not measure the CPU of a hot server.'} The polling interval is the longest between 100 ms and 60 s that meets the latency. In blank areas, no transport meets it.</p>
-<div class="wide">${mapOf(settings.workload, priced ? coefficients : undefined)}</div>
+<p>By message rate and maximum p99 latency, with a round trip of ${chartWorkloadOf(settings.workload).rtt} ms. ${priced ? `Lowest price per month: ${PRICES.gigabyte} US dollars per GB of egress, from the model with the headers of a browser, plus ${PRICES.core} per core, from the CPU measured on a hot server with ${settings.workload.subscribers} subscribers.` : 'Fewest bytes, from the model with the headers of a browser. This run did not measure the CPU of a hot server.'} The polling interval is the longest between 100 ms and 60 s that meets the latency. In blank areas, no transport meets it.</p>
+<div class="wide">${cheapestChart(settings.workload, priced ? coefficients : undefined)}</div>
 <details><summary>All figures</summary>
 <pre>${escaped(report(outcome))}</pre></details>
 <script type="application/json" id="plots">${JSON.stringify(plots).replaceAll('<', '\\u003c')}</script>

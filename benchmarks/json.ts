@@ -1,6 +1,6 @@
 import { machine, versions } from './machine.ts'
 import type { Outcome } from './run.ts'
-import { judged, passed } from './run.ts'
+import { passed, sectionValidity } from './run.ts'
 import { rankingOf, summariesOf } from './summary.ts'
 
 /** The version of the results format. Increment it with every change that affects consumers. */
@@ -30,7 +30,7 @@ export function resultsOf(outcome: Outcome) {
       target: settings.target ?? null,
       against: settings.against ?? null,
     },
-    judgements: judged(outcome),
+    judgements: sectionValidity(outcome),
     sections: sectionsOf(outcome),
     summaries: summariesOf(outcome),
     ranking: rankingOf(outcome),

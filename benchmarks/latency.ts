@@ -1,5 +1,5 @@
-import type { Histogram } from './histogram.ts'
-import { Sketch } from './sketch.ts'
+import type { HdrHistogram } from './hdr-histogram.ts'
+import { QuantileSketch } from './quantile-sketch.ts'
 
 /** Latencies in milliseconds. A percentile is null if there are too few publishes. */
 export interface Latency {
@@ -9,9 +9,9 @@ export interface Latency {
   readonly p99: number | null
   readonly p999: number | null
   readonly max: number
-  /** Quantiles at CURVE, as far as there are enough publishes. */
+  /** Quantiles at QUANTILES, as far as there are enough publishes. */
   readonly curve: readonly number[]
-  /** The buckets of a quantile sketch (sketch.ts): pairs of bucket number and count. */
+  /** The buckets of a quantile sketch (quantile-sketch.ts): pairs of bucket number and count. */
   readonly sketch: readonly number[]
 }
 
@@ -19,20 +19,20 @@ export interface Latency {
  * Minimum publishes for a percentile of a round, so that at least one publish lies above it. A thousand readers of one
  * message are not a thousand samples. A percentile over all rounds needs ten publishes above it (summary.ts).
  */
-export const ENOUGH = { p99: 100, p999: 1000 }
+export const MIN_PUBLISHES = { p99: 100, p999: 1000 }
 
 /** Quantiles of the latency curve. */
-export const CURVE = [0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999]
+export const QUANTILES = [0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999]
 
 /** Collects latencies. */
-export class Sample {
-  readonly #histogram: Histogram
-  readonly #sketch = new Sketch()
+export class LatencyRecorder {
+  readonly #histogram: HdrHistogram
+  readonly #sketch = new QuantileSketch()
   #count = 0
   #sum = 0
   #max = 0
 
-  constructor(histogram: () => Histogram) {
+  constructor(histogram: () => HdrHistogram) {
     this.#histogram = histogram()
   }
 
@@ -56,11 +56,11 @@ export class Sample {
       mean: this.#sum / this.#count / 1000,
       p50: at(50),
       p90: at(90),
-      p99: publishes >= ENOUGH.p99 ? at(99) : null,
-      p999: publishes >= ENOUGH.p999 ? at(99.9) : null,
+      p99: publishes >= MIN_PUBLISHES.p99 ? at(99) : null,
+      p999: publishes >= MIN_PUBLISHES.p999 ? at(99.9) : null,
       max: this.#max / 1000,
       // At least one publish has to lie above the last quantile.
-      curve: CURVE.filter((p) => publishes * (1 - p) >= 1).map((p) => at(p * 100)),
+      curve: QUANTILES.filter((p) => publishes * (1 - p) >= 1).map((p) => at(p * 100)),
       sketch: this.#sketch.pairs(),
     }
   }

@@ -75,7 +75,7 @@ export async function pin(
  * With `nice` alone, the process still keeps the core until its slice of one to three milliseconds ends.
  * @param atOnce uses the idle scheduling class, which yields immediately but starves on a busy machine
  */
-export async function yieldTo(pid: number, atOnce: boolean): Promise<void> {
+export async function lowerPriority(pid: number, atOnce: boolean): Promise<void> {
   if (atOnce && (await tool('chrt', ['-i', '-a', '-p', '0', String(pid)])) !== undefined) return
   setPriority(pid, 10)
 }
@@ -136,7 +136,7 @@ parentPort.postMessage(lost / (before - begun))`
  * while all cores are busy. Some hosts do not report what they steal, so threads look for gaps in their own time.
  * @param milliseconds time to keep all cores busy
  */
-export async function stealNow(milliseconds = 1000): Promise<number> {
+export async function measureSteal(milliseconds = 1000): Promise<number> {
   const before = steal()
   const lost = await Promise.all(
     cpus().map(async () => {
@@ -208,7 +208,7 @@ export function pidOf({ hostname, port }: URL, root = '/proc'): number | undefin
  * Returns the CPU time of a process in microseconds, the sum over its threads in /proc, which is independent of the
  * process's own figure. Undefined if not available.
  */
-export function cpuOf(pid: number, root = '/proc'): number | undefined {
+export function procCpuOf(pid: number, root = '/proc'): number | undefined {
   let total = 0
   try {
     for (const thread of readdirSync(`${root}/${pid}/task`)) {

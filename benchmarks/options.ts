@@ -91,8 +91,8 @@ function parse(args: string[]) {
 const KINDS = ['poll', 'longpoll', 'sse', 'ws'] as const
 
 /** @throws UsageError that names the flag */
-export function readBench(args: string[]): BenchOptions | 'help' {
-  const values = checked(() => parse(args))
+export function parseBenchOptions(args: string[]): BenchOptions | 'help' {
+  const values = asUsageError(() => parse(args))
   if (values.help) return 'help'
   const quick = values.quick ?? false
   const kinds = (values.transports ?? KINDS.join(','))
@@ -136,7 +136,7 @@ export function readBench(args: string[]): BenchOptions | 'help' {
 }
 
 /** @throws UsageError with the first sentence of the error of node:util */
-export function checked<T>(parsing: () => T): T {
+export function asUsageError<T>(parsing: () => T): T {
   try {
     return parsing()
   } catch (error) {

@@ -78,14 +78,14 @@ export interface Settings {
 }
 
 /** Whether the run measures this package's app, which exposes its internal times. */
-export function isOurs({ url, target }: Pick<Settings, 'url' | 'target'>): boolean {
+export function isOwnServer({ url, target }: Pick<Settings, 'url' | 'target'>): boolean {
   return url === undefined && target === undefined
 }
 
 /** The second measurement of the same variant in a block. It shows the noise floor. */
-export const AGAIN = 'ws, repeated'
+export const AA_CONTROL = 'ws, repeated'
 /** The suffix of another checkout's variants. */
-export const OTHER = ', other'
+export const OTHER_SUFFIX = ', other'
 export const PUBLISH_ONLY = 'publish only'
 
 /** The section with the proxy: round trip in milliseconds, rounds, seconds, and maximum subscribers. */
@@ -108,8 +108,8 @@ export function variantOf(kind: Kind | undefined, name: string = kind ?? PUBLISH
 }
 
 /** Returns the same variant of another checkout. */
-export function otherOf(variant: Variant, checkout: string): Variant {
-  return { ...variant, name: variant.name + OTHER, checkout }
+export function otherCheckoutVariant(variant: Variant, checkout: string): Variant {
+  return { ...variant, name: variant.name + OTHER_SUFFIX, checkout }
 }
 
 export function planOf(settings: Settings): Section[] {
@@ -117,9 +117,9 @@ export function planOf(settings: Settings): Section[] {
   const controls = quick
     ? []
     : [
-        ...(isOurs(settings) ? [variantOf(undefined)] : []),
+        ...(isOwnServer(settings) ? [variantOf(undefined)] : []),
         ...(against === undefined && variants.some(({ kind }) => kind === 'ws')
-          ? [variantOf('ws', AGAIN)]
+          ? [variantOf('ws', AA_CONTROL)]
           : []),
       ]
   const of = (
@@ -129,10 +129,11 @@ export function planOf(settings: Settings): Section[] {
     load: Workload,
     length: { readonly rounds: number; readonly duration: number; readonly first?: number },
   ) => section({ name, title, variants: own, workload: load, ...length }, settings)
-  const others = against === undefined ? [] : variants.map((variant) => otherOf(variant, against))
+  const others =
+    against === undefined ? [] : variants.map((variant) => otherCheckoutVariant(variant, against))
   const all = [...variants, ...others, ...controls]
   const headline = of('headline', 'Headline', all, workload, { rounds, duration })
-  if (!isOurs(settings) || quick || against !== undefined) return [headline]
+  if (!isOwnServer(settings) || quick || against !== undefined) return [headline]
 
   const still = { ...workload, rate: 0 }
   const quiet = (part: readonly Variant[], count: number, first = 0) =>
@@ -241,12 +242,12 @@ export function scheduleOf(plan: RoundPlan): Float64Array[] {
   return all.map((times) => Float64Array.from(times))
 }
 
-/** Estimates the seconds of a round, excluding the heating of its server. */
+/** Estimates the seconds of a round, excluding the warm-up of its server. */
 export function secondsOf(plan: RoundPlan): number {
   return warmupOf(plan) + plan.duration + plan.variant.interval + 0.4
 }
 
-/** Counts the servers that the rounds need. Each is heated once. */
+/** Counts the servers that the rounds need. Each is warmed up once. */
 export function serversOf(plans: readonly RoundPlan[]): number {
   return new Set(plans.map(({ variant, server }) => `${variant.name} ${server}`)).size
 }

@@ -1,23 +1,23 @@
 import { coefficientsOf } from './advice.ts'
-import { CURVE } from './latency.ts'
+import { QUANTILES } from './latency.ts'
 import { cpuFor } from './model/choice.ts'
 import { longPollBytes, longPollQuantile } from './model/longpoll.ts'
 import { pollBytes, pollQuantile } from './model/poll.ts'
 import { joinedQuantile } from './model/push.ts'
 import { poissonTimes, randomOf } from './model/random.ts'
 import { simulateLongPoll } from './model/simulation.ts'
-import { isOurs, type Variant, type Workload } from './plan.ts'
-import type { Measured } from './record.ts'
+import { isOwnServer, type Variant, type Workload } from './plan.ts'
 import {
-  awakeOf,
   exchangeBytes,
-  holdingOf,
-  type Publishing,
-  publishingOf,
+  longPollInputs,
+  type PublishCost,
+  publishCostOf,
   pushBytes,
-  rowOf,
-  timesOf,
+  pushInputs,
+  serverTimesOf,
+  sharedReaderSaving,
 } from './residual.ts'
+import type { RoundResult } from './round-result.ts'
 import type { Outcome } from './run.ts'
 import { type Estimate, meanOf, medianEstimate } from './statistics.ts'
 import { type Summary, summariesOf } from './summary.ts'
@@ -61,7 +61,7 @@ export function plotsOf(outcome: Outcome): Plot[] {
   return [latencyPlot(outcome), ...crossoverPlots(outcome)].filter(({ series }) => series.length > 0)
 }
 
-function roundsOf({ rounds }: Outcome, section: string, variant: string): Measured[] {
+function roundsOf({ rounds }: Outcome, section: string, variant: string): RoundResult[] {
   return rounds.filter((round) => round.section === section && round.variant === variant)
 }
 
@@ -71,20 +71,20 @@ function latencyPlot(outcome: Outcome): Plot {
   const series = variants.flatMap((variant) => {
     const rounds = roundsOf(outcome, 'headline', variant.name).filter(({ latency }) => latency !== null)
     if (rounds.length === 0) return []
-    const x = CURVE.map((p) => 1 / (1 - p))
+    const x = QUANTILES.map((p) => 1 / (1 - p))
     const own = { color: colorOf(variants, variant.name), line: true, hollow: true }
     const count = Math.min(...rounds.map(({ latency }) => latency!.curve.length))
     const y = Array.from(
       { length: count },
       (_, i) => medianEstimate(rounds.map(({ latency }) => latency!.curve[i]!)).value,
     )
-    const publishing = publishingOf(outcome.sections, outcome.rounds, workload)
-    const model = isOurs(settings) ? quantileOf(variant, workload, rounds, publishing) : undefined
+    const publishing = publishCostOf(outcome.sections, outcome.rounds, workload)
+    const model = isOwnServer(settings) ? quantileOf(variant, workload, rounds, publishing) : undefined
     return [
       { ...own, label: variant.name, dash: false, x: x.slice(0, count), y },
       ...(model === undefined
         ? []
-        : [{ ...own, label: `${variant.name}, model`, dash: true, x, y: CURVE.map(model) }]),
+        : [{ ...own, label: `${variant.name}, model`, dash: true, x, y: QUANTILES.map(model) }]),
     ]
   })
   return {
@@ -104,13 +104,13 @@ const MESSAGES = 2000
 function quantileOf(
   variant: Variant,
   workload: Workload,
-  rounds: readonly Measured[],
-  publishing: Publishing,
+  rounds: readonly RoundResult[],
+  publishing: PublishCost,
 ): (p: number) => number {
-  const mean = (figure: (round: Measured) => number) => meanOf(rounds.map(figure))
+  const mean = (figure: (round: RoundResult) => number) => meanOf(rounds.map(figure))
   const oneWay = mean(({ trips }) => (trips!.echo ?? trips!.http) / 2)
   const { rate, wait } = workload
-  const times = rounds.map((round) => timesOf(round, publishing))
+  const times = rounds.map((round) => serverTimesOf(round, publishing))
   const [turn, write, read, request, client] = (['turn', 'write', 'read', 'request', 'client'] as const).map(
     (name) => meanOf(times.map((one) => one[name])),
   ) as [number, number, number, number, number]
@@ -118,15 +118,15 @@ function quantileOf(
     return (p) => pollQuantile({ rate, oneWay, cycles: [variant.interval] }, p) * 1e3
   if (variant.kind === 'longpoll') {
     const gap = mean(({ trips }) => trips!.http)
-    const holding = holdingOf(workload, oneWay, { turn, write, request, client }, publishing)
+    const holding = longPollInputs(workload, oneWay, { turn, write, request, client }, publishing)
     const polling = { rate, oneWay, gap, wait, ...holding }
     if (holding.readers === 1) return (p) => (turn + longPollQuantile(polling, p)) * 1e3
     const at = poissonTimes(randomOf(1), rate, MESSAGES / rate).map((time) => time + gap)
     const found = simulateLongPoll({ ...polling, times: at })
-    const saved = awakeOf(rowOf(workload, rate, oneWay, { write, read: client }))
+    const saved = sharedReaderSaving(pushInputs(workload, rate, oneWay, { write, read: client }))
     return (p) => (found.quantile(p) - saved) * 1e3
   }
-  return (p) => (turn + joinedQuantile(rowOf(workload, rate, oneWay, { write, read }), p)) * 1e3
+  return (p) => (turn + joinedQuantile(pushInputs(workload, rate, oneWay, { write, read }), p)) * 1e3
 }
 
 /** Rates of the model's lines. */

@@ -1,6 +1,6 @@
 import { coefficientsOf, PRICES } from './advice.ts'
+import { chartWorkloadOf, cheapestChart } from './cheapest-chart.ts'
 import type { Results } from './json.ts'
-import { mapOf, mappedOf } from './map.ts'
 import type { Estimate } from './statistics.ts'
 import type { Summary } from './summary.ts'
 import { show } from './table.ts'
@@ -8,7 +8,7 @@ import { show } from './table.ts'
 /** Renders the published results. All figures come from the results file. */
 
 /** A results file: the output of `bench --json` plus the flags of the run. */
-export type Published = Results & { readonly args: readonly string[] }
+export type PublishedResults = Results & { readonly args: readonly string[] }
 
 const FOR: Record<string, string> = {
   'poll 100 ms': 'nothing: a push is faster and cheaper',
@@ -20,7 +20,7 @@ const FOR: Record<string, string> = {
 }
 
 /** The table of the headline section. */
-export function answerTable({ summaries, memory, settings }: Published): string {
+export function resultsTable({ summaries, memory, settings }: PublishedResults): string {
   const rows = summaries
     .filter(({ section, variant }) => section === 'headline' && settings.variants.includes(variant))
     .map(({ variant, latency, requests, bytes, cpu }) => {
@@ -64,20 +64,20 @@ function wireBytes(bytes: Summary['bytes']): number | null {
 }
 
 /** The map of the cheapest transport. */
-export function picture(results: Published): string {
-  return mapOf(results.settings, coefficientsOf(results))
+export function cheapestPicture(results: PublishedResults): string {
+  return cheapestChart(results.settings, coefficientsOf(results))
 }
 
 /** The README's text between the markers. */
-export function readmeText(results: Published): string {
+export function readmeText(results: PublishedResults): string {
   const { settings, summaries, machine } = results
   const { subscribers, rate, payload, rounds, profile } = settings
-  const mapped = mappedOf(settings)
+  const mapped = chartWorkloadOf(settings)
   const ws = summaries.find(({ section, variant }) => section === 'headline' && variant === 'ws')?.bytes
   const around = (ws?.overhead?.value ?? 0) - (ws?.up?.value ?? 0)
   return `${standing(results)}The workload is a message of ${payload} bytes to each of ${subscribers} subscribers, ${rate} times per second, over loopback. Requests, bytes and CPU are per delivered message (headers: ${profile}). Figures are medians of ${rounds} rounds on ${machine.cores} cores of ${machine.cpu}, Node ${machine.node}. See [all figures with their intervals](benchmarks/results/RESULTS.md), [JSON](benchmarks/results/results.json) and [plots](benchmarks/results/results.html). \`npm run bench:publish\` generates them.
 
-${answerTable(results)}
+${resultsTable(results)}
 A frame header of two bytes is a small part of a message on the network. A WebSocket message has ${show(ws?.payload?.value)} bytes of payload, ${show(ws?.envelope?.value)} of envelope, and about ${show(around)} of frame header and pings. TCP/IP headers add ${show(ws?.tcpCounted?.value)} bytes, according to the segments counted by the kernel, or ${show(ws?.tcpModelled?.value)} in the model at an MSS of 1448 (52 bytes for the segment and for its acknowledgement). TLS would add 22.
 
 ![The cheapest transport by message rate and maximum p99 latency](benchmarks/results/cheapest.svg)
@@ -87,7 +87,7 @@ ${streams(results)}The map shows the lowest monthly price with the headers of a 
 }
 
 /** Compares the two streaming transports, since the map shows only the cheaper one. */
-function streams({ ranking }: Published): string {
+function streams({ ranking }: PublishedResults): string {
   const of = (figure: string) =>
     ranking.find((one) => one.variant === 'sse' && one.figure === figure)?.comparison
   const [bytes, cpu] = [of('bytes'), of('cpu')]
@@ -96,7 +96,7 @@ function streams({ ranking }: Published): string {
   return `Server-Sent Events use ${show(bytes.ratio.value)} times the bytes of WebSocket on the socket, and ${show(cpu.ratio.value)} times its CPU (${interval}: ${cpu.verdict}). The map shows only the cheaper one, even if the difference is small.\n\n`
 }
 
-function standing({ passed, judgements }: Published): string {
+function standing({ passed, judgements }: PublishedResults): string {
   const said = 'see [the results](benchmarks/results/RESULTS.md)'
   if (!passed) return `**This run did not pass all of its gates (${said}). Do not cite its figures.**\n\n`
   const others = judgements.filter(({ state }) => state !== 'holds').map(({ title }) => title)
@@ -106,21 +106,21 @@ function standing({ passed, judgements }: Published): string {
 }
 
 /** The notice on pages with results of an earlier format. Those pages contain this exact text. */
-export const EARLIER =
+export const EARLIER_NOTICE =
   'These figures were made by an earlier method, which measured servers before their code was compiled: CPU and the delay of long polling are too high, and the ranking by CPU is not to be cited until they are made anew.'
 
 const BEGIN = '<!-- results: by npm run bench:publish -->'
 const END = '<!-- end of results -->'
 
 /** @throws if the README has no markers */
-export function withResults(readme: string, results: Published): string {
+export function withResults(readme: string, results: PublishedResults): string {
   const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)]
   if (begin === -1 || end < begin) throw new Error(`The README has no ${BEGIN} … ${END}`)
   return `${readme.slice(0, begin + BEGIN.length)}\n\n${readmeText(results)}\n${readme.slice(end)}`
 }
 
 /** @param text the tables of the run */
-export function resultsText(results: Published, text: string): string {
+export function resultsText(results: PublishedResults, text: string): string {
   const { args, machine, versions, settings, date, passed, repeated } = results
   const command = ['npm run bench:publish', ...(args.length > 0 ? ['--', ...args] : [])].join(' ')
   const packages = Object.entries(versions).map(([name, version]) => `${name} ${version}`)

@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { pageOf } from './html.ts'
+import { htmlReport } from './html.ts'
 import { resultsOf } from './json.ts'
-import { type BenchOptions, readBench } from './options.ts'
+import { type BenchOptions, parseBenchOptions } from './options.ts'
 import { planOf } from './plan.ts'
-import { type Published, picture, resultsText, withResults } from './publication.ts'
+import { cheapestPicture, type PublishedResults, resultsText, withResults } from './publication.ts'
 import { report } from './report.ts'
 import { type Outcome, passed, residualsIn, run } from './run.ts'
 
@@ -31,30 +31,30 @@ async function measured(args: string[], options: BenchOptions): Promise<void> {
 }
 
 /** Restores the outcome of the run in the file. */
-function outcomeOf(published: Published): Outcome {
+function outcomeOf(published: PublishedResults): Outcome {
   const { args, rounds, failures, repeated, heatings, hot, memory, ceiling } = published
-  const settings = readBench([...args]) as BenchOptions
+  const settings = parseBenchOptions([...args]) as BenchOptions
   const sections = planOf(settings)
   const residuals = residualsIn(sections, rounds)
-  const extras = { heatings, hot, memory, ceiling }
+  const stored = { heatings, hot, memory, ceiling }
   const date = new Date(published.date)
-  return { date, settings, sections, rounds, failures, repeated, residuals, ...extras, partial: false }
+  return { date, settings, sections, rounds, failures, repeated, residuals, ...stored, partial: false }
 }
 
 /** A line for each value, and one for each list of numbers: a latency sketch has hundreds. */
-function textOf(results: Published): string {
+function textOf(results: PublishedResults): string {
   const lines = JSON.stringify(results, null, 1)
   return `${lines.replace(/\[[-\d.e+,\s]+\]/g, (numbers) => numbers.replace(/\s+/g, ''))}\n`
 }
 
-const write = (results: Published) => writeFile(`${FOLDER}/results.json`, textOf(results))
-const read = async () => JSON.parse(await readFile(`${FOLDER}/results.json`, 'utf8')) as Published
+const write = (results: PublishedResults) => writeFile(`${FOLDER}/results.json`, textOf(results))
+const read = async () => JSON.parse(await readFile(`${FOLDER}/results.json`, 'utf8')) as PublishedResults
 const given = process.argv.slice(2)
 const named = given.some((arg) => /^--(again|header-profile)\b/.test(arg))
 // The map uses the headers of a browser, so the table does too, unless a flag overrides it.
 const args = named ? given : ['--header-profile', 'browser', ...given]
 if (args[0] !== '--again') {
-  const options = readBench(args)
+  const options = parseBenchOptions(args)
   if (options === 'help' || options.quick || options.url !== undefined) {
     process.stderr.write(
       'bench:publish takes the flags of bench except --quick, --url and --help; or --again alone\n',
@@ -69,7 +69,7 @@ const { machine, versions } = before
 const results = { ...resultsOf(outcome), machine, versions, args: before.args }
 await write(results)
 await writeFile(`${FOLDER}/RESULTS.md`, resultsText(results, report(outcome)))
-await writeFile(`${FOLDER}/results.html`, await pageOf(outcome))
-await writeFile(`${FOLDER}/cheapest.svg`, picture(results))
+await writeFile(`${FOLDER}/results.html`, await htmlReport(outcome))
+await writeFile(`${FOLDER}/cheapest.svg`, cheapestPicture(results))
 await writeFile('README.md', withResults(await readFile('README.md', 'utf8'), results))
 process.exitCode = passed(outcome) ? 0 : 1

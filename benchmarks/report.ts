@@ -1,12 +1,12 @@
-import { headlineText, within } from './headline.ts'
-import { coldStartOf } from './heat.ts'
+import { overviewText, within } from './overview.ts'
 import type { Outcome } from './run.ts'
+import { coldStartOf } from './server-warmup.ts'
 import { rankingOf, type Summary, summariesOf } from './summary.ts'
 import { show, table } from './table.ts'
 
 /** Renders the outcome as text tables, with the verdict first. */
 export function report(outcome: Outcome): string {
-  return [headlineText(outcome), ...details(outcome)].join('\n')
+  return [overviewText(outcome), ...details(outcome)].join('\n')
 }
 
 /** All figures. */

@@ -15,8 +15,8 @@ import {
   warmupOf,
 } from './plan.ts'
 import { headersOf } from './profiles.ts'
-import type { Measured } from './record.ts'
-import { errorOf, meanOf } from './statistics.ts'
+import type { RoundResult } from './round-result.ts'
+import { meanOf, standardErrorOf } from './statistics.ts'
 
 /** Compares the model's prediction with the measurement. */
 
@@ -31,16 +31,16 @@ export interface Prediction {
 export type Model = (
   variant: Variant,
   workload: Workload,
-  measured: Measured,
-  publishing: Publishing,
-  planned?: Planned,
+  measured: RoundResult,
+  publishing: PublishCost,
+  planned?: KnownSchedule,
 ) => Prediction | null
 
 /** The times of a round's messages and its window, in seconds after the start of the round. */
-export type Planned = Required<Pick<Simulation, 'times' | 'window'>>
+export type KnownSchedule = Required<Pick<Simulation, 'times' | 'window'>>
 
 /** Returns the planned times of a round with one channel. Undefined with several channels. */
-export function plannedOf(plan: RoundPlan): Planned | undefined {
+export function knownScheduleOf(plan: RoundPlan): KnownSchedule | undefined {
   const [times, ...others] = scheduleOf(plan)
   const from = warmupOf(plan)
   const window = { from, to: from + plan.duration }
@@ -81,7 +81,7 @@ function shapeOf({ payload, wait, channels, subscribers }: Workload, headers: nu
 }
 
 /** Server time per message without readers, in seconds. */
-export interface Publishing {
+export interface PublishCost {
   /** Busy time, including the server's own work. */
   readonly active: number
   /** p: the time from accepting the message to the start of the fan-out. */
@@ -92,16 +92,16 @@ export interface Publishing {
  * Derived from the rounds without readers at this rate. Without such rounds, from those of streams minus their writes.
  * Otherwise zeros.
  */
-export function publishingOf(
+export function publishCostOf(
   sections: readonly Section[],
-  rounds: readonly Measured[],
+  rounds: readonly RoundResult[],
   { rate }: Workload,
-): Publishing {
+): PublishCost {
   const same = sections.filter(({ blocks }) => blocks[0]![0]!.workload.rate === rate).map(({ name }) => name)
   const own = rounds.filter(({ section, work }) => work !== null && same.includes(section))
   const of = (...names: string[]) => own.filter(({ variant }) => names.includes(variant))
   const alone = of(PUBLISH_ONLY).length > 0 ? of(PUBLISH_ONLY) : of('sse', 'ws')
-  const sum = (figure: (round: Measured) => number) => alone.reduce((all, round) => all + figure(round), 0)
+  const sum = (figure: (round: RoundResult) => number) => alone.reduce((all, round) => all + figure(round), 0)
   const publishes = Math.max(
     1,
     sum((round) => round.publishes),
@@ -113,7 +113,7 @@ export function publishingOf(
 }
 
 /** Times of the server, as inputs of the models. */
-export interface Times {
+export interface ServerTimes {
   /** From accepting a message to its first write. */
   readonly turn: number
   /** s: server time per write. */
@@ -130,7 +130,10 @@ export interface Times {
  * The server measures s, and the load measures r. The rest of the busy time of long polling, without writing and
  * publishing, is s_r. The latency is not an input.
  */
-export function timesOf({ work, requests, deliveries, publishes }: Measured, publishing: Publishing): Times {
+export function serverTimesOf(
+  { work, requests, deliveries, publishes }: RoundResult,
+  publishing: PublishCost,
+): ServerTimes {
   const { handed, active, ahead, write, read, look } = work!
   const rest = active - handed - publishing.active * publishes
   return {
@@ -160,7 +163,7 @@ export const predict: Model = (variant, workload, measured, publishing, planned)
   const echo = trips.echo ?? trips.http
   const oneWay = echo / 2
   const rate = measured.publishes / (measured.seconds * (channels === 'shared' ? 1 : subscribers))
-  const times = timesOf(measured, publishing)
+  const times = serverTimesOf(measured, publishing)
   const readers = channels === 'shared' ? subscribers : 1
 
   if (variant.kind === 'poll') {
@@ -175,7 +178,13 @@ export const predict: Model = (variant, workload, measured, publishing, planned)
     }
   }
   if (variant.kind === 'longpoll') {
-    const polling = { rate, oneWay, gap: trips.http, wait, ...holdingOf(workload, oneWay, times, publishing) }
+    const polling = {
+      rate,
+      oneWay,
+      gap: trips.http,
+      wait,
+      ...longPollInputs(workload, oneWay, times, publishing),
+    }
     const bytes = exchangeBytes('longpoll', workload)
     const { write, client } = times
     if (readers === 1) {
@@ -192,24 +201,25 @@ export const predict: Model = (variant, workload, measured, publishing, planned)
     const { empty, full, message } = bytes
     const exchange = found.emptyShare * empty + (1 - found.emptyShare) * full
     return {
-      delay: (found.delay - awakeOf(rowOf(workload, rate, oneWay, { write, read: client }))) * 1e3,
+      delay:
+        (found.delay - sharedReaderSaving(pushInputs(workload, rate, oneWay, { write, read: client }))) * 1e3,
       requests: found.requests,
       bytes: found.requests * exchange + message,
     }
   }
   return {
-    delay: (takenDelay(rowOf(workload, rate, oneWay, times)) + times.turn) * 1e3,
+    delay: (takenDelay(pushInputs(workload, rate, oneWay, times)) + times.turn) * 1e3,
     requests: pushRequests(rate, session),
     bytes: pushBytes(variant.kind, workload, rate),
   }
 }
 
 /** Returns the times of the server as inputs of the models of long polling. */
-export function holdingOf(
+export function longPollInputs(
   { channels, subscribers, rtt }: Workload,
   oneWay: number,
-  { turn, write, request, client }: Omit<Times, 'read'>,
-  { active, turn: alone }: Publishing,
+  { turn, write, request, client }: Omit<ServerTimes, 'read'>,
+  { active, turn: alone }: PublishCost,
 ): Required<Pick<Simulation, 'readers' | 'request' | 'write' | 'publish' | 'turn' | 'wake' | 'client'>> & {
   readonly join: number
 } {
@@ -224,11 +234,11 @@ export function holdingOf(
  * A row of streams that one process reads. The network takes part of the one-way delay; the rest is the process's
  * wake-up.
  */
-export function rowOf(
+export function pushInputs(
   { channels, subscribers, rtt }: Workload,
   rate: number,
   oneWay: number,
-  { write, read }: Pick<Times, 'write' | 'read'>,
+  { write, read }: Pick<ServerTimes, 'write' | 'read'>,
 ): Push {
   const readers = channels === 'shared' ? subscribers : 1
   return { rate, oneWay, readers, write, shared: { wake: Math.max(0, oneWay - rtt / 2e3), read } }
@@ -238,7 +248,7 @@ export function rowOf(
  * Time that a row saves because one process reads for all. The models of long polling assume separate processes.
  * Negative if the process reads more slowly than the server writes.
  */
-export function awakeOf(row: Push): number {
+export function sharedReaderSaving(row: Push): number {
   const { shared: _, ...apart } = row
   return takenDelay(apart) - takenDelay(row)
 }
@@ -255,16 +265,16 @@ const BOUND = { delay: 0.1, part: 0.015, milliseconds: 0.3, errors: 3 }
 export function residualsOf(
   variant: Variant,
   workload: Workload,
-  rounds: readonly Measured[],
+  rounds: readonly RoundResult[],
   model: Model,
-  publishing: Publishing,
-  plannedIn: (measured: Measured) => Planned | undefined = () => undefined,
+  publishing: PublishCost,
+  plannedIn: (measured: RoundResult) => KnownSchedule | undefined = () => undefined,
 ): Residual[] {
   const pairs = rounds.flatMap((measured) => {
     const prediction = model(variant, workload, measured, publishing, plannedIn(measured))
     return prediction === null ? [] : [{ measured, prediction }]
   })
-  const found: Record<keyof Prediction, (measured: Measured) => number | undefined> = {
+  const found: Record<keyof Prediction, (measured: RoundResult) => number | undefined> = {
     delay: ({ accepted }) => accepted?.mean,
     requests: ({ requests }) => requests ?? undefined,
     bytes: ({ bytes }) => bytes?.both,
@@ -283,7 +293,7 @@ export function residualsOf(
     const shown = quiet.length < ENOUGH_ROUNDS ? both : quiet
     const predicted = meanOf(shown.map(({ model }) => model))
     const seen = meanOf(shown.map(({ value }) => value))
-    const error = errorOf(shown.map(({ value, model }) => value - model))
+    const error = standardErrorOf(shown.map(({ value, model }) => value - model))
     const [part, least] = figure === 'delay' ? [BOUND.delay, BOUND.milliseconds] : [BOUND.part, 0]
     const bound = Math.max(part * predicted, BOUND.errors * error, least)
     const holds = quiet.length < ENOUGH_ROUNDS ? null : Math.abs(seen - predicted) <= bound

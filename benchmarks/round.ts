@@ -1,17 +1,17 @@
 import { now, until } from './clock.ts'
-import { cpuOf, pin, type Segments, segmentsOf, steal, yieldTo } from './machine.ts'
+import { lowerPriority, pin, procCpuOf, type Segments, segmentsOf, steal } from './machine.ts'
 import { channelsOf, type RoundPlan, scheduleOf, warmupOf } from './plan.ts'
 import type { Child } from './processes/child.ts'
 import type { LoadApi, Mark, Received } from './processes/load.ts'
 import type { ProxyApi } from './processes/proxy.ts'
 import type { Published, PublisherApi } from './processes/publisher.ts'
-import type { ServerApi, Work } from './processes/server.ts'
+import type { ServerApi, ServerCounters } from './processes/server.ts'
 import type { Usage } from './processes/usage.ts'
 import type { Target } from './readers/reader.ts'
 import type { Trips } from './readers/trip.ts'
 
 /** The raw data of one round. */
-export interface Raw {
+export interface RawRound {
   readonly plan: RoundPlan
   /** Start of the schedule and the window, on the shared clock. */
   readonly start: number
@@ -25,7 +25,7 @@ export interface Raw {
   /** At the start and the end of the window. */
   readonly server: readonly [Pick<Usage, 'at' | 'cpu'>, Pick<Usage, 'at' | 'cpu'>] | undefined
   readonly serverUsage: readonly [Usage, Usage] | undefined
-  readonly work: readonly [Work, Work] | undefined
+  readonly work: readonly [ServerCounters, ServerCounters] | undefined
   /** Before the first publish, and at the start and the end of the window. */
   readonly opened: Mark
   readonly load: readonly [Mark, Mark]
@@ -37,34 +37,35 @@ export interface Raw {
   /** The share of CPU that the host stole. */
   readonly steal: number
   /** The server's CPU in /proc before and after each of its own figures, in microseconds. */
-  readonly witness: readonly [Bracket, Bracket] | undefined
+  readonly procCpu: readonly [CpuBounds, CpuBounds] | undefined
   /** Maximum distance of a process's clock from the time in which it was read, in microseconds. */
   readonly clockOff: number
 }
 
 /** Bounds of a figure that was read in between. */
-export interface Bracket {
+export interface CpuBounds {
   readonly before: number
   readonly after: number
 }
 
 /** Fault injection for tests. */
-export interface Inject {
-  readonly spoil?: boolean
+export interface FaultInjection {
+  /** Whether the load drops, duplicates, swaps and invents messages. */
+  readonly corruptMessages?: boolean
   /** Milliseconds to block the publisher before each message. */
-  readonly starve?: number
+  readonly publisherBlockMs?: number
   /** Clock skew of the load in milliseconds. */
-  readonly slow?: number
-  /** The share of bytes that is not counted. */
-  readonly uncounted?: number
-  /** The share of its CPU that the server reports. */
-  readonly cpuTold?: number
+  readonly clockSkewMs?: number
+  /** The share of bytes that is not counted, from 0 to 1. */
+  readonly uncountedBytes?: number
+  /** The share of its CPU time that the server reports, from 0 to 1. */
+  readonly reportedCpu?: number
   /** Modifies the raw data, for faults that can't be injected otherwise. */
-  readonly raw?: (raw: Raw) => Raw
+  readonly alterRound?: (raw: RawRound) => RawRound
 }
 
 /** The processes of a round. */
-export interface Cast {
+export interface RoundProcesses {
   /** Undefined for an app that is not part of this package. */
   readonly server: Child<ServerApi> | undefined
   readonly load: Child<LoadApi>
@@ -76,18 +77,19 @@ export interface Cast {
   readonly adapter: string | undefined
   /** The app's address. */
   readonly target: Target
-  readonly inject: Inject
+  readonly faultInjection: FaultInjection
   /** Whether the machine runs nothing else. */
-  readonly alone: boolean
+  readonly dedicatedMachine: boolean
 }
 
 /** @throws if a process fails */
-export async function runRound(plan: RoundPlan, cast: Cast): Promise<Raw> {
+export async function runRound(plan: RoundPlan, processes: RoundProcesses): Promise<RawRound> {
   const { workload, variant, duration } = plan
-  const { server, pid, adapter, load, publisher, proxy, target, inject, alone } = cast
+  const { server, pid, adapter, load, publisher, proxy, target, faultInjection, dedicatedMachine } = processes
   const warmup = warmupOf(plan)
   await server?.call('start', undefined)
-  if (inject.cpuTold !== undefined) await server?.call('tell', inject.cpuTold)
+  if (faultInjection.reportedCpu !== undefined)
+    await server?.call('scaleReportedCpu', faultInjection.reportedCpu)
   const far = proxy && {
     ...target,
     host: '127.0.0.1',
@@ -99,7 +101,7 @@ export async function runRound(plan: RoundPlan, cast: Cast): Promise<Raw> {
   ])
 
   // Publisher and proxy keep time and must not wait for the load.
-  await yieldTo(load.pid, alone)
+  await lowerPriority(load.pid, dedicatedMachine)
 
   const schedule = scheduleOf(plan)
   const { names, of } = channelsOf(workload)
@@ -117,9 +119,9 @@ export async function runRound(plan: RoundPlan, cast: Cast): Promise<Raw> {
     seed: plan.seed,
     channels: readers.map((channel) => names[channel]!),
     messages: readers.map((channel) => schedule[channel]!.length),
-    spoil: inject.spoil ?? false,
-    slow: inject.slow ?? 0,
-    uncounted: inject.uncounted ?? 0,
+    corruptMessages: faultInjection.corruptMessages ?? false,
+    clockSkewMs: faultInjection.clockSkewMs ?? 0,
+    uncountedBytes: faultInjection.uncountedBytes ?? 0,
   })
 
   const opened = await load.call('mark', undefined)
@@ -136,43 +138,43 @@ export async function runRound(plan: RoundPlan, cast: Cast): Promise<Raw> {
     keyed: server === undefined && adapter === undefined,
     // The proxy would have to wait for a spinning publisher.
     spin: proxy === undefined,
-    starve: inject.starve ?? 0,
+    blockMs: faultInjection.publisherBlockMs ?? 0,
   })
   let clockOff = 0
   /** Reads the usage of a process. Its clock must show a time between request and response. */
-  const timed = async <T>(ask: () => Promise<T>, at: (answer: T) => number) => {
+  const withClockCheck = async <T>(ask: () => Promise<T>, at: (answer: T) => number) => {
     const before = now()
     const answer = await ask()
     clockOff = Math.max(clockOff, before - at(answer), at(answer) - now())
     return answer
   }
   const usageOf = (child: { call(name: 'usage', argument: undefined): Promise<Usage> }) =>
-    timed(
+    withClockCheck(
       () => child.call('usage', undefined),
       ({ at }) => at,
     )
-  const witnessed = async (child: Child<ServerApi>) => {
-    const before = cpuOf(child.pid)
+  const serverSnapshot = async (child: Child<ServerApi>) => {
+    const before = procCpuOf(child.pid)
     const usage = await usageOf(child)
-    const after = cpuOf(child.pid)
+    const after = procCpuOf(child.pid)
     return {
       usage,
       work: await child.call('work', undefined),
-      bracket: before === undefined || after === undefined ? undefined : { before, after },
+      bounds: before === undefined || after === undefined ? undefined : { before, after },
     }
   }
-  const look = async () => {
-    const [own, mark, published, delayed, told] = await Promise.all([
-      server && witnessed(server),
-      timed(
+  const snapshot = async () => {
+    const [own, mark, published, delayed, external] = await Promise.all([
+      server && serverSnapshot(server),
+      withClockCheck(
         () => load.call('mark', undefined),
         ({ usage }) => usage.at,
       ),
       usageOf(publisher),
       proxy && usageOf(proxy),
-      server === undefined ? toldBy(target, adapter, pid) : undefined,
+      server === undefined ? externalCpu(target, adapter, pid) : undefined,
     ])
-    return { own, mark, published, delayed, cpu: own?.usage ?? told }
+    return { own, mark, published, delayed, cpu: own?.usage ?? external }
   }
   const segments = () => segmentsOf(target.port, [port])
 
@@ -181,9 +183,9 @@ export async function runRound(plan: RoundPlan, cast: Cast): Promise<Raw> {
   await proxy?.call('lag', undefined)
   await until(window.from)
   const stealBefore = steal()
-  const before = await look()
+  const before = await snapshot()
   await until(window.to)
-  const after = await look()
+  const after = await snapshot()
   const stealAfter = steal()
   const proxyLag = (await proxy?.call('lag', undefined)) ?? 0
   const segmentsAfter = await segments()
@@ -194,7 +196,7 @@ export async function runRound(plan: RoundPlan, cast: Cast): Promise<Raw> {
   const received = await load.call('close', undefined)
   const accepted = await server?.call('accepted', undefined)
 
-  const raw: Raw = {
+  const raw: RawRound = {
     plan,
     start,
     window,
@@ -206,7 +208,7 @@ export async function runRound(plan: RoundPlan, cast: Cast): Promise<Raw> {
     server: pair(before.cpu, after.cpu),
     serverUsage: pair(before.own?.usage, after.own?.usage),
     work: pair(before.own?.work, after.own?.work),
-    witness: pair(before.own?.bracket, after.own?.bracket),
+    procCpu: pair(before.own?.bounds, after.own?.bounds),
     clockOff,
     opened,
     load: [before.mark, after.mark],
@@ -216,7 +218,7 @@ export async function runRound(plan: RoundPlan, cast: Cast): Promise<Raw> {
     segments: pair(segmentsBefore, segmentsAfter),
     steal: (stealAfter.stolen - stealBefore.stolen) / Math.max(1, stealAfter.total - stealBefore.total),
   }
-  return inject.raw?.(raw) ?? raw
+  return faultInjection.alterRound?.(raw) ?? raw
 }
 
 function pair<T>(one: T | undefined, other: T | undefined): [T, T] | undefined {
@@ -236,14 +238,14 @@ export function targetOf(url: URL): Target {
  * Returns the CPU of an app that is not part of this package, from its /stats, or from /proc if it runs on this
  * machine.
  */
-async function toldBy(
+async function externalCpu(
   target: Target,
   adapter: string | undefined,
   pid: number | undefined,
 ): Promise<{ at: number; cpu: number } | undefined> {
-  const told = adapter === undefined ? await statsOf(target) : undefined
-  if (told !== undefined || pid === undefined) return told
-  const cpu = cpuOf(pid)
+  const external = adapter === undefined ? await statsOf(target) : undefined
+  if (external !== undefined || pid === undefined) return external
+  const cpu = procCpuOf(pid)
   return cpu === undefined ? undefined : { at: now(), cpu }
 }
 

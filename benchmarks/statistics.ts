@@ -17,7 +17,7 @@ export function medianOf(values: readonly number[]): number {
 }
 
 /** Returns the standard error of the mean; 0 for a single value. */
-export function errorOf(values: readonly number[]): number {
+export function standardErrorOf(values: readonly number[]): number {
   if (values.length < 2) return 0
   const mean = meanOf(values)
   const square = values.reduce((sum, value) => sum + (value - mean) ** 2, 0)
@@ -82,6 +82,6 @@ export function slopeOf(points: readonly (readonly [x: number, y: number])[]): n
 }
 
 /** Returns the maximum of sorted values after dropping the highest hundredth, at least one value. 0 if empty. */
-export function withoutWorst(sorted: readonly number[]): number {
+export function trimmedMax(sorted: readonly number[]): number {
   return sorted.at(-1 - Math.ceil(sorted.length / 100)) ?? sorted[0] ?? 0
 }

@@ -1,9 +1,9 @@
-import { atFloor, quietOf } from './gates.ts'
+import { isUpperBound, undisturbedOf } from './gates.ts'
 import type { Latency } from './latency.ts'
-import { AGAIN, OTHER, PUBLISH_ONLY, type Section } from './plan.ts'
-import type { Measured } from './record.ts'
+import { AA_CONTROL, OTHER_SUFFIX, PUBLISH_ONLY, type Section } from './plan.ts'
+import { QuantileSketch } from './quantile-sketch.ts'
+import type { RoundResult } from './round-result.ts'
 import type { Outcome } from './run.ts'
-import { Sketch } from './sketch.ts'
 import { type Comparison, compare, type Estimate, medianEstimate, slopeOf } from './statistics.ts'
 
 /** The figures of one variant in one section, over its rounds. */
@@ -25,7 +25,7 @@ export interface Summary {
   readonly requests: Estimate | null
   readonly emptyShare: Estimate | null
   readonly connections: number
-  readonly bytes: Record<keyof NonNullable<Measured['bytes']>, Estimate | null> | null
+  readonly bytes: Record<keyof NonNullable<RoundResult['bytes']>, Estimate | null> | null
   readonly cpu: {
     /**
      * Microseconds per delivery including publishing, per second of an idle subscriber, and per additional delivery.
@@ -56,7 +56,7 @@ export interface Percentiles {
 export function summariesOf({ sections, rounds: all, settings }: Outcome): Summary[] {
   const rounds = sections.flatMap(({ name, blocks }) =>
     [...new Set(blocks.flat().map(({ variant }) => variant.name))].flatMap((variant) =>
-      quietOf(all.filter((round) => round.section === name && round.variant === variant)),
+      undisturbedOf(all.filter((round) => round.section === name && round.variant === variant)),
     ),
   )
   return sections.flatMap((section) =>
@@ -75,26 +75,26 @@ export function summariesOf({ sections, rounds: all, settings }: Outcome): Summa
 function namesOf({ blocks }: Section): string[] {
   const names = blocks[0]!.map(({ variant }) => variant.name)
   const place = (own: string) => {
-    const name = own.replace(OTHER, '')
+    const name = own.replace(OTHER_SUFFIX, '')
     if (name.startsWith('poll')) return /\d ms/.test(name) ? 0 : 1
-    return ['longpoll', 'sse', 'ws', AGAIN, PUBLISH_ONLY].indexOf(name) + 2
+    return ['longpoll', 'sse', 'ws', AA_CONTROL, PUBLISH_ONLY].indexOf(name) + 2
   }
   return names.sort((a, b) => place(a) - place(b) || a.localeCompare(b, 'en', { numeric: true }))
 }
 
 /** @param subscribers of this section @param idle CPU from the idle section */
 function summaryOf(
-  own: readonly Measured[],
-  all: readonly Measured[],
+  own: readonly RoundResult[],
+  all: readonly RoundResult[],
   subscribers: number,
   idle: number,
 ): Omit<Summary, 'rate'> {
   const { section, variant } = own[0]!
-  const estimate = (figure: (round: Measured) => number | null) => {
+  const estimate = (figure: (round: RoundResult) => number | null) => {
     const values = own.map(figure).filter((value) => value !== null)
     return values.length === 0 ? null : medianEstimate(values)
   }
-  const worst = (figure: (round: Measured) => number | null) => {
+  const worst = (figure: (round: RoundResult) => number | null) => {
     const values = own.map(figure).filter((value) => value !== null)
     return values.length === 0 ? null : Math.max(...values)
   }
@@ -109,7 +109,7 @@ function summaryOf(
     latency: percentiles(own, 'latency'),
     accepted: percentiles(own, 'accepted'),
     publish: percentiles(own, 'publish'),
-    atFloor: own.some(atFloor),
+    atFloor: own.some(isUpperBound),
     requests: estimate(({ requests }) => requests),
     emptyShare: estimate(({ emptyShare }) => emptyShare),
     connections: own[0]!.connections,
@@ -135,7 +135,7 @@ function summaryOf(
   }
 }
 
-function sum(rounds: readonly Measured[], figure: (round: Measured) => number): number {
+function sum(rounds: readonly RoundResult[], figure: (round: RoundResult) => number): number {
   return rounds.reduce((total, round) => total + figure(round), 0)
 }
 
@@ -143,8 +143,8 @@ function sum(rounds: readonly Measured[], figure: (round: Measured) => number): 
  * Subtracts the round without subscribers in the same block. If the run has no such rounds, returns the CPU unchanged.
  */
 function ownOf(
-  { section, block, variant, cpuPerSecond }: Measured,
-  all: readonly Measured[],
+  { section, block, variant, cpuPerSecond }: RoundResult,
+  all: readonly RoundResult[],
   subscribers: number,
 ): number | null {
   if (cpuPerSecond === null || variant === PUBLISH_ONLY) return null
@@ -159,7 +159,7 @@ function ownOf(
 const IDLE_ROUNDS = 3
 
 /** Returns microseconds of CPU per second of an idle subscriber, if measured often enough. */
-function idleOf(variant: string, all: readonly Measured[], subscribers: number): Estimate | null {
+function idleOf(variant: string, all: readonly RoundResult[], subscribers: number): Estimate | null {
   const values = all
     .filter((round) => round.section === 'idle' && round.variant === variant)
     .map((round) => ownOf(round, all, subscribers))
@@ -168,7 +168,7 @@ function idleOf(variant: string, all: readonly Measured[], subscribers: number):
 }
 
 /** Returns the slope of CPU over deliveries. It needs two rates. */
-function marginalOf(rounds: readonly Measured[]): number | null {
+function marginalOf(rounds: readonly RoundResult[]): number | null {
   const points = rounds.flatMap(({ section, cpuPerSecond, deliveries, seconds }) =>
     section === 'idle' || cpuPerSecond === null
       ? []
@@ -183,14 +183,17 @@ function marginalOf(rounds: readonly Measured[]): number | null {
 /** Minimum publishes above a percentile, over all rounds. */
 const ABOVE = 10
 
-function percentiles(own: readonly Measured[], leg: 'latency' | 'accepted' | 'publish'): Percentiles | null {
+function percentiles(
+  own: readonly RoundResult[],
+  leg: 'latency' | 'accepted' | 'publish',
+): Percentiles | null {
   const known = own.flatMap((round) => {
     const latency = round[leg]
     return latency === null ? [] : [{ latency, publishes: round.publishes }]
   })
   if (known.length === 0) return null
   const publishes = known.reduce((total, one) => total + one.publishes, 0)
-  const all = new Sketch(known.flatMap(({ latency }) => latency.sketch))
+  const all = new QuantileSketch(known.flatMap(({ latency }) => latency.sketch))
   /** The quantile over all rounds. The interval spans the rounds' own quantiles by order statistics. */
   const at = (share: number, figure: (latency: Latency) => number | null): Estimate => {
     const rounds = known.map(({ latency }) => figure(latency)).filter((value) => value !== null)
@@ -219,7 +222,7 @@ export interface Ranked {
   readonly comparison: Comparison
 }
 
-const FIGURES: Record<Ranked['figure'], (round: Measured) => number | null> = {
+const FIGURES: Record<Ranked['figure'], (round: RoundResult) => number | null> = {
   latency: ({ latency }) => latency?.mean ?? null,
   cpu: ({ cpuPerDelivery }) => cpuPerDelivery,
   bytes: ({ bytes }) => bytes?.both ?? null,
@@ -230,7 +233,7 @@ export function rankingOf({ sections, rounds, settings }: Outcome): Ranked[] {
   const first = sections[0]!
   if (settings.quick) return []
   const of = (name: string) =>
-    quietOf(rounds.filter((round) => round.section === first.name && round.variant === name))
+    undisturbedOf(rounds.filter((round) => round.section === first.name && round.variant === name))
   const against = of('ws')
   return (Object.keys(FIGURES) as Ranked['figure'][]).flatMap((figure) =>
     namesOf(first).flatMap((variant) => {

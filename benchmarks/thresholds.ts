@@ -1,7 +1,7 @@
 import { BOUNDS, isDisturbed } from './gates.ts'
-import { isOurs } from './plan.ts'
-import type { Measured } from './record.ts'
+import { isOwnServer } from './plan.ts'
 import type { Residual } from './residual.ts'
+import type { RoundResult } from './round-result.ts'
 import type { Outcome } from './run.ts'
 import { show } from './table.ts'
 
@@ -16,9 +16,9 @@ export interface Threshold {
 
 export function thresholdsOf({ rounds, residuals, settings }: Outcome): Threshold[] {
   if (rounds.length === 0) return []
-  const sum = (figure: (round: Measured) => number) =>
+  const sum = (figure: (round: RoundResult) => number) =>
     rounds.reduce((total, round) => total + figure(round), 0)
-  const most = (figure: (round: Measured) => number) => Math.max(...rounds.map(figure))
+  const most = (figure: (round: RoundResult) => number) => Math.max(...rounds.map(figure))
   const lost = sum(
     ({ missed, duplicates, reordered, faults }) => missed + duplicates + reordered + faults.length,
   )
@@ -38,7 +38,7 @@ export function thresholdsOf({ rounds, residuals, settings }: Outcome): Threshol
     { holds: early === 0, text: `messages ahead of their planned time: ${early} (0)` },
     { holds: late === 0, text: `rounds in which the server refused or delayed publishes: ${late} (0)` },
     { holds: clock <= BOUNDS.clock, text: `clock error: ${show(clock)} ms (at most ${BOUNDS.clock} ms)` },
-    ...(isOurs(settings)
+    ...(isOwnServer(settings)
       ? [
           {
             holds: off <= BOUNDS.cpu,

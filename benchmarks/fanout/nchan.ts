@@ -4,7 +4,7 @@ import { Agent, request } from 'node:http'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { cpuOf } from '../machine.ts'
+import { procCpuOf } from '../machine.ts'
 import type { Side } from './side.ts'
 
 /** nginx with nchan from Debian's libnginx-mod-nchan. One worker holds all subscribers. */
@@ -91,7 +91,7 @@ export async function nchan(): Promise<Side & { readonly pid: number; close(): v
       request(options, (response) => response.resume()).end(data)
     },
     pid: child.pid!,
-    cpu: () => cpuOf(child.pid!) ?? Number.NaN,
+    cpu: () => procCpuOf(child.pid!) ?? Number.NaN,
     close,
   }
 }

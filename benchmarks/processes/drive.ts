@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { type Adapter, requestText } from '../adapters/adapter.ts'
 import { now } from '../clock.ts'
 import { payloadOf } from '../payload.ts'
-import { publishing } from '../publishing.ts'
+import { publishRequest } from '../publish-request.ts'
 import { Answers, isLast } from '../readers/answers.ts'
 import { readerOf } from '../readers/open.ts'
 import type { Common, Kind, Reader, Target } from '../readers/reader.ts'
@@ -132,7 +132,7 @@ export class Drive {
   #publish(channel: string): void {
     const { target, payload } = this.#plan
     const body = payloadOf(this.#published++ % 1e8, payload)
-    const exchange = this.#adapter?.publish(body) ?? publishing(target, channel, body)
+    const exchange = this.#adapter?.publish(body) ?? publishRequest(target, channel, body)
     const text = requestText(exchange, `${target.host}:${target.port}`)
     this.#outstanding.push(text)
     if (this.#socket.writable) this.#socket.write(text)

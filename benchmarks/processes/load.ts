@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { adapterOf } from '../adapters/adapter.ts'
-import { putBack } from '../clock.ts'
+import { skewClock } from '../clock.ts'
 import { type Random, randomOf, shuffled } from '../model/random.ts'
 import type { Profile } from '../profiles.ts'
 import { readerOf } from '../readers/open.ts'
@@ -38,10 +38,10 @@ export interface LoadPlan {
    * Fault injection for tests: among the first four subscribers, the second message is dropped, duplicated, swapped, or
    * unknown.
    */
-  readonly spoil: boolean
+  readonly corruptMessages: boolean
   /** Fault injection for tests: clock skew in milliseconds, and the share of bytes that are not counted. */
-  readonly slow?: number
-  readonly uncounted?: number
+  readonly clockSkewMs?: number
+  readonly uncountedBytes?: number
 }
 
 /** Counters at one moment. */
@@ -96,8 +96,8 @@ const api = {
   /** Opens all subscribers. @returns once each is subscribed */
   async open(plan: LoadPlan): Promise<void> {
     const adapter = plan.adapter === undefined ? undefined : await adapterOf(plan.adapter)
-    putBack((plan.slow ?? 0) * 1e3)
-    counted = 1 - (plan.uncounted ?? 0)
+    skewClock((plan.clockSkewMs ?? 0) * 1e3)
+    counted = 1 - (plan.uncountedBytes ?? 0)
     tally = nothing()
     open = new Set()
     cycles = []
@@ -133,7 +133,7 @@ const api = {
       cycles,
       open,
       fault,
-      deliver: plan.spoil ? spoilt(deliver) : deliver,
+      deliver: plan.corruptMessages ? corrupted(deliver) : deliver,
     }
     const phases = phasesOf(plan.channels.length, randomOf(plan.seed))
     readers = []
@@ -193,7 +193,7 @@ function phasesOf(count: number, random: Random): number[] {
 }
 
 /** Fault injection for tests: a connection that drops, duplicates and reorders messages. */
-function spoilt(deliver: Common['deliver']): Common['deliver'] {
+function corrupted(deliver: Common['deliver']): Common['deliver'] {
   let held = 0
   const second: Common['deliver'][] = [
     () => {},

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { now } from '../clock.ts'
-import { withoutWorst } from '../statistics.ts'
+import { trimmedMax } from '../statistics.ts'
 import { Alarm } from './alarm.ts'
 import { answer } from './child.ts'
 import { usage } from './usage.ts'
@@ -151,7 +151,7 @@ const api = {
   lag(): number {
     const sorted = [...lags.values()].sort((a, b) => a - b)
     lags = new Map()
-    return withoutWorst(sorted)
+    return trimmedMax(sorted)
   },
 }
 

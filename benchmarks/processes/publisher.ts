@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { type Adapter, adapterOf, requestText } from '../adapters/adapter.ts'
 import { now } from '../clock.ts'
 import { payloadOf } from '../payload.ts'
-import { publishing } from '../publishing.ts'
+import { publishRequest } from '../publish-request.ts'
 import { Answers, isLast } from '../readers/answers.ts'
 import type { Target } from '../readers/reader.ts'
 import { Alarm } from './alarm.ts'
@@ -31,7 +31,7 @@ export interface PublisherPlan {
   /** Whether to spin from EARLY on, or only from SOON on. */
   readonly spin: boolean
   /** Fault injection for tests: milliseconds to block before each message. */
-  readonly starve: number
+  readonly blockMs: number
 }
 
 /** Times by channel and number; NaN if it has not happened. */
@@ -111,7 +111,7 @@ function publish(
       const body = payloadOf(index, plan.payload)
       const key = plan.keyed ? `Idempotency-Key: ${plan.start}-${channel}-${index}\r\n` : ''
       return requestText(
-        adapter?.publish(body) ?? publishing(target, channels[channel]!, body),
+        adapter?.publish(body) ?? publishRequest(target, channels[channel]!, body),
         authority,
         key,
       )
@@ -156,7 +156,7 @@ function publish(
     const turn = (spin = false) => {
       const before = next
       while (next < planned.length && planned[next]!.at <= now()) {
-        if (plan.starve > 0) Atomics.wait(BED, 0, 0, plan.starve)
+        if (plan.blockMs > 0) Atomics.wait(BED, 0, 0, plan.blockMs)
         const one = planned[next++]!
         sent[one.channel]![one.index] = now()
         if (line.writable) line.write(textOf(one))

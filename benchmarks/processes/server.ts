@@ -13,7 +13,7 @@ let app: FastifyInstance | undefined
 let meter: () => Usage = usage
 
 /** Counters since the start; times in microseconds. */
-export type Work = Readonly<typeof work>
+export type ServerCounters = Readonly<typeof work>
 
 /**
  * Records when the server accepts each message, the time until the fan-out starts, the time until the first write, and
@@ -105,14 +105,14 @@ const api = {
   usage: () => meter(),
 
   /** Fault injection for tests: reports only this share of its CPU. */
-  tell(share: number): void {
+  scaleReportedCpu(share: number): void {
     meter = () => {
       const whole = usage()
       return { ...whole, cpu: whole.cpu * share }
     }
   },
 
-  work: (): Work => ({ ...work }),
+  work: (): ServerCounters => ({ ...work }),
 
   /** Returns when each message was accepted, by channel and number. */
   accepted: () => new Map([...accepted].map(([channel, times]) => [channel, Float64Array.from(times)])),

@@ -1,13 +1,13 @@
 import { failuresOf } from '../gates.ts'
-import { histogram } from '../histogram.ts'
+import { hdrHistogram } from '../hdr-histogram.ts'
 import { machine } from '../machine.ts'
 import { exchangeHeaders, pushHeaders, tlsRecords } from '../model/bytes.ts'
 import { pollDelay } from '../model/poll.ts'
 import { type Variant, variantOf, type Workload } from '../plan.ts'
-import { type Measured, measure } from '../record.ts'
 import { exchangeBytes } from '../residual.ts'
-import { Stage } from '../stage.ts'
+import { measure, type RoundResult } from '../round-result.ts'
 import { show, table } from '../table.ts'
+import { Testbed } from '../testbed.ts'
 
 /**
  * Reproduces published comparisons: `npm run bench:reproductions`. Prints the published figures beside the measured
@@ -59,8 +59,8 @@ ${said.join('').trimEnd()}
 }
 
 async function main(): Promise<void> {
-  const stage = new Stage({ heat: 20_000 })
-  const round = async (variant: Variant, more: Partial<Workload>): Promise<Measured> => {
+  const testbed = new Testbed({ heat: 20_000 })
+  const round = async (variant: Variant, more: Partial<Workload>): Promise<RoundResult> => {
     const plan = {
       section: 'reproduction',
       block: 0,
@@ -72,7 +72,7 @@ async function main(): Promise<void> {
       server: 0,
       lenient: false,
     }
-    const measured = measure(await stage.run(plan), histogram)
+    const measured = measure(await testbed.run(plan), hdrHistogram)
     for (const { text } of failuresOf(measured)) {
       disturbed.push(text)
       process.exitCode = 1
@@ -85,11 +85,11 @@ async function main(): Promise<void> {
     kaazing()
     process.stdout.write(written(new Date()))
   } finally {
-    await stage.end()
+    await testbed.end()
   }
 }
 
-type Run = (variant: Variant, more: Partial<Workload>) => Promise<Measured>
+type Run = (variant: Variant, more: Partial<Workload>) => Promise<RoundResult>
 
 async function pimentel(run: Run): Promise<void> {
   const rtt = 2 * ONE_WAY

@@ -2,7 +2,7 @@ import t from 'tap'
 import { adapterOf } from '../../benchmarks/adapters/adapter.ts'
 import { hasNchan } from '../../benchmarks/fanout/nchan.ts'
 import { isDisturbed } from '../../benchmarks/gates.ts'
-import { cpuOf } from '../../benchmarks/machine.ts'
+import { procCpuOf } from '../../benchmarks/machine.ts'
 import { report } from '../../benchmarks/report.ts'
 import { quickForks, runs, small, wrong } from './small.ts'
 
@@ -21,7 +21,7 @@ export function reads(name: string): void {
       // On a starved machine, all messages may arrive after the window.
       if (deliveries === 0 && isDisturbed(round)) continue
       t.ok(deliveries > 0 && bytes!.both > 200, variant)
-      if (cpuOf(process.pid) !== undefined) t.ok(cpuPerSecond! >= 0, 'the CPU is that of the process')
+      if (procCpuOf(process.pid) !== undefined) t.ok(cpuPerSecond! >= 0, 'the CPU is that of the process')
     }
     t.match(report(outcome), /Per delivered message/)
   })

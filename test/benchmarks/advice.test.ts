@@ -1,12 +1,12 @@
 import t from 'tap'
-import { cheapestFor, coefficientsOf, isWhole, type Need, rank } from '../../benchmarks/advice.ts'
+import { adviceFor, cheapestFor, coefficientsOf, isWhole, type Need } from '../../benchmarks/advice.ts'
 import { advise } from '../../benchmarks/advise.ts'
 import { FORMAT } from '../../benchmarks/json.ts'
 import { BROWSER_HEADERS, USUAL } from '../../benchmarks/model/need.ts'
 import { headersOf } from '../../benchmarks/profiles.ts'
 
 const NEED: Need = { ...USUAL, subscribers: 20_000 }
-const of = (need: Partial<Need>) => rank({ ...NEED, ...need })
+const of = (need: Partial<Need>) => adviceFor({ ...NEED, ...need })
 
 t.test('texts of limits and of rank changes', async (t) => {
   t.same(
@@ -93,7 +93,9 @@ t.test('coefficients of a run: CPU of hot servers by number of subscribers', asy
 
 t.test('CPU from coefficients, and the price', async (t) => {
   const of = (name: string) =>
-    rank(NEED, coefficientsOf(results({ ws: 10, poll: 28 }))).candidates.find((one) => one.name === name)!
+    adviceFor(NEED, coefficientsOf(results({ ws: 10, poll: 28 }))).candidates.find(
+      (one) => one.name === name,
+    )!
   const near = (found: number | null, wanted: number) =>
     t.ok(Math.abs(found! / wanted - 1) < 1e-6, `${found}, ${wanted}`)
   near(of('poll 250 ms').cores, (20_000 * 4 * 28) / 1e6)
@@ -101,7 +103,7 @@ t.test('CPU from coefficients, and the price', async (t) => {
   t.equal(of('longpoll').price, null)
 
   const coefficients = coefficientsOf(results({ ws: 10, sse: 12, longpoll: 900, poll: 28 }))
-  const { candidates } = rank(NEED, coefficients, { gigabyte: 0, core: 100 })
+  const { candidates } = adviceFor(NEED, coefficients, { gigabyte: 0, core: 100 })
   t.same(
     candidates.map(({ cores }) => cores),
     candidates.map(({ cores }) => cores!).sort((a, b) => a - b),

@@ -1,30 +1,30 @@
 import t, { type Test } from 'tap'
-import { type Memory, memoryOf } from '../../benchmarks/extras.ts'
-import { pageOf } from '../../benchmarks/html.ts'
+import { type IdleMemory, idleMemoryOf } from '../../benchmarks/capacity.ts'
+import { htmlReport } from '../../benchmarks/html.ts'
 import { resultsOf } from '../../benchmarks/json.ts'
-import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
-import { AGAIN, PUBLISH_ONLY, planOf } from '../../benchmarks/plan.ts'
+import { type BenchOptions, parseBenchOptions } from '../../benchmarks/options.ts'
+import { AA_CONTROL, PUBLISH_ONLY, planOf } from '../../benchmarks/plan.ts'
 import { plotsOf } from '../../benchmarks/plots.ts'
-import type { Measured, Work } from '../../benchmarks/record.ts'
 import { report } from '../../benchmarks/report.ts'
+import type { RoundResult, ServerTimings } from '../../benchmarks/round-result.ts'
 import { type Outcome, passed } from '../../benchmarks/run.ts'
 import { rankingOf, summariesOf } from '../../benchmarks/summary.ts'
 import { misfits } from './schema.ts'
 import { looksRight, quickForks, runs, small } from './small.ts'
 
 /** Runs everything in a full run, for one transport and as short as possible. */
-async function smallFull(t: Test): Promise<{ alone: Measured; idle: Measured }> {
+async function smallFull(t: Test): Promise<{ alone: RoundResult; idle: RoundResult }> {
   const settings = { ...small('--transports', 'ws', '--heat', '300'), quick: false }
   const lines: string[] = []
   const outcome = await runs(settings, {
     progress: (line) => lines.push(line),
-    limits: {
-      repeats: 0,
-      idle: [0, 2],
+    fullRun: {
+      maxRetries: 0,
+      idleSubscribers: [0, 2],
       passes: 1,
-      hot: { subscribers: [2], units: 80 },
-      ceiling: 1,
-      alone: false,
+      deliveryCpu: { subscribers: [2], units: 80 },
+      throughputSeconds: 1,
+      dedicatedMachine: false,
     },
   })
   const { rounds, memory, ceiling, hot, heatings } = outcome
@@ -32,7 +32,7 @@ async function smallFull(t: Test): Promise<{ alone: Measured; idle: Measured }> 
   t.match(lines.slice(-3), [/^Memory of idle/, /^CPU per delivery/, /^Throughput of \/poll/])
   const pass = [{ subscribers: 0 }, { subscribers: 2 }]
   t.match(memory, [{ kind: 'ws', passes: [pass] }])
-  const [{ passes, rssPerSubscriber, kernelPerSubscriber }] = memory as [Memory]
+  const [{ passes, rssPerSubscriber, kernelPerSubscriber }] = memory as [IdleMemory]
   t.ok(passes.flat().every(({ rssBytes }) => rssBytes > 1e6))
   t.ok([rssPerSubscriber, kernelPerSubscriber].every((one) => one === null || Number.isFinite(one.value)))
   t.match(hot, [{ kind: 'ws', subscribers: 2 }])
@@ -43,7 +43,7 @@ async function smallFull(t: Test): Promise<{ alone: Measured; idle: Measured }> 
     [
       [PUBLISH_ONLY, 'publish', null],
       ['ws', 'delivery', null],
-      [AGAIN, 'delivery', null],
+      [AA_CONTROL, 'delivery', null],
     ].sort(),
     'each variant has one server, heated once',
   )
@@ -60,7 +60,7 @@ async function smallFull(t: Test): Promise<{ alone: Measured; idle: Measured }> 
   t.ok(weight[0]! < weight[1]! && weight[1]! < weight[2]!, `bytes an answer: ${weight}`)
   t.same(
     rankingOf(outcome).map(({ figure, variant, against }) => [figure, variant, against]),
-    ['latency', 'cpu', 'bytes'].map((figure) => [figure, AGAIN, 'ws']),
+    ['latency', 'cpu', 'bytes'].map((figure) => [figure, AA_CONTROL, 'ws']),
   )
   t.match(
     report(outcome),
@@ -79,16 +79,16 @@ async function smallFull(t: Test): Promise<{ alone: Measured; idle: Measured }> 
 }
 
 /** A full outcome that repeats these rounds everywhere; higher rates cost more. */
-function full(outcome: Outcome, { alone, idle }: { alone: Measured; idle: Measured }): Outcome {
-  const settings = { ...(readBench([]) as BenchOptions), rounds: 6 }
+function full(outcome: Outcome, { alone, idle }: { alone: RoundResult; idle: RoundResult }): Outcome {
+  const settings = { ...(parseBenchOptions([]) as BenchOptions), rounds: 6 }
   const sections = planOf(settings)
-  const of = (name: string): Measured =>
+  const of = (name: string): RoundResult =>
     outcome.rounds.find(({ variant }) => variant === name) ??
     (name === PUBLISH_ONLY
       ? alone
-      : outcome.rounds.find(({ variant }) => variant === (name === AGAIN ? 'ws' : 'poll 100 ms'))!)
+      : outcome.rounds.find(({ variant }) => variant === (name === AA_CONTROL ? 'ws' : 'poll 100 ms'))!)
   const rounds = sections.flatMap(({ blocks }) =>
-    blocks.flat().map(({ section, block, variant, workload }): Measured => {
+    blocks.flat().map(({ section, block, variant, workload }): RoundResult => {
       const own = { section, variant: variant.name, block }
       if (workload.rate === 0) return { ...idle, ...own }
       const one = of(variant.name)
@@ -105,7 +105,7 @@ function full(outcome: Outcome, { alone, idle }: { alone: Measured; idle: Measur
     sections,
     rounds,
     repeated: 1,
-    memory: [{ kind: 'ws', passes, ...memoryOf(passes) }],
+    memory: [{ kind: 'ws', passes, ...idleMemoryOf(passes) }],
     ceiling: [
       {
         ...{ answer: 'one new', messages: 1, cpuPerRequest: 30, requestsPerSecond: 1 },
@@ -131,11 +131,11 @@ t.test('all transports: no losses, exact bytes, tables, page and figures', async
     plotsOf(outcome).map(({ id }) => id),
     ['latency', 'bytes-rate', 'cpu-rate'],
   )
-  t.match(await pageOf(outcome), /Fewest bytes/)
+  t.match(await htmlReport(outcome), /Fewest bytes/)
   t.same(rankingOf(outcome), [], 'a quick run has no ranking')
 
   const whole = full(outcome, await smallFull(t))
-  const noise = rankingOf(whole).filter(({ variant }) => variant === AGAIN)
+  const noise = rankingOf(whole).filter(({ variant }) => variant === AA_CONTROL)
   t.match(
     noise.map(({ figure, comparison }) => [figure, comparison.verdict]),
     [
@@ -150,7 +150,7 @@ t.test('all transports: no losses, exact bytes, tables, page and figures', async
     report(whole),
     /Relative to ws.*│ ws +│ +3\.00 \[2\.00, 4\.00\] │ +0 \[0, 0\].*1 rounds were repeated/s,
   )
-  const page = await pageOf({
+  const page = await htmlReport({
     ...whole,
     partial: true,
     failures: [{ kind: 'wrong', section: 'headline', text: '<x>' }],
@@ -163,7 +163,7 @@ t.test('all transports: no losses, exact bytes, tables, page and figures', async
   const good = { ...whole, rounds: calm, failures: [], residuals: [] }
   t.ok(passed(good))
   t.match(report(good), /PASSED.*✓ Headline: /s)
-  t.notMatch(await pageOf(good), /class="fail"/)
+  t.notMatch(await htmlReport(good), /class="fail"/)
 
   // An incomplete run reports what it has.
   const sections = whole.sections.map((section) => ({ ...section, name: 'headline' }))
@@ -179,7 +179,7 @@ t.test('all transports: no losses, exact bytes, tables, page and figures', async
     plotsOf({ ...part, rounds: [], hot: [], ceiling: [] }).map(({ id }) => id),
     ['bytes-rate'],
   )
-  const modelled = (work: Partial<Work>) => {
+  const modelled = (work: Partial<ServerTimings>) => {
     const rounds = whole.rounds.map((round) => ({
       ...round,
       trips: { ...round.trips!, echo: undefined },

@@ -2,10 +2,10 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { bench } from '../../benchmarks/bench.ts'
-import { changesOf, judgedOf } from '../../benchmarks/compare.ts'
+import { compareCheckouts } from '../../benchmarks/checkout-comparison.ts'
+import { changesOf, changeVerdict } from '../../benchmarks/compare.ts'
 import { FORMAT, type Results } from '../../benchmarks/json.ts'
-import type { Measured } from '../../benchmarks/record.ts'
-import { turnsOf } from '../../benchmarks/turns.ts'
+import type { RoundResult } from '../../benchmarks/round-result.ts'
 import { ROOT } from '../child.ts'
 import { QUALITY, quickForks, runs, small, wrong } from './small.ts'
 
@@ -16,7 +16,7 @@ function fileOf(cpus: readonly number[], more: Partial<Results> = {}, bytes = 30
       ({
         ...{ section: 'headline', variant: 'ws', block, missed: 0, duplicates: 0, reordered: 0, faults: [] },
         ...{ latency: { p50: 1 }, cpuPerDelivery, requests: 0.001, bytes: { both: bytes }, quality: QUALITY },
-      }) as unknown as Measured,
+      }) as unknown as RoundResult,
   )
   return {
     ...{ format: FORMAT, passed: true, rounds, settings: { variants: ['ws'], subscribers: 100 } },
@@ -53,7 +53,7 @@ t.test('a figure that is worse beyond the noise gives exit code 1', async (t) =>
   t.equal(verdict(fileOf(SLOW), fileOf(FAST)), 'better')
   t.equal(verdict(fileOf(SLOW), fileOf(SLOW.map((cpu) => cpu + 0.5))), 'not distinguished')
   t.equal(verdict(fileOf([10, 10]), fileOf([20, 20])), 'not distinguished', 'too few rounds')
-  t.equal(judgedOf({ value: 1.03, low: 1.02, high: 1.06 }), 'tie', 'within 5 %')
+  t.equal(changeVerdict({ value: 1.03, low: 1.02, high: 1.06 }), 'tie', 'within 5 %')
   t.match(await compares(t, fileOf(FAST), fileOf(SLOW)), {
     code: 1,
     out: /ws +│ server CPU, µs.*✗ 1 figures/s,
@@ -118,9 +118,9 @@ t.test('two checkouts in alternation', async (t) => {
     round.variant === 'ws' ? { ...round, bytes: { ...round.bytes!, both: 2 * round.bytes!.both } } : round,
   )
   const six = [0, 1, 2, 3, 4, 5].flatMap((block) => doubled.map((round) => ({ ...round, block })))
-  const bytes = turnsOf({ ...outcome, rounds: six }).find(({ figure }) => figure === 'bytes')
+  const bytes = compareCheckouts({ ...outcome, rounds: six }).find(({ figure }) => figure === 'bytes')
   if (outcome.rounds.every(({ deliveries }) => deliveries > 0))
     t.match(bytes, { variant: 'ws', verdict: 'worse' })
-  t.same(turnsOf({ ...outcome, settings: small() }), [], 'without another checkout')
+  t.same(compareCheckouts({ ...outcome, settings: small() }), [], 'without another checkout')
   await t.rejects(runs(small('--against', '/nowhere')), { message: /run npm run build there/, exitCode: 2 })
 })

@@ -1,18 +1,21 @@
 import t from 'tap'
 import { bench } from '../../benchmarks/bench.ts'
-import { doctorCommand, findingsOf, type Looked, look } from '../../benchmarks/doctor.ts'
+import { checkMachine, doctorCommand, findingsOf, type MachineChecks } from '../../benchmarks/doctor.ts'
 import { COLUMNS, NUMBERED } from '../../benchmarks/explain.ts'
-import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
+import { type BenchOptions, parseBenchOptions } from '../../benchmarks/options.ts'
 import { report } from '../../benchmarks/report.ts'
 import { quickForks, runs, small } from './small.ts'
 
-const GOOD: Looked = {
+const GOOD: MachineChecks = {
   ...{ cores: 2, busy: 0.01, steal: 0, files: 100_000, schedstat: true, slabs: true },
   tool: () => true,
   has: () => true,
 }
 
-async function doctor(looked: Partial<Looked>, ...args: string[]): Promise<{ code: number; out: string }> {
+async function doctor(
+  looked: Partial<MachineChecks>,
+  ...args: string[]
+): Promise<{ code: number; out: string }> {
   let out = ''
   const print = (text: string) => {
     out += text
@@ -42,15 +45,17 @@ t.test('reports all problems at once', async (t) => {
     t.match(out, line)
   }
   t.match(out, /Fix 3 of these first/)
-  const states = (looked: Partial<Looked>) =>
-    findingsOf({ ...GOOD, ...looked }, readBench([]) as BenchOptions).filter(({ state }) => state !== 'good')
+  const states = (looked: Partial<MachineChecks>) =>
+    findingsOf({ ...GOOD, ...looked }, parseBenchOptions([]) as BenchOptions).filter(
+      ({ state }) => state !== 'good',
+    )
   t.same(states({}), [])
   t.equal(states({ cores: 1 }).length, 1)
   t.equal(states({ steal: 0.1 }).length, 1)
 })
 
 t.test('checks of this machine', async (t) => {
-  const found = await look()
+  const found = await checkMachine()
   t.ok(found.cores >= 1 && found.busy >= 0 && found.busy <= 1 && found.files > 0)
   t.ok(found.has('uplot') && !found.has('no-such-package') && !found.tool('no-such-tool'))
 })

@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap'
 import { bench } from '../../benchmarks/bench.ts'
-import { cpuOf } from '../../benchmarks/machine.ts'
+import { procCpuOf } from '../../benchmarks/machine.ts'
 import { predict } from '../../benchmarks/residual.ts'
-import type { Raw } from '../../benchmarks/round.ts'
+import type { RawRound } from '../../benchmarks/round.ts'
 import { build } from '../helper.ts'
 import { quickForks, runs, SMALL, small } from './small.ts'
 
@@ -46,7 +46,7 @@ const earlier = (times: Float64Array) => times.map((time) => time - HOUR)
 t.test('a dropped, duplicated, reordered or unknown message, and clock skew', async (t) => {
   const { url } = await build(t, { publish: true })
   const out = await failing(t, ['--url', url, '--transports', 'sse', '--subscribers', '4'], {
-    inject: { spoil: true, slow: 1000 },
+    faultInjection: { corruptMessages: true, clockSkewMs: 1000 },
   })
   for (const why of [
     '1 messages were missed',
@@ -61,8 +61,11 @@ t.test('a dropped, duplicated, reordered or unknown message, and clock skew', as
 
 t.test('a message that is published early, or arrives before it was sent', async (t) => {
   const { url } = await build(t, { publish: true })
-  const spoilt = async (raw: (raw: Raw) => Raw, why: RegExp) =>
-    t.match(await failing(t, ['--url', url, '--transports', 'sse'], { inject: { raw } }), why)
+  const spoilt = async (raw: (raw: RawRound) => RawRound, why: RegExp) =>
+    t.match(
+      await failing(t, ['--url', url, '--transports', 'sse'], { faultInjection: { alterRound: raw } }),
+      why,
+    )
   await spoilt(
     (raw) => ({ ...raw, published: { ...raw.published, sent: raw.published.sent.map(earlier) } }),
     /FAILED: headline: sse, round 1: \d+ messages were published before their planned time/,
@@ -75,8 +78,8 @@ t.test('a message that is published early, or arrives before it was sent', async
 
 t.test('half of the CPU not reported, and 8 % of the bytes not counted', async (t) => {
   const cpu = /FAILED: headline: ws, round \d: the server reported \d+\.\d % of its CPU in \/proc/
-  await failingWith(t, cpuOf(process.pid) === undefined ? [BYTES] : [BYTES, cpu], {
-    inject: { cpuTold: 0.5, uncounted: 0.08 },
+  await failingWith(t, procCpuOf(process.pid) === undefined ? [BYTES] : [BYTES, cpu], {
+    faultInjection: { reportedCpu: 0.5, uncountedBytes: 0.08 },
   })
 })
 
@@ -91,8 +94,8 @@ t.test('a wrong model', async (t) => {
 t.test('a disturbed machine: nothing can be judged, and the run fails', async (t) => {
   const { url } = await build(t, { publish: true })
   const out = await failing(t, ['--url', url, '--transports', 'ws', '--rate', '10'], {
-    inject: {
-      raw: (raw) => ({
+    faultInjection: {
+      alterRound: (raw) => ({
         ...raw,
         steal: 0.5,
         proxyLag: HOUR,
@@ -110,8 +113,8 @@ t.test('a disturbed machine: nothing can be judged, and the run fails', async (t
 
 t.test('a server that waits for its core', async (t) => {
   const out = await failing(t, ['--transports', 'ws'], {
-    inject: {
-      raw: (raw) => {
+    faultInjection: {
+      alterRound: (raw) => {
         const [from, to] = raw.serverUsage!
         return { ...raw, serverUsage: [from, { ...to, waited: to.waited + HOUR }] }
       },
@@ -124,7 +127,7 @@ t.test('a server that waits for its core', async (t) => {
 t.test('a starved publisher', async (t) => {
   const { url } = await build(t, { publish: true })
   const out = await failing(t, ['--url', url, '--transports', 'ws', '--rate', '40'], {
-    inject: { starve: 60 },
+    faultInjection: { publisherBlockMs: 60 },
   })
   t.match(
     out,
@@ -139,15 +142,22 @@ t.test('a disturbed round is repeated', async (t) => {
   const lines: string[] = []
   const { repeated, failures } = await runs(settings, {
     progress: (line) => lines.push(line.replace(/\d+ s left/, '')),
-    inject: {
-      raw: (raw) => ({
+    faultInjection: {
+      alterRound: (raw) => ({
         ...raw,
         steal: 0.5,
         published: { ...raw.published, sent: raw.published.sent.map(later) },
         received: { ...raw.received, at: raw.received.at.map(later) },
       }),
     },
-    limits: { repeats: 1, idle: [], passes: 1, hot: { subscribers: [], units: 1 }, ceiling: 1, alone: false },
+    fullRun: {
+      maxRetries: 1,
+      idleSubscribers: [],
+      passes: 1,
+      deliveryCpu: { subscribers: [], units: 1 },
+      throughputSeconds: 1,
+      dedicatedMachine: false,
+    },
   })
   t.equal(repeated, 1)
   t.ok(failures.some(({ kind, text }) => kind === 'outside' && text.includes('the host stole')))

@@ -2,11 +2,11 @@ import { createServer } from 'node:net'
 import Fastify from 'fastify'
 import t from 'tap'
 import { FORMAT, resultsOf } from '../../benchmarks/json.ts'
-import { cpuOf } from '../../benchmarks/machine.ts'
+import { procCpuOf } from '../../benchmarks/machine.ts'
 import { planOf } from '../../benchmarks/plan.ts'
 import { plotsOf } from '../../benchmarks/plots.ts'
 import { report } from '../../benchmarks/report.ts'
-import { Stage } from '../../benchmarks/stage.ts'
+import { Testbed } from '../../benchmarks/testbed.ts'
 import { Child, LOADER, UNCOVERED } from '../child.ts'
 import { build } from '../helper.ts'
 import { quickForks, runs, small, wrong } from './small.ts'
@@ -17,7 +17,7 @@ t.test('an external app with a prefix; its CPU from /stats or /proc', async (t) 
     const { url } = await build(t, { prefix: '/live', publish: true, stats })
     const outcome = await runs(small('--url', `${url}/live`, '--transports', 'longpoll'))
     t.same(wrong(outcome), [])
-    const told = stats || cpuOf(process.pid) !== undefined
+    const told = stats || procCpuOf(process.pid) !== undefined
     t.ok(outcome.rounds.every(({ cpuPerSecond }) => (cpuPerSecond === null) !== told))
     t.ok(
       outcome.rounds.every(({ trips }) => trips!.echo === undefined),
@@ -37,11 +37,11 @@ t.test('an external app with a prefix; its CPU from /stats or /proc', async (t) 
 t.test('an app without a route ends the run with the error', async (t) => {
   quickForks(t)
   const { url } = await build(t, { publish: true, transports: ['poll'] })
-  const stage = new Stage({ url: new URL(url) })
-  t.teardown(() => stage.end())
+  const testbed = new Testbed({ url: new URL(url) })
+  t.teardown(() => testbed.end())
   const refused = async (kind: string, why: RegExp) => {
     const [section] = planOf(small('--url', url, '--transports', kind))
-    await t.rejects(stage.run(section!.blocks[0]![0]!), why)
+    await t.rejects(testbed.run(section!.blocks[0]![0]!), why)
   }
   await refused('longpoll', /\/longpoll returned 404/)
   await refused('sse', /\/sse returned HTTP\/1.1 404/)

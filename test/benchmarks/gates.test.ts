@@ -1,11 +1,18 @@
 import t from 'tap'
-import { atFloor, failuresOf, isDisturbed, isLossy, quietNeeded, quietOf } from '../../benchmarks/gates.ts'
+import {
+  failuresOf,
+  isDisturbed,
+  isLossy,
+  isUpperBound,
+  undisturbedNeeded,
+  undisturbedOf,
+} from '../../benchmarks/gates.ts'
 import { indexOf, payloadOf } from '../../benchmarks/payload.ts'
 import { headersOf } from '../../benchmarks/profiles.ts'
 import { Answers, type HttpAnswer } from '../../benchmarks/readers/answers.ts'
 import { clientFrame, Frames } from '../../benchmarks/readers/ws.ts'
-import type { Measured, Quality } from '../../benchmarks/record.ts'
-import { type Believed, believed } from '../../benchmarks/run.ts'
+import type { Quality, RoundResult } from '../../benchmarks/round-result.ts'
+import { type CompletedBlock, runBlocks } from '../../benchmarks/run.ts'
 import { show, table } from '../../benchmarks/table.ts'
 import { textFrame } from '../../routes/ws/encoder.ts'
 
@@ -24,7 +31,7 @@ const GOOD: Quality = {
 }
 
 /** A round with default values. */
-function round(more: Partial<Measured>, quality: Partial<Quality> = {}): Measured {
+function round(more: Partial<RoundResult>, quality: Partial<Quality> = {}): RoundResult {
   return {
     variant: 'sse',
     block: 0,
@@ -35,13 +42,13 @@ function round(more: Partial<Measured>, quality: Partial<Quality> = {}): Measure
     latency: { mean: 5, p50: 5, p90: 6, p99: null, p999: null, max: 7, curve: [], sketch: [] },
     ...more,
     quality: { ...GOOD, ...quality },
-  } as Measured
+  } as RoundResult
 }
 
 t.test('failures are wrong, disturbances are outside', async (t) => {
   t.same(failuresOf(round({})), [])
   t.notOk(isLossy(round({}, { acceptedShare: 0 })))
-  const kind = (measured: Measured) => failuresOf(measured).map((failure) => failure.kind)
+  const kind = (measured: RoundResult) => failuresOf(measured).map((failure) => failure.kind)
   for (const one of [{ missed: 1 }, { duplicates: 1 }, { reordered: 1 }, { faults: ['x'] }]) {
     t.same(kind(round(one)), ['wrong'])
     t.ok(isLossy(round(one)))
@@ -84,9 +91,9 @@ t.test('failures are wrong, disturbances are outside', async (t) => {
   t.same(kind(round({}, { lagP99: 40, lagShare: 0.09 })), [], 'a lag that no figure shows')
   t.same(kind(round({}, { lagP99: 0.1, lagShare: 0.2 })), [], 'as short as the timer can be late')
   t.same(kind(round({ latency: null }, { lagP99: 2, lagShare: 0.2 })), ['outside'])
-  t.ok(atFloor(round({}, { lagShare: 0.2 })))
-  t.notOk(atFloor(round({}, { lagShare: 0.1 })))
-  t.notOk(atFloor(round({ latency: null }, { lagShare: 0.2 })))
+  t.ok(isUpperBound(round({}, { lagShare: 0.2 })))
+  t.notOk(isUpperBound(round({}, { lagShare: 0.1 })))
+  t.notOk(isUpperBound(round({ latency: null }, { lagShare: 0.2 })))
 })
 
 t.test('a disturbed round is repeated at once; a failed one is not', async (t) => {
@@ -96,14 +103,14 @@ t.test('a disturbed round is repeated at once; a failed one is not', async (t) =
   /** @param plans the result of each attempt, by plan @returns the attempts, and the rounds kept */
   const run = async (
     repeats: number,
-    plans: Record<string, Measured[]>,
+    plans: Record<string, RoundResult[]>,
     inTime: (left: string) => boolean = () => true,
   ) => {
     const ran: string[] = []
-    const found = new Map<readonly string[], Believed>()
+    const found = new Map<readonly string[], CompletedBlock>()
     const names = Object.keys(plans)
     const blocks = [names.slice(0, 2), names.slice(2)]
-    await believed(
+    await runBlocks(
       blocks,
       async (plan, block, attempt, left) => {
         t.ok(block.includes(plan))
@@ -113,9 +120,9 @@ t.test('a disturbed round is repeated at once; a failed one is not', async (t) =
       },
       found,
       {
-        repeats,
+        maxRetries: repeats,
         inTime: (left) => inTime(left.join('')),
-        async calm(left) {
+        async waitForCalm(left) {
           ran.push(`calm ${left.join('')}`)
         },
       },
@@ -158,13 +165,13 @@ t.test('a disturbed round is repeated at once; a failed one is not', async (t) =
 t.test('figures exclude disturbed rounds if there are enough others', async (t) => {
   const quiet = Array.from({ length: 6 }, () => round({}))
   const disturbed = round({}, { steal: 0.5 })
-  t.same(quietOf([...quiet, disturbed]), quiet)
+  t.same(undisturbedOf([...quiet, disturbed]), quiet)
   t.equal(
-    quietOf([...quiet, disturbed, disturbed, disturbed]).length,
+    undisturbedOf([...quiet, disturbed, disturbed, disturbed]).length,
     9,
     'too few: all rounds count, and the verdict reports it',
   )
-  t.same([1, 3, 7, 8].map(quietNeeded), [1, 3, 6, 6])
+  t.same([1, 3, 7, 8].map(undisturbedNeeded), [1, 3, 6, 6])
 })
 
 t.test('a payload contains its number', async (t) => {

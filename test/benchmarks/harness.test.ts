@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { pin } from '../../benchmarks/machine.ts'
-import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
-import type { Measured } from '../../benchmarks/record.ts'
+import { type BenchOptions, parseBenchOptions } from '../../benchmarks/options.ts'
+import type { RoundResult } from '../../benchmarks/round-result.ts'
 import { medianEstimate, medianOf } from '../../benchmarks/statistics.ts'
 import { LOADER, ROOT } from '../child.ts'
 import { type Found, harness } from './harness.ts'
@@ -42,7 +42,7 @@ for (const kind of KINDS) {
       small('--url', `http://127.0.0.1:${port}`, '--transports', kind, '--session', '10000000'),
     )
     t.same(wrong(outcome), [])
-    const { bytes, requests, latency, cpuPerDelivery, deliveries } = outcome.rounds[0] as Measured
+    const { bytes, requests, latency, cpuPerDelivery, deliveries } = outcome.rounds[0] as RoundResult
     const delay = (of: Found) => medianOf(of.delays).toFixed(2)
     t.comment(
       `${kind}: bytes ${found.bytes} and ${bytes?.both}, requests ${found.requests} and ${requests}, p50 ${delay(found)} and ${latency?.p50} ms, CPU ${found.cpu} and ${cpuPerDelivery} µs`,
@@ -74,13 +74,13 @@ t.test('the intervals of CPU and delay overlap', { skip: !judged && 'BENCH_JUDGE
     // Heat the server, as the suite does.
     for (let i = 0; i < 5; i++) await harness({ ...common, rate: 400, messages: 120 })
     const args = ['--url', `http://127.0.0.1:${port}`, '--transports', kind, '--rounds', '1', '--heat', '0']
-    const options = readBench(['--quick', '--duration', '4', ...args]) as BenchOptions
+    const options = parseBenchOptions(['--quick', '--duration', '4', ...args]) as BenchOptions
     const cpus: [number, number][] = []
     const delays: [number, number][] = []
     // Alternate, so that disturbances affect both.
     for (let round = 0; round < 7; round++) {
       const own = await harness({ ...common, rate: 30, messages: 120 })
-      const [suite] = (await runs({ ...options, seed: round })).rounds as [Measured]
+      const [suite] = (await runs({ ...options, seed: round })).rounds as [RoundResult]
       cpus.push([own.cpu!, suite.cpuPerDelivery!])
       delays.push([medianOf(own.delays), suite.latency!.p50])
     }

@@ -4,17 +4,17 @@ import { getPriority } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import {
-  cpuOf,
+  lowerPriority,
   machine,
+  measureSteal,
   openFiles,
   pin,
+  procCpuOf,
   segmentsOf,
   slabBytes,
   steal,
-  stealNow,
   versions,
   waited,
-  yieldTo,
 } from '../../benchmarks/machine.ts'
 
 t.test('facts about this machine', async (t) => {
@@ -27,7 +27,7 @@ t.test('facts about this machine', async (t) => {
 
 t.test('CPU stolen by the host of a busy machine', async (t) => {
   const before = process.cpuUsage()
-  const share = await stealNow(50)
+  const share = await measureSteal(50)
   t.ok(share >= 0 && share < 1)
   const { user } = process.cpuUsage(before)
   t.ok(user > 20_000, 'the machine was busy')
@@ -94,16 +94,16 @@ t.test('a process lowers its priority with chrt', async (t) => {
   })
   await chmod(join(folder, 'chrt'), 0o755)
   onlyIn(t, folder)
-  await yieldTo(pid, true)
+  await lowerPriority(pid, true)
   t.equal(await readFile(join(folder, 'chrt.args'), 'utf8'), `-i -a -p 0 ${pid}\n`)
   t.equal(getPriority(pid), getPriority())
-  await yieldTo(pid, false)
+  await lowerPriority(pid, false)
   t.equal(getPriority(pid), 10)
 
   const other = spawn(process.execPath, ['--eval', 'setInterval(() => {}, 1000)'])
   t.teardown(() => other.kill())
   process.env.PATH = t.testdir({ empty: {} })
-  await yieldTo(other.pid!, true)
+  await lowerPriority(other.pid!, true)
   t.equal(getPriority(other.pid), 10, 'or with nice, if chrt is missing')
 })
 
@@ -115,9 +115,9 @@ t.test('missing tools are optional', async (t) => {
 
 t.test('CPU in /proc equals that of the process, over all threads', async (t) => {
   const root = t.testdir({ 7: { task: { 7: { schedstat: '1000000 5 6' }, 8: { schedstat: '500000 1 2' } } } })
-  t.equal(cpuOf(7, root), 1500)
-  t.equal(cpuOf(8, root), undefined)
-  const found = cpuOf(process.pid)
+  t.equal(procCpuOf(7, root), 1500)
+  t.equal(procCpuOf(8, root), undefined)
+  const found = procCpuOf(process.pid)
   const { user, system } = process.cpuUsage()
   // /proc was read between the two.
   if (found !== undefined) t.ok(user + system >= found && user + system - found < 1e6)

@@ -1,17 +1,19 @@
 import t from 'tap'
-import { histogram } from '../../benchmarks/histogram.ts'
+import { hdrHistogram } from '../../benchmarks/hdr-histogram.ts'
 import { SEGMENT } from '../../benchmarks/model/bytes.ts'
-import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
+import { type BenchOptions, parseBenchOptions } from '../../benchmarks/options.ts'
 import { planOf } from '../../benchmarks/plan.ts'
-import { measure } from '../../benchmarks/record.ts'
-import { type Raw, targetOf } from '../../benchmarks/round.ts'
+import { type RawRound, targetOf } from '../../benchmarks/round.ts'
+import { measure } from '../../benchmarks/round-result.ts'
 import { compare } from '../../benchmarks/statistics.ts'
 
-const [section] = planOf(readBench(['--quick', '--transports', 'sse', '--subscribers', '2']) as BenchOptions)
+const [section] = planOf(
+  parseBenchOptions(['--quick', '--transports', 'sse', '--subscribers', '2']) as BenchOptions,
+)
 const plan = section!.blocks[0]![0]!
 
 /** A round of `count` publishes, one per millisecond, with latencies of 2 ms, of an app without internal times. */
-function raw(count: number, lag = 0): Raw {
+function raw(count: number, lag = 0): RawRound {
   const times = Float64Array.from({ length: count }, (_, i) => i * 1000)
   const after = (time: number) => times.map((at) => at + time)
   const end = count * 1000
@@ -62,13 +64,13 @@ function raw(count: number, lag = 0): Raw {
     proxyLag: 0,
     segments: undefined,
     steal: 0,
-    witness: undefined,
+    procCpu: undefined,
     clockOff: 0,
   }
 }
 
 t.test('a percentile needs enough publishes', async (t) => {
-  const latency = (count: number) => measure(raw(count), histogram).latency!
+  const latency = (count: number) => measure(raw(count), hdrHistogram).latency!
   t.match(latency(99), { p99: null, p999: null, curve: { length: 6 } })
   t.match(latency(100), { p99: Number, p999: null })
   t.match(latency(1000), { p99: Number, p999: Number })
@@ -87,7 +89,7 @@ t.test('a percentile needs enough publishes', async (t) => {
 })
 
 t.test('an app without internal times', async (t) => {
-  const measured = measure(raw(10), histogram)
+  const measured = measure(raw(10), hdrHistogram)
   t.match(measured, { cpuPerSecond: null, cpuPerDelivery: null, server: null, work: null, cycle: null })
   t.match(measured, { bytes: { tcpCounted: null, payload: 200 }, deliveries: 20, publishes: 10, missed: 0 })
   t.equal(measured.accepted!.mean, 1, 'from the response to the publisher')
@@ -99,23 +101,23 @@ t.test('segments cover the window', async (t) => {
     { in: 100, out: 50 },
     { in: 160, out: 130 },
   ] as const
-  const { bytes } = measure({ ...raw(10), segments }, histogram)
+  const { bytes } = measure({ ...raw(10), segments }, hdrHistogram)
   t.equal(bytes!.tcpCounted, ((60 + 80) * SEGMENT) / 20)
   const { load, ...rest } = raw(10)
   const reopened = { ...load[1], connections: load[1].connections + 1 }
-  const other = measure({ ...rest, load: [load[0], reopened], segments }, histogram)
+  const other = measure({ ...rest, load: [load[0], reopened], segments }, hdrHistogram)
   t.equal(other.bytes!.tcpCounted, null, 'counters of closed connections are lost')
 })
 
 t.test('the lag excludes the worst hundredth, at least one sample', async (t) => {
-  const lag = (count: number, late: number) => measure(raw(count, late), histogram).quality.lagP99
+  const lag = (count: number, late: number) => measure(raw(count, late), hdrHistogram).quality.lagP99
   t.same([lag(20, 0), lag(20, 1), lag(20, 2)], [0, 0, 5])
   t.same([lag(1000, 10), lag(1000, 11)], [0, 5])
   t.equal(lag(1, 1), 5)
 })
 
 t.test('the lag is a share of the figure to which it adds', async (t) => {
-  const share = (count: number, late: number) => measure(raw(count, late), histogram).quality.lagShare
+  const share = (count: number, late: number) => measure(raw(count, late), hdrHistogram).quality.lagShare
   // Arrival times stay: these messages left 5 ms late and arrived early, so their lag is all of their delay.
   t.equal(share(1000, 0), 0)
   const one = raw(1000)
@@ -125,18 +127,18 @@ t.test('the lag is a share of the figure to which it adds', async (t) => {
     published: { ...one.published, sent: one.published.sent.map(after) },
     received: { ...one.received, at: one.received.at.map(after) },
   }
-  const { lagShare } = measure(slow, histogram).quality
+  const { lagShare } = measure(slow, hdrHistogram).quality
   t.ok(lagShare > 0.7 && lagShare < 0.9, `the p99 is 10 ms instead of 2 ms: ${lagShare}`)
   const none = { ...slow, received: { ...one.received, at: [] } }
-  t.equal(measure(none, histogram).quality.lagShare, 0, 'without readers, the p50 of a publish')
-  const rare = measure({ ...slow, window: { from: 990_001, to: 1e6 } }, histogram).quality
+  t.equal(measure(none, hdrHistogram).quality.lagShare, 0, 'without readers, the p50 of a publish')
+  const rare = measure({ ...slow, window: { from: 990_001, to: 1e6 } }, hdrHistogram).quality
   t.equal(rare.lagShare, 0, 'not in the window')
 })
 
 t.test('counts early publishes', async (t) => {
   const { published, ...rest } = raw(10)
   const sent = published.sent[0]!.map((at, i) => (i === 3 ? at - 1 : at))
-  const { quality } = measure({ ...rest, published: { ...published, sent: [sent] } }, histogram)
+  const { quality } = measure({ ...rest, published: { ...published, sent: [sent] } }, hdrHistogram)
   t.equal(quality.early, 1)
 })
 
@@ -152,12 +154,12 @@ t.test('CPU: the figure of the server relative to /proc', async (t) => {
           { at: 10_000, cpu },
         ],
         // The difference is between 990 and 1010.
-        witness: [
+        procCpu: [
           { before: -5, after: 5 },
           { before: 995, after: 1005 },
         ],
       },
-      histogram,
+      hdrHistogram,
     ).quality.cpuTold
   t.same([told(990), told(1000), told(1010)], [1, 1, 1])
   t.equal(told(495), 0.5)
@@ -167,7 +169,7 @@ t.test('CPU: the figure of the server relative to /proc', async (t) => {
 t.test('counts messages that arrive before they were sent', async (t) => {
   const { received, ...rest } = raw(10)
   const at = received.at.map((times) => times.map((time) => time - 1500))
-  t.equal(measure({ ...rest, received: { ...received, at } }, histogram).quality.negative, 10)
+  t.equal(measure({ ...rest, received: { ...received, at } }, hdrHistogram).quality.negative, 10)
 })
 
 t.test('the address of an app', async (t) => {

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { BENCH_HELP, type BenchOptions, readBench, UsageError } from '../../benchmarks/options.ts'
+import { BENCH_HELP, type BenchOptions, parseBenchOptions, UsageError } from '../../benchmarks/options.ts'
 import {
-  AGAIN,
+  AA_CONTROL,
   channelsOf,
   PUBLISH_ONLY,
   planOf,
@@ -11,7 +11,7 @@ import {
   warmupOf,
 } from '../../benchmarks/plan.ts'
 
-const options = (...args: string[]) => readBench(args) as BenchOptions
+const options = (...args: string[]) => parseBenchOptions(args) as BenchOptions
 
 t.test('a one-line error names an invalid flag', async (t) => {
   const cases: [args: string[], why: RegExp][] = [
@@ -32,7 +32,7 @@ t.test('a one-line error names an invalid flag', async (t) => {
   ]
   for (const [args, why] of cases) {
     try {
-      readBench(args)
+      parseBenchOptions(args)
       t.fail(args.join(' '))
     } catch (error) {
       t.ok(error instanceof UsageError)
@@ -41,7 +41,7 @@ t.test('a one-line error names an invalid flag', async (t) => {
       t.equal((error as UsageError).exitCode, 2)
     }
   }
-  t.equal(readBench(['--help']), 'help')
+  t.equal(parseBenchOptions(['--help']), 'help')
   for (const name of ['--quick', '--poll-interval', '--url', '--html']) t.ok(BENCH_HELP.includes(name))
 })
 
@@ -63,7 +63,7 @@ t.test('the complete plan', async (t) => {
   t.same(still[2], ['longpoll', PUBLISH_ONLY, 'sse', 'ws'], 'polling has one round')
   t.same(still[1], still[2])
   const names = sections[0]!.blocks.map((block) => block.map(({ variant }) => variant.name))
-  t.ok(names.every((list) => list.includes(AGAIN) && list.includes(PUBLISH_ONLY)))
+  t.ok(names.every((list) => list.includes(AA_CONTROL) && list.includes(PUBLISH_ONLY)))
   t.ok(new Set(names.map(String)).size > 4, 'each block has its own order')
   t.same(planOf(options()), sections, 'the same seed gives the same plan')
   t.notSame(planOf(options('--seed', '2')), sections)

@@ -1,13 +1,13 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import t from 'tap'
-import { histogram } from '../../benchmarks/histogram.ts'
+import { hdrHistogram } from '../../benchmarks/hdr-histogram.ts'
 import { planOf } from '../../benchmarks/plan.ts'
 import { Child } from '../../benchmarks/processes/child.ts'
 import type { LoadApi } from '../../benchmarks/processes/load.ts'
 import type { ServerApi } from '../../benchmarks/processes/server.ts'
-import { measure } from '../../benchmarks/record.ts'
-import { Stage } from '../../benchmarks/stage.ts'
+import { measure } from '../../benchmarks/round-result.ts'
+import { Testbed } from '../../benchmarks/testbed.ts'
 import { build, post } from '../helper.ts'
 import { small } from './small.ts'
 
@@ -21,33 +21,33 @@ function roundOf(...args: string[]) {
 }
 
 t.test('load, publisher and proxy: injected faults, and every transport', async (t) => {
-  const inject = { spoil: true, starve: 1 }
+  const faultInjection = { corruptMessages: true, publisherBlockMs: 1 }
   const { url } = await build(t, { publish: true })
-  const stage = new Stage({ url: new URL(url), inject })
-  t.teardown(() => stage.end())
-  const spoilt = await stage.run(
+  const testbed = new Testbed({ url: new URL(url), faultInjection })
+  t.teardown(() => testbed.end())
+  const corrupted = await testbed.run(
     roundOf('--url', url, '--transports', 'sse', '--subscribers', '5', '--rtt', '2'),
   )
-  t.match(measure(spoilt, histogram), {
+  t.match(measure(corrupted, hdrHistogram), {
     missed: 1,
     duplicates: 1,
     reordered: 1,
     faults: ['An unknown message arrived'],
     quality: { early: 0 },
   })
-  t.equal(spoilt.proxy?.length, 2)
+  t.equal(corrupted.proxy?.length, 2)
 
-  inject.spoil = false
-  inject.starve = 0
+  faultInjection.corruptMessages = false
+  faultInjection.publisherBlockMs = 0
   for (const kind of ['poll', 'longpoll', 'sse', 'ws']) {
-    const raw = await stage.run(roundOf('--url', url, '--transports', kind))
-    const { missed, duplicates, reordered, deliveries, publishes } = measure(raw, histogram)
+    const raw = await testbed.run(roundOf('--url', url, '--transports', kind))
+    const { missed, duplicates, reordered, deliveries, publishes } = measure(raw, hdrHistogram)
     t.same([missed, duplicates, reordered], [0, 0, 0], kind)
     t.ok(publishes > 0 && deliveries > 0)
   }
   const plan = roundOf('--url', url, '--transports', 'ws')
-  const idle = await stage.run({ ...plan, workload: { ...plan.workload, rate: 0 } })
-  t.match(measure(idle, histogram), { publishes: 0, latency: null, connections: 2, missed: 0 })
+  const idle = await testbed.run({ ...plan, workload: { ...plan.workload, rate: 0 } })
+  t.match(measure(idle, hdrHistogram), { publishes: 0, latency: null, connections: 2, missed: 0 })
 })
 
 t.test('the server: acceptance times and internal times', async (t) => {
@@ -141,7 +141,7 @@ t.test('the load: concurrent connections fit in the accept queue', async (t) => 
     seed: 1,
     channels: new Array<string>(230).fill('a'),
     messages: new Array<number>(230).fill(0),
-    spoil: false,
+    corruptMessages: false,
   })
   for (const [turn, count] of [100, 100, 30].entries()) {
     await new Promise<void>((resolve) => {

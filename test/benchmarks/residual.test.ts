@@ -1,15 +1,22 @@
 import t from 'tap'
-import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
+import { type BenchOptions, parseBenchOptions } from '../../benchmarks/options.ts'
 import { PUBLISH_ONLY, planOf, pollVariant, variantOf } from '../../benchmarks/plan.ts'
-import type { Measured } from '../../benchmarks/record.ts'
-import { awakeOf, predict, publishingOf, residualsOf, rowOf, timesOf } from '../../benchmarks/residual.ts'
+import {
+  predict,
+  publishCostOf,
+  pushInputs,
+  residualsOf,
+  serverTimesOf,
+  sharedReaderSaving,
+} from '../../benchmarks/residual.ts'
+import type { RoundResult } from '../../benchmarks/round-result.ts'
 
-const { workload, ...settings } = readBench(['--quick']) as BenchOptions
+const { workload, ...settings } = parseBenchOptions(['--quick']) as BenchOptions
 const ws = variantOf('ws')
 const NONE = { active: 0, turn: 0 }
 
 /** Ten seconds at five messages per second to a hundred readers, with default values. */
-function round(more: Partial<Measured> = {}, lagP99 = 0): Measured {
+function round(more: Partial<RoundResult> = {}, lagP99 = 0): RoundResult {
   return {
     variant: 'ws',
     section: 'headline',
@@ -37,7 +44,7 @@ function round(more: Partial<Measured> = {}, lagP99 = 0): Measured {
       cpuTold: 1,
     },
     ...more,
-  } as Measured
+  } as RoundResult
 }
 
 t.test('a request excludes the cost of publishing', async (t) => {
@@ -47,22 +54,22 @@ t.test('a request excludes the cost of publishing', async (t) => {
   })
   const alone = round({ variant: PUBLISH_ONLY, publishes: 20, work: work(0.02, 0, 0.0003) })
   const stream = round({ work: work(0.25, 0.1, 0.0005) })
-  t.same(publishingOf(sections, [alone, stream], workload), { active: 0.001, turn: 0.0003 })
+  t.same(publishCostOf(sections, [alone, stream], workload), { active: 0.001, turn: 0.0003 })
   t.same(
-    publishingOf(sections, [stream], workload),
+    publishCostOf(sections, [stream], workload),
     { active: 0.003, turn: 0.0005 },
     'without a round without readers',
   )
-  t.same(publishingOf(sections, [alone], { ...workload, rate: 1 }), NONE, 'at another rate')
-  t.same(publishingOf(sections, [], workload), NONE)
+  t.same(publishCostOf(sections, [alone], { ...workload, rate: 1 }), NONE, 'at another rate')
+  t.same(publishCostOf(sections, [], workload), NONE)
 
   const held = round({ work: work(0.65, 0.1) })
-  t.same(timesOf(held, { active: 0.001, turn: 0.0003 }), {
+  t.same(serverTimesOf(held, { active: 0.001, turn: 0.0003 }), {
     ...{ turn: 0.0003, write: 20e-6, read: 0, client: 0, request: 100e-6 },
   })
-  t.same(timesOf(round({ work: work(0.01, 0.1) }), NONE).request, 0, 'not below zero')
+  t.same(serverTimesOf(round({ work: work(0.01, 0.1) }), NONE).request, 0, 'not below zero')
   const ahead = { ...held, work: { ...held.work!, ahead: 0.0001, read: 30e-6, look: 10e-6 } }
-  t.match(timesOf(ahead, NONE), { turn: 0.0001, write: 20e-6, read: 30e-6, client: 40e-6 })
+  t.match(serverTimesOf(ahead, NONE), { turn: 0.0001, write: 20e-6, read: 30e-6, client: 40e-6 })
   // The load reads each reader as it is written, every 20 µs, except the first six, while the load wakes up. It has
   // caught up after 100 µs.
   const row = Array.from({ length: 100 }, (_, before) => Math.max(0.12, 0.02 * (before + 1)))
@@ -72,14 +79,15 @@ t.test('a request excludes the cost of publishing', async (t) => {
   t.ok(far.delay > delay, 'all readers wait for the network part of the one-way delay')
 
   // The model of long polling assumes that each reader wakes up separately.
-  const saved = (rtt: number) => awakeOf(rowOf({ ...workload, rtt }, 5, 0.0001, { write: 20e-6, read: 0 }))
+  const saved = (rtt: number) =>
+    sharedReaderSaving(pushInputs({ ...workload, rtt }, 5, 0.0001, { write: 20e-6, read: 0 }))
   const apart = 0.1 + (101 * 0.02) / 2
   t.ok(Math.abs(saved(0) * 1e3 - (apart - row.reduce((a, b) => a + b) / 100)) < 1e-9)
   t.ok(Math.abs(saved(0.2)) < 1e-12, 'all of the one-way delay is the network')
 })
 
 t.test('inputs of the model from a round, for each transport', async (t) => {
-  const says = (kind: 'poll' | 'longpoll' | 'sse', more: Partial<Measured> = {}, own = workload) =>
+  const says = (kind: 'poll' | 'longpoll' | 'sse', more: Partial<RoundResult> = {}, own = workload) =>
     predict(kind === 'poll' ? pollVariant(1) : variantOf(kind), own, round(more), NONE)
   const near = (found: number, wanted: number) => t.ok(Math.abs(found - wanted) < 1e-9, `${found}, ${wanted}`)
 
@@ -104,7 +112,7 @@ t.test('inputs of the model from a round, for each transport', async (t) => {
 
 t.test('a residual fails if the model is wrong; for a delay, only on an undisturbed machine', async (t) => {
   const model = (delay: number, bytes: number) => () => ({ delay, bytes, requests: 1 })
-  const holds = (rounds: Measured[], delay: number, bytes = 300) =>
+  const holds = (rounds: RoundResult[], delay: number, bytes = 300) =>
     residualsOf(ws, workload, rounds, model(delay, bytes), NONE).map((one) => [one.figure, one.holds])
   const quiet = [round(), round(), round()]
   const all = (delay: boolean | null, bytes: boolean | null) => [
@@ -134,7 +142,7 @@ t.test('a residual fails if the model is wrong; for a delay, only on an undistur
     [null, null, null],
     'late messages share a response',
   )
-  const spoilt = round({ accepted: { mean: 500 } as Measured['accepted'] }, 30)
+  const spoilt = round({ accepted: { mean: 500 } as RoundResult['accepted'] }, 30)
   t.same(holds([...quiet, spoilt], 5), all(true, true), 'the other rounds are enough')
   t.same(
     residualsOf(ws, workload, quiet, () => null, NONE),

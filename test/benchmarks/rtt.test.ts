@@ -1,5 +1,5 @@
 import t from 'tap'
-import { pageOf } from '../../benchmarks/html.ts'
+import { htmlReport } from '../../benchmarks/html.ts'
 import { report } from '../../benchmarks/report.ts'
 import { looksRight, quickForks, runs, small } from './small.ts'
 
@@ -25,7 +25,7 @@ t.test('with a round trip of 100 ms, all figures of the model are judged', async
   t.match(text, new RegExp(`headline +│ +ws │ +delay, ms │.*│ +${verdict} │`))
   t.match(text, /round trip \+ 100 ms/)
   t.match(text, /no loss, no bandwidth/)
-  t.match(await pageOf(outcome), /fill="none"/, 'no transport meets the latency')
+  t.match(await htmlReport(outcome), /fill="none"/, 'no transport meets the latency')
 })
 
 t.test('through the delay proxy, with the other transports and the headers of fetch', async (t) => {

@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import { isDisturbed } from '../../benchmarks/gates.ts'
-import { type BenchOptions, readBench } from '../../benchmarks/options.ts'
+import { type BenchOptions, parseBenchOptions } from '../../benchmarks/options.ts'
 import { PUBLISH_ONLY } from '../../benchmarks/plan.ts'
 import { type Outcome, type RunOptions, run } from '../../benchmarks/run.ts'
 import { LOADER, UNCOVERED } from '../child.ts'
@@ -12,7 +12,7 @@ export const SMALL = [
 ]
 
 export function small(...args: string[]): BenchOptions {
-  return readBench([...SMALL, ...args]) as BenchOptions
+  return parseBenchOptions([...SMALL, ...args]) as BenchOptions
 }
 
 export function runs(options: BenchOptions, more: Partial<RunOptions> = {}): Promise<Outcome> {

@@ -2,18 +2,18 @@ import t from 'tap'
 import { exponential, randomOf } from '../../benchmarks/model/random.ts'
 import {
   compare,
-  errorOf,
   medianEstimate,
   medianOf,
   slopeOf,
-  withoutWorst,
+  standardErrorOf,
+  trimmedMax,
 } from '../../benchmarks/statistics.ts'
 
 t.test('the median, and the standard error of the mean', async (t) => {
   t.equal(medianOf([3, 1, 2]), 2)
   t.equal(medianOf([4, 1, 2, 3]), 2.5)
-  t.ok(Math.abs(errorOf([1, 2, 3, 4]) - 0.6455) < 1e-4)
-  t.equal(errorOf([7]), 0)
+  t.ok(Math.abs(standardErrorOf([1, 2, 3, 4]) - 0.6455) < 1e-4)
+  t.equal(standardErrorOf([7]), 0)
 })
 
 /** A skewed distribution: most values are close together, some far above, like disturbed rounds. */
@@ -86,8 +86,8 @@ t.test('a slope', async (t) => {
 })
 
 t.test('drops the highest hundredth, at least one value', async (t) => {
-  t.equal(withoutWorst([]), 0)
-  t.equal(withoutWorst([3]), 3)
-  t.equal(withoutWorst([1, 2, 9]), 2)
-  t.equal(withoutWorst(Array.from({ length: 250 }, (_, i) => i)), 246)
+  t.equal(trimmedMax([]), 0)
+  t.equal(trimmedMax([3]), 3)
+  t.equal(trimmedMax([1, 2, 9]), 2)
+  t.equal(trimmedMax(Array.from({ length: 250 }, (_, i) => i)), 246)
 })

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { adapterOf, indexesOf, requestText } from '../../benchmarks/adapters/adapter.ts'
-import { cpuOf, pidOf } from '../../benchmarks/machine.ts'
+import { pidOf, procCpuOf } from '../../benchmarks/machine.ts'
 import { ROOT } from '../child.ts'
 import { build } from '../helper.ts'
 import { quickForks, runs, small, wrong } from './small.ts'
@@ -54,7 +54,7 @@ t.test('finds the process that listens on a port', async (t) => {
   const { url } = await build(t)
   const found = pidOf(new URL(url))
   // Processes of other users are not visible.
-  t.ok(found === process.pid || cpuOf(process.pid) === undefined, String(found))
+  t.ok(found === process.pid || procCpuOf(process.pid) === undefined, String(found))
   t.equal(pidOf(new URL('http://example.com')), undefined)
   t.equal(pidOf(new URL(url), t.testdir()), undefined)
 })

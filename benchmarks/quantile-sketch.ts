@@ -6,7 +6,7 @@ const LOG = Math.log(WIDTH)
  * A quantile sketch with logarithmic buckets and a relative error of 1 %. Sketches of several rounds can be merged to
  * get percentiles over all of them.
  */
-export class Sketch {
+export class QuantileSketch {
   readonly #counts = new Map<number, number>()
   #total = 0
 

@@ -4,7 +4,7 @@ import { UsageError } from './options.ts'
  * Checks whether the app responds as the readers expect.
  * @throws UsageError that names the missing feature
  */
-export async function probe({ href }: URL): Promise<void> {
+export async function checkApp({ href }: URL): Promise<void> {
   const base = href.replace(/\/$/, '')
   const ask = async (path: string, init?: RequestInit) => {
     try {

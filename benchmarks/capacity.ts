@@ -1,47 +1,51 @@
 import autocannon from 'autocannon'
-import { heat } from './heat.ts'
-import type { Limits } from './limits.ts'
+import type { FullRunParameters } from './full-run.ts'
 import { openFiles, pin } from './machine.ts'
 import { type Settings, variantOf } from './plan.ts'
 import type { Kind } from './readers/reader.ts'
 import { targetOf } from './round.ts'
-import type { Stage } from './stage.ts'
+import { warmUpServer } from './server-warmup.ts'
 import { type Estimate, medianEstimate, slopeOf } from './statistics.ts'
+import type { Testbed } from './testbed.ts'
 
-/** Measurements beside the rounds. */
-export interface Extras {
+/** What a server can carry: memory of idle subscribers, CPU per delivery, and the throughput of /poll. */
+export interface Capacity {
   /** Empty if not measured. */
-  readonly memory: readonly Memory[]
-  readonly ceiling: readonly Ceiling[]
-  readonly hot: readonly Hot[]
+  readonly memory: readonly IdleMemory[]
+  readonly ceiling: readonly PollThroughput[]
+  readonly hot: readonly DeliveryCpu[]
 }
 
 /** @param progress receives a line when a measurement starts */
-export async function measureExtras(
-  stage: Stage,
+export async function measureCapacity(
+  testbed: Testbed,
   settings: Settings,
-  { idle, passes, hot, ceiling }: Limits,
+  { idleSubscribers, passes, deliveryCpu, throughputSeconds }: FullRunParameters,
   progress: (line: string) => void,
-): Promise<Extras> {
+): Promise<Capacity> {
   progress('Memory of idle subscribers')
-  const memory = await measureMemory(stage, settings, idle, passes)
+  const memory = await measureMemory(testbed, settings, idleSubscribers, passes)
   progress('CPU per delivery on a hot server, by number of subscribers')
-  const growth = await measureHot(stage, settings, hot)
+  const hot = await measureDeliveryCpu(testbed, settings, deliveryCpu)
   progress('Throughput of /poll')
-  return { memory, hot: growth, ceiling: await measureCeiling(stage, settings, ceiling, hot.units) }
+  return {
+    memory,
+    hot,
+    ceiling: await measurePollThroughput(testbed, settings, throughputSeconds, deliveryCpu.units),
+  }
 }
 
 /** Memory of an idle subscriber in bytes: the slope over several subscriber counts. */
-export interface Memory {
+export interface IdleMemory {
   readonly kind: Kind
-  readonly passes: readonly (readonly Held[])[]
+  readonly passes: readonly (readonly MemorySample[])[]
   readonly rssPerSubscriber: Estimate
   /** The sum for both ends of the connection, since both run on this machine. */
   readonly kernelPerSubscriber: Estimate | null
 }
 
 /** Memory of the server with all its idle subscribers. */
-export interface Held {
+export interface MemorySample {
   readonly subscribers: number
   readonly rssBytes: number
   /** Null if the kernel does not expose it. */
@@ -49,25 +53,27 @@ export interface Held {
 }
 
 async function measureMemory(
-  stage: Stage,
+  testbed: Testbed,
   settings: Settings,
   counts: readonly number[],
   passes: number,
-): Promise<Memory[]> {
+): Promise<IdleMemory[]> {
   const kinds = [...new Set(settings.variants.map(({ kind }) => kind!))]
-  const found = new Map<Kind, Held[][]>(kinds.map((kind) => [kind, []]))
+  const found = new Map<Kind, MemorySample[][]>(kinds.map((kind) => [kind, []]))
   for (let pass = 0; pass < passes; pass++) {
     for (const kind of kinds) {
-      const held: Held[] = []
-      for (const subscribers of counts) held.push({ subscribers, ...(await stage.idle(kind, subscribers)) })
+      const held: MemorySample[] = []
+      for (const subscribers of counts) held.push({ subscribers, ...(await testbed.idle(kind, subscribers)) })
       found.get(kind)!.push(held)
     }
   }
-  return [...found].map(([kind, passes]) => ({ kind, passes, ...memoryOf(passes) }))
+  return [...found].map(([kind, passes]) => ({ kind, passes, ...idleMemoryOf(passes) }))
 }
 
-export function memoryOf(passes: Memory['passes']): Pick<Memory, 'rssPerSubscriber' | 'kernelPerSubscriber'> {
-  const slope = (bytes: (held: Held) => number) =>
+export function idleMemoryOf(
+  passes: IdleMemory['passes'],
+): Pick<IdleMemory, 'rssPerSubscriber' | 'kernelPerSubscriber'> {
+  const slope = (bytes: (held: MemorySample) => number) =>
     medianEstimate(passes.map((held) => slopeOf(held.map((one) => [one.subscribers, bytes(one)]))))
   const told = passes.flat().every(({ kernelBytes }) => kernelBytes !== null)
   return {
@@ -77,7 +83,7 @@ export function memoryOf(passes: Memory['passes']): Pick<Memory, 'rssPerSubscrib
 }
 
 /** CPU per delivery on a hot server that runs in a closed loop. */
-export interface Hot {
+export interface DeliveryCpu {
   readonly kind: Kind
   readonly subscribers: number
   /** Microseconds. For a long poll, this includes the request. */
@@ -86,19 +92,19 @@ export interface Hot {
 
 /** Slices per case, of which the median counts. Fewer than six give no interval. */
 const SLICES = 8
-async function measureHot(
-  stage: Stage,
+async function measureDeliveryCpu(
+  testbed: Testbed,
   { variants, workload }: Settings,
-  { subscribers, units }: Limits['hot'],
-): Promise<Hot[]> {
+  { subscribers, units }: FullRunParameters['deliveryCpu'],
+): Promise<DeliveryCpu[]> {
   const kinds = [...new Set(variants.map(({ kind }) => kind!))].filter((kind) => kind !== 'poll')
-  const found: Hot[] = []
+  const found: DeliveryCpu[] = []
   for (const kind of kinds) {
-    await stage.serve(async (url, server) => {
+    await testbed.serve(async (url, server) => {
       const target = targetOf(new URL(url))
-      const { load } = stage
+      const { load } = testbed
       await pin(load.pid, 'load')
-      await heat({ variant: variantOf(kind), workload, generation: 0, target, server, load, units })
+      await warmUpServer({ variant: variantOf(kind), workload, generation: 0, target, server, load, units })
       for (const count of subscribers.filter((count) => 2 * count < openFiles())) {
         await load.call('drive', { target, kind, subscribers: count, payload: workload.payload, aside: 0 })
         // Warm up with as many deliveries as one slice.
@@ -118,7 +124,7 @@ async function measureHot(
 }
 
 /** Maximum throughput of /poll. */
-export interface Ceiling {
+export interface PollThroughput {
   readonly answer: string
   /** Messages per response. */
   readonly messages: number
@@ -141,20 +147,20 @@ const ANSWERS = [
 ] as const
 
 /** @param duration seconds per case @param units requests that warm the server up */
-async function measureCeiling(
-  stage: Stage,
+async function measurePollThroughput(
+  testbed: Testbed,
   { workload }: Settings,
   duration: number,
   units: number,
-): Promise<Ceiling[]> {
-  return stage.serve(async (url, server) => {
-    const [target, { load }] = [targetOf(new URL(url)), stage]
-    await heat({ variant: variantOf('poll'), workload, generation: 0, target, server, load, units })
+): Promise<PollThroughput[]> {
+  return testbed.serve(async (url, server) => {
+    const [target, { load }] = [targetOf(new URL(url)), testbed]
+    await warmUpServer({ variant: variantOf('poll'), workload, generation: 0, target, server, load, units })
     const place = async () => {
       const response = await fetch(`${url}/poll?channel=full`)
       return ((await response.json()) as { cursor: string }).cursor
     }
-    const all: Ceiling[] = []
+    const all: PollThroughput[] = []
     for (const [answer, messages] of ANSWERS) {
       const cursor = await place()
       for (let i = 0; i < messages; i++) {

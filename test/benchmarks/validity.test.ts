@@ -1,20 +1,20 @@
 import t from 'tap'
-import { coldStartOf, settledOf } from '../../benchmarks/heat.ts'
 import { exponential, randomOf } from '../../benchmarks/model/random.ts'
-import { readBench } from '../../benchmarks/options.ts'
+import { parseBenchOptions } from '../../benchmarks/options.ts'
 import { planOf, type Section, type Settings } from '../../benchmarks/plan.ts'
-import type { Measured } from '../../benchmarks/record.ts'
+import { QuantileSketch } from '../../benchmarks/quantile-sketch.ts'
 import type { Residual } from '../../benchmarks/residual.ts'
-import { Sketch } from '../../benchmarks/sketch.ts'
-import { believable, type Judged, judgementsOf } from '../../benchmarks/verdict.ts'
+import type { RoundResult } from '../../benchmarks/round-result.ts'
+import { coldStartOf, hasSettled } from '../../benchmarks/server-warmup.ts'
+import { isValid, type ValidityInput, validityOf } from '../../benchmarks/validity.ts'
 import { QUALITY } from './small.ts'
 
-const sections = planOf(readBench(['--transports', 'ws']) as Settings).filter(({ name }) =>
+const sections = planOf(parseBenchOptions(['--transports', 'ws']) as Settings).filter(({ name }) =>
   ['headline', 'idle'].includes(name),
 )
 
 /** Rounds of a plan with default values. */
-const rounds = (steal: (section: string, block: number) => number = () => 0): Measured[] =>
+const rounds = (steal: (section: string, block: number) => number = () => 0): RoundResult[] =>
   sections.flatMap(({ blocks }: Section) =>
     blocks.flat().map(
       ({ section, block, variant }) =>
@@ -22,15 +22,15 @@ const rounds = (steal: (section: string, block: number) => number = () => 0): Me
           ...{ section, block, variant: variant.name, missed: 0, duplicates: 0, reordered: 0, faults: [] },
           latency: null,
           quality: { ...QUALITY, steal: steal(section, block) },
-        }) as unknown as Measured,
+        }) as unknown as RoundResult,
     ),
   )
 const line = (section: string, holds: Residual['holds'], figure: Residual['figure'] = 'bytes'): Residual => ({
   ...{ figure, variant: 'ws', section, measured: 1, model: 1, bound: 1, holds },
 })
-const judge = (more: Partial<Judged>) => {
-  const found = judgementsOf({ sections, rounds: rounds(), failures: [], residuals: [], cold: [], ...more })
-  return { states: found.map(({ state }) => state), passed: believable(found), found }
+const judge = (more: Partial<ValidityInput>) => {
+  const found = validityOf({ sections, rounds: rounds(), failures: [], residuals: [], cold: [], ...more })
+  return { states: found.map(({ state }) => state), passed: isValid(found), found }
 }
 
 t.test('a section without failures holds', async (t) => {
@@ -56,23 +56,23 @@ t.test('a failure is wrong in any section', async (t) => {
   t.same(judge({ rounds: disturbed, residuals: [line('headline', false)] }).states, ['wrong', 'void'])
   const { found } = judge({ residuals: [line('headline', true), line('headline', null)] })
   t.same(found[0]!.model, { holds: 1, fails: 0, unjudged: 1 }, 'counts unjudged residuals')
-  t.same(judgementsOf({ sections, rounds: [], failures: [], residuals: [], cold: [] }), [], 'no rounds')
-  t.notOk(believable([]))
+  t.same(validityOf({ sections, rounds: [], failures: [], residuals: [], cold: [] }), [], 'no rounds')
+  t.notOk(isValid([]))
 })
 
 const curve = (...costs: (number | null)[]) => costs.map((cpu, i) => ({ units: (i + 1) * 1000, cpu }))
 
 t.test('a server is settled when its cost has stopped falling', async (t) => {
   const first = [400, 300, 200, 150, 100] as const
-  t.equal(settledOf(curve(...first, 50, 50, 51, 50, 49, 50)), true)
-  t.equal(settledOf(curve(...first, 90, 80, 70, 60, 50, 40)), false)
-  t.equal(settledOf(curve(...first, 50, 50)), false, 'too few points')
+  t.equal(hasSettled(curve(...first, 50, 50, 51, 50, 49, 50)), true)
+  t.equal(hasSettled(curve(...first, 90, 80, 70, 60, 50, 40)), false)
+  t.equal(hasSettled(curve(...first, 50, 50)), false, 'too few points')
   t.equal(
-    settledOf(curve(...first, 50, 500, 50, 50, 50, 50)),
+    hasSettled(curve(...first, 50, 500, 50, 50, 50, 50)),
     true,
     'a single disturbed point does not matter',
   )
-  t.equal(settledOf(curve(null)), null, 'unknown CPU')
+  t.equal(hasSettled(curve(null)), null, 'unknown CPU')
 })
 
 t.test('the cost of a cold start', async (t) => {
@@ -86,13 +86,13 @@ t.test('the cost of a cold start', async (t) => {
 t.test('a sketch has a relative error of 1 %, and sketches can be merged', async (t) => {
   const random = randomOf(2)
   const times = Array.from({ length: 10_000 }, () => 1000 * exponential(random, 1))
-  const parts = [new Sketch(), new Sketch()] as const
+  const parts = [new QuantileSketch(), new QuantileSketch()] as const
   for (const [i, time] of times.entries()) parts[i % 2]!.add(time)
-  const all = new Sketch(parts.flatMap((part) => part.pairs()))
+  const all = new QuantileSketch(parts.flatMap((part) => part.pairs()))
   times.sort((a, b) => a - b)
   for (const share of [0.5, 0.9, 0.99, 0.999]) {
     const found = all.quantile(share) * 1000
     t.ok(Math.abs(found / times[Math.round(share * 10_000) - 1]! - 1) < 0.011, `${share}: ${found}`)
   }
-  t.ok(Number.isNaN(new Sketch().quantile(0.5)))
+  t.ok(Number.isNaN(new QuantileSketch().quantile(0.5)))
 })

@@ -1,18 +1,18 @@
 import { machine } from './machine.ts'
-import { AGAIN, isOurs, PUBLISH_ONLY } from './plan.ts'
-import { judged, type Outcome, passed } from './run.ts'
+import { AA_CONTROL, isOwnServer, PUBLISH_ONLY } from './plan.ts'
+import { type Outcome, passed, sectionValidity } from './run.ts'
 import type { Estimate } from './statistics.ts'
 import { type Ranked, rankingOf, summariesOf } from './summary.ts'
 import { show, table } from './table.ts'
 import { thresholdsOf } from './thresholds.ts'
-import type { Judgement } from './verdict.ts'
+import type { SectionValidity } from './validity.ts'
 
 /** Rounds that a comparison needs, and failures to print without --verbose. */
 const LEAST_ROUNDS = 6
 const SHOWN = 5
 
 /** The summary at the top of the report: the verdict, one row per transport, one sentence per comparison. */
-export function headlineText(outcome: Outcome): string {
+export function overviewText(outcome: Outcome): string {
   const { settings, partial, date, failures } = outcome
   const { cpu, cores, node } = machine()
   const { subscribers, channels, rate, payload, profile, rtt } = settings.workload
@@ -30,13 +30,13 @@ export function headlineText(outcome: Outcome): string {
   const held = thresholdsOf(outcome).map(
     ({ holds, text }) => `${holds === null ? '?' : holds ? '✓' : '✗'} ${text}`,
   )
-  parts.push(`${[...held, '', ...judged(outcome).map(lineOf)].join('\n')}\n`)
+  parts.push(`${[...held, '', ...sectionValidity(outcome).map(lineOf)].join('\n')}\n`)
   const wrong = failures.filter(({ kind }) => kind === 'wrong')
   if (wrong.length > 0) {
     const more = wrong.length > SHOWN ? [`and ${wrong.length - SHOWN} more: --verbose`] : []
     parts.push(`${[...wrong.slice(0, SHOWN).map(({ text }) => text), ...more].join('\n')}\n`)
   }
-  const cold = settings.heat < 50_000 && isOurs(settings)
+  const cold = settings.heat < 50_000 && isOwnServer(settings)
   if (cold)
     parts.push(`The servers were warmed up by ${settings.heat} requests or deliveries, too few to be hot.\n`)
   return parts.join('\n')
@@ -45,7 +45,7 @@ export function headlineText(outcome: Outcome): string {
 /** One row per transport of the headline section. */
 function transportTable(outcome: Outcome): string[] {
   const rows = summariesOf(outcome)
-    .filter(({ section, variant }) => section === 'headline' && ![AGAIN, PUBLISH_ONLY].includes(variant))
+    .filter(({ section, variant }) => section === 'headline' && ![AA_CONTROL, PUBLISH_ONLY].includes(variant))
     .map(({ variant, latency, requests, bytes, cpu }) => {
       const memory = outcome.memory.find(({ kind }) => variant.startsWith(kind))
       return [
@@ -86,7 +86,7 @@ const VERBS: Record<Ranked['figure'], (ratio: string) => string> = {
 }
 
 function sentenceOf({ figure, variant, against, comparison: { ratio, verdict } }: Ranked): string[] {
-  if (variant === AGAIN || variant === PUBLISH_ONLY || ratio.low === null) return []
+  if (variant === AA_CONTROL || variant === PUBLISH_ONLY || ratio.low === null) return []
   const range = `95 %: ${show(ratio.low)} to ${show(ratio.high)}`
   if (verdict === 'tie') return [`${variant} and ${against} tie in ${figure} (${range})`]
   if (verdict === 'not distinguished')
@@ -95,7 +95,7 @@ function sentenceOf({ figure, variant, against, comparison: { ratio, verdict } }
 }
 
 /** Formats the verdict on a section. */
-function lineOf({ title, state, rounds, quiet, model, reasons }: Judgement): string {
+function lineOf({ title, state, rounds, quiet, model, reasons }: SectionValidity): string {
   const { holds, fails, unjudged } = model
   const lines = holds + fails + unjudged
   const of =
@@ -107,7 +107,7 @@ function lineOf({ title, state, rounds, quiet, model, reasons }: Judgement): str
 }
 
 function verdictText(outcome: Outcome): string {
-  const judgements = judged(outcome)
+  const judgements = sectionValidity(outcome)
   if (!passed(outcome)) {
     return judgements.some(({ state }) => state === 'wrong')
       ? 'FAILED: do not cite these figures.\n'

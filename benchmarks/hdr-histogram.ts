@@ -1,8 +1,8 @@
-import { build, type Histogram } from 'hdr-histogram-js'
+import { build, type Histogram as HdrHistogram } from 'hdr-histogram-js'
 
-export type { Histogram }
+export type { HdrHistogram }
 
 /** @returns a histogram of microseconds with three significant digits, up to one hour */
-export function histogram(): Histogram {
+export function hdrHistogram(): HdrHistogram {
   return build({ highestTrackableValue: 3_600_000_000, numberOfSignificantValueDigits: 3 })
 }

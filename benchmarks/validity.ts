@@ -1,11 +1,11 @@
-import { type Failure, isDisturbed, quietNeeded } from './gates.ts'
+import { type Failure, isDisturbed, undisturbedNeeded } from './gates.ts'
 import type { Section } from './plan.ts'
-import type { Measured } from './record.ts'
 import type { Residual } from './residual.ts'
+import type { RoundResult } from './round-result.ts'
 
-/** Judges each section from its rounds, failures and residuals. */
+/** Decides whether each section is valid, from its rounds, failures and residuals. */
 
-export interface Judgement {
+export interface SectionValidity {
   readonly section: string
   readonly title: string
   /**
@@ -17,31 +17,38 @@ export interface Judgement {
   readonly quiet: number
   /** Residuals that agree, that differ, and that could not be judged. */
   readonly model: { readonly holds: number; readonly fails: number; readonly unjudged: number }
-  /** Variants with too few undisturbed rounds, or with servers that were not hot. */
+  /** Variants with too few undisturbed rounds, or with servers that were not warmed up. */
   readonly reasons: readonly string[]
 }
 
-/** Input of the judgement. */
-export interface Judged {
+export interface ValidityInput {
   readonly sections: readonly Section[]
-  readonly rounds: readonly Measured[]
+  readonly rounds: readonly RoundResult[]
   readonly failures: readonly Failure[]
   readonly residuals: readonly Residual[]
   /** Variants with a server that had not settled. */
   readonly cold: readonly string[]
 }
 
-export function judgementsOf({ sections, rounds, failures, residuals, cold }: Judged): Judgement[] {
-  return sections.flatMap(({ name, title, blocks }): Judgement[] => {
+export function validityOf({
+  sections,
+  rounds,
+  failures,
+  residuals,
+  cold,
+}: ValidityInput): SectionValidity[] {
+  return sections.flatMap(({ name, title, blocks }): SectionValidity[] => {
     const own = rounds.filter(({ section }) => section === name)
     if (own.length === 0) return []
     const quiet = own.filter((round) => !isDisturbed(round)).length
     const variants = [...new Set(blocks.flat().map(({ variant }) => variant.name))]
     const reasons = variants.flatMap((variant) => {
       const all = own.filter((round) => round.variant === variant)
-      const calm = all.filter((round) => !isDisturbed(round)).length
+      const undisturbed = all.filter((round) => !isDisturbed(round)).length
       const found =
-        calm < quietNeeded(all.length) ? [`${variant}: ${calm} of ${all.length} rounds undisturbed`] : []
+        undisturbed < undisturbedNeeded(all.length)
+          ? [`${variant}: ${undisturbed} of ${all.length} rounds undisturbed`]
+          : []
       return cold.includes(variant) ? [...found, `${variant}: its server was not hot`] : found
     })
     const lines = residuals.filter(({ section }) => section === name)
@@ -61,6 +68,6 @@ export function judgementsOf({ sections, rounds, failures, residuals, cold }: Ju
 }
 
 /** Whether the run is valid: no section is wrong, and the first one holds. */
-export function believable(judgements: readonly Judgement[]): boolean {
+export function isValid(judgements: readonly SectionValidity[]): boolean {
   return judgements[0]?.state === 'holds' && judgements.every(({ state }) => state !== 'wrong')
 }

@@ -1,5 +1,4 @@
 import { entryOf } from './checkout.ts'
-import { type Heating, heat } from './heat.ts'
 import { pidOf, pin, slabBytes } from './machine.ts'
 import type { RoundPlan, Variant, Workload } from './plan.ts'
 import { type Api, Child, type Name } from './processes/child.ts'
@@ -9,25 +8,26 @@ import type { PublisherApi } from './processes/publisher.ts'
 import type { ServerApi } from './processes/server.ts'
 import type { TargetApi } from './processes/target.ts'
 import type { Kind, Target } from './readers/reader.ts'
-import { type Inject, type Raw, runRound, targetOf } from './round.ts'
+import { type FaultInjection, type RawRound, runRound, targetOf } from './round.ts'
+import { type ServerWarmup, warmUpServer } from './server-warmup.ts'
 
 interface Stoppable {
   stop(): Promise<void>
 }
 
-export interface StageOptions {
+export interface TestbedOptions {
   /** A running app to measure. */
   readonly url?: URL | undefined
   readonly target?: string | undefined
-  readonly inject?: Inject | undefined
+  readonly faultInjection?: FaultInjection | undefined
   /** Whether the machine runs nothing else. */
-  readonly alone?: boolean
+  readonly dedicatedMachine?: boolean
   /** Requests or deliveries that warm a server up before its first round. */
   readonly heat?: number
 }
 
-/** A hot server. */
-interface Hot {
+/** The server of a variant, warmed up. */
+interface WarmServer {
   readonly generation: number
   /** The server of this package. Otherwise, `other` starts the server, and the process `pid` does the work. */
   readonly server: Child<ServerApi> | undefined
@@ -37,18 +37,18 @@ interface Hot {
 }
 
 /** The processes of a run. They persist across rounds, with one server per variant. */
-export class Stage {
+export class Testbed {
   /** The warm-up of each server, in order. */
-  readonly heatings: Heating[] = []
-  readonly #options: StageOptions
+  readonly heatings: ServerWarmup[] = []
+  readonly #options: TestbedOptions
   readonly #children = new Set<Stoppable>()
   readonly #load: Child<LoadApi>
   readonly #publisher: Child<PublisherApi>
   #proxy: Child<ProxyApi> | undefined
-  readonly #hot = new Map<string, Hot>()
+  readonly #servers = new Map<string, WarmServer>()
   #ended = false
 
-  constructor(options: StageOptions = {}) {
+  constructor(options: TestbedOptions = {}) {
     this.#options = options
     this.#load = this.#child<LoadApi>('load')
     this.#publisher = this.#child<PublisherApi>('publisher')
@@ -112,7 +112,7 @@ export class Stage {
         seed: 1,
         channels: new Array<string>(subscribers).fill('idle'),
         messages: new Array<number>(subscribers).fill(0),
-        spoil: false,
+        corruptMessages: false,
       })
       const rssBytes = await server.call('memory', undefined)
       const kernel = slabBytes() ?? null
@@ -121,10 +121,10 @@ export class Stage {
     })
   }
 
-  /** Returns the variant's hot server. A new generation replaces the previous server. */
-  async #heated(variant: Variant, workload: Workload, generation: number): Promise<Hot> {
+  /** Returns the server of the variant, warmed up. A new generation replaces the previous server. */
+  async #warmServer(variant: Variant, workload: Workload, generation: number): Promise<WarmServer> {
     const { url, target: adapter, heat: units = 0 } = this.#options
-    const known = this.#hot.get(variant.name)
+    const known = this.#servers.get(variant.name)
     if (known?.generation === generation) return known
     await this.#stop(known?.server)
     await known?.other?.call('end', undefined)
@@ -136,29 +136,31 @@ export class Stage {
         : adapter !== undefined
           ? { ...none, ...(await this.#adapted(adapter)) }
           : { ...none, ...(await this.#server(variant.checkout)) }
-    const hot = { generation, ...found }
-    this.#hot.set(variant.name, hot)
+    const server = { generation, ...found }
+    this.#servers.set(variant.name, server)
     await pin(this.#load.pid, 'load')
     if (units > 0) {
-      this.heatings.push(await heat({ ...hot, variant, workload, adapter, load: this.#load, units }))
+      this.heatings.push(
+        await warmUpServer({ ...server, variant, workload, adapter, load: this.#load, units }),
+      )
     }
-    return hot
+    return server
   }
 
   /** @throws if a process fails */
-  async run(plan: RoundPlan): Promise<Raw> {
-    const { inject = {}, alone = false } = this.#options
+  async run(plan: RoundPlan): Promise<RawRound> {
+    const { faultInjection = {}, dedicatedMachine = false } = this.#options
     if (plan.workload.rtt > 0) this.#proxy ??= this.#child<ProxyApi>('proxy')
     const proxy = plan.workload.rtt > 0 ? this.#proxy : undefined
-    const hot = await this.#heated(plan.variant, plan.workload, plan.server)
+    const server = await this.#warmServer(plan.variant, plan.workload, plan.server)
     return runRound(plan, {
-      ...hot,
+      ...server,
       adapter: this.#options.target,
       load: this.#load,
       publisher: this.#publisher,
       proxy,
-      inject,
-      alone,
+      faultInjection,
+      dedicatedMachine,
     })
   }
 

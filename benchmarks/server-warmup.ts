@@ -1,4 +1,4 @@
-import { cpuOf } from './machine.ts'
+import { procCpuOf } from './machine.ts'
 import type { Variant, Workload } from './plan.ts'
 import type { Child } from './processes/child.ts'
 import type { LoadApi } from './processes/load.ts'
@@ -6,9 +6,9 @@ import type { ServerApi } from './processes/server.ts'
 import type { Target } from './readers/reader.ts'
 import { medianOf } from './statistics.ts'
 
-/** Heating: warms a server up until V8 has compiled its code and the CPU cost per unit stops falling. */
+/** Warms a server up until V8 has compiled its code and the CPU cost per unit stops falling. */
 
-export interface Heating {
+export interface ServerWarmup {
   readonly variant: string
   /** The index of the variant's server, from 0. */
   readonly server: number
@@ -36,7 +36,7 @@ const MOST = 20
 /** Deliveries per publish to a channel without readers. */
 const DELIVERIES = 10
 
-export interface HeatPlan {
+export interface ServerWarmupPlan {
   readonly variant: Variant
   readonly workload: Workload
   readonly generation: number
@@ -51,7 +51,7 @@ export interface HeatPlan {
   readonly units: number
 }
 
-export async function heat(plan: HeatPlan): Promise<Heating> {
+export async function warmUpServer(plan: ServerWarmupPlan): Promise<ServerWarmup> {
   const { variant, workload, generation, target, server, pid, adapter, load, units } = plan
   const { kind } = variant
   const { subscribers, payload } = workload
@@ -64,11 +64,11 @@ export async function heat(plan: HeatPlan): Promise<Heating> {
   let seconds = 0
   try {
     const cpuNow = async () =>
-      server === undefined ? pid && cpuOf(pid) : (await server.call('usage', undefined)).cpu
+      server === undefined ? pid && procCpuOf(pid) : (await server.call('usage', undefined)).cpu
     // Opening the connections is not a unit.
     await load.call('driven', 1)
     let before = await cpuNow()
-    while (total < units || (units >= ENOUGH && settledOf(points) === false && seconds < MOST)) {
+    while (total < units || (units >= ENOUGH && hasSettled(points) === false && seconds < MOST)) {
       const done = await load.call('driven', FIRST[points.length] ?? STEP)
       const after = await cpuNow()
       total += done.units
@@ -83,12 +83,12 @@ export async function heat(plan: HeatPlan): Promise<Heating> {
     await load.call('driveStop', undefined)
   }
   const unit = kind === undefined ? 'publish' : kind === 'poll' ? 'request' : 'delivery'
-  const settled = units < ENOUGH ? null : settledOf(points)
+  const settled = units < ENOUGH ? null : hasSettled(points)
   return { variant: variant.name, server: generation, unit, points, settled, seconds }
 }
 
 /** Whether the cost per unit has stopped falling: the last points are about as high as the points before them. */
-export function settledOf(points: Heating['points']): boolean | null {
+export function hasSettled(points: ServerWarmup['points']): boolean | null {
   const costs = points.map(({ cpu }) => cpu)
   if (costs.includes(null)) return null
   const hot = (costs as number[]).slice(FIRST.length)
@@ -100,7 +100,7 @@ export function settledOf(points: Heating['points']): boolean | null {
 /** The CPU cost of a cold start. */
 export interface ColdStart {
   readonly variant: string
-  readonly unit: Heating['unit']
+  readonly unit: ServerWarmup['unit']
   /** Microseconds per unit at the start and at the end. */
   readonly cold: number
   readonly hot: number
@@ -108,7 +108,7 @@ export interface ColdStart {
   readonly extra: number
 }
 
-export function coldStartOf({ variant, unit, points }: Heating): ColdStart | null {
+export function coldStartOf({ variant, unit, points }: ServerWarmup): ColdStart | null {
   const known = points.flatMap(({ units, cpu }) => (cpu === null ? [] : [{ units, cpu }]))
   if (known.length === 0) return null
   const hot = medianOf(known.slice(-WINDOW).map(({ cpu }) => cpu))

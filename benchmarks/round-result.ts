@@ -1,10 +1,10 @@
-import type { Histogram } from './histogram.ts'
-import { type Latency, Sample } from './latency.ts'
+import type { HdrHistogram } from './hdr-histogram.ts'
+import { type Latency, LatencyRecorder } from './latency.ts'
 import { exchangeHeaders, pushHeaders, SEGMENT } from './model/bytes.ts'
 import type { RoundPlan } from './plan.ts'
 import type { Trips } from './readers/trip.ts'
-import type { Raw } from './round.ts'
-import { withoutWorst } from './statistics.ts'
+import type { RawRound } from './round.ts'
+import { trimmedMax } from './statistics.ts'
 
 /** Computes the figures of one round. */
 
@@ -22,14 +22,14 @@ export interface Bytes {
   readonly tcpModelled: number
 }
 
-export interface Process {
+export interface ProcessUsage {
   /** The share of time in which the event loop was busy. */
   readonly utilisation: number
   /** The share of time in which the process was runnable without a core; 0 if unknown. */
   readonly waited: number
 }
 
-export interface Measured {
+export interface RoundResult {
   readonly variant: string
   readonly section: string
   readonly block: number
@@ -57,19 +57,19 @@ export interface Measured {
   readonly cpuPerSecond: number | null
   readonly cpuPerDelivery: number | null
   readonly serverRssBytes: number | null
-  readonly server: Process | null
-  readonly load: Process
+  readonly server: ProcessUsage | null
+  readonly load: ProcessUsage
   /** Means of the polling cycles and of their squares, in seconds. */
   readonly cycle: { readonly mean: number; readonly square: number } | null
   /** Null for a server that an adapter started. */
   readonly trips: Trips | null
   /** Internal times of the server. Null for an app that is not part of this package. */
-  readonly work: Work | null
+  readonly work: ServerTimings | null
   readonly quality: Quality
 }
 
 /** Internal times of the server in the window, in seconds. */
-export interface Work {
+export interface ServerTimings {
   /** Mean time from accepting a message to the start of the fan-out. */
   readonly turn: number
   /** Mean time from there to the first write. */
@@ -114,7 +114,7 @@ export interface Quality {
   readonly negative: number
 }
 
-export function measure(raw: Raw, histogram: () => Histogram): Measured {
+export function measure(raw: RawRound, histogram: () => HdrHistogram): RoundResult {
   const { plan, window, schedule, published, accepted, received, start } = raw
   const { workload, variant } = plan
   const [before, after] = raw.load
@@ -122,11 +122,11 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
   const planned = schedule.map((times) => times.map((time) => start + time))
   const inside = (channel: number, index: number) => planned[channel]![index]! >= window.from
 
-  const total = new Sample(histogram)
-  const onTime = new Sample(histogram)
-  const after201 = new Sample(histogram)
-  const leg = new Sample(histogram)
-  const legOnTime = new Sample(histogram)
+  const total = new LatencyRecorder(histogram)
+  const onTime = new LatencyRecorder(histogram)
+  const after201 = new LatencyRecorder(histogram)
+  const leg = new LatencyRecorder(histogram)
+  const legOnTime = new LatencyRecorder(histogram)
   let missed = 0
   let negative = 0
   for (const [reader, times] of received.at.entries()) {
@@ -204,12 +204,12 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
     quality: {
       acceptedShare: publishes === 0 ? 1 : inTime / publishes,
       early,
-      lagP99: withoutWorst(lags) / 1000,
+      lagP99: trimmedMax(lags) / 1000,
       // Without readers, the only such figure is the p50 of a publish.
       lagShare:
         total.count > 0
-          ? shareOf(total, onTime, publishes, ['mean', 'p50', 'p90', 'p99'])
-          : shareOf(leg, legOnTime, publishes, ['p50']),
+          ? lagShareOf(total, onTime, publishes, ['mean', 'p50', 'p90', 'p99'])
+          : lagShareOf(leg, legOnTime, publishes, ['p50']),
       proxyLagP99: raw.proxyLag / 1000,
       loadCore: [
         [before.usage, after.usage] as const,
@@ -220,7 +220,7 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
       lenient: plan.lenient,
       serverWaited: raw.serverUsage === undefined ? null : processOf(raw.serverUsage).waited,
       serverRan: cpu === undefined ? null : cpu / 1e6 / cpuSeconds!,
-      cpuTold: toldOf(raw),
+      cpuTold: reportedCpuRatio(raw),
       clockOff: raw.clockOff / 1000,
       negative,
     },
@@ -230,7 +230,7 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
     return values.reduce((sum, value) => sum + value, 0) / values.length
   }
 
-  function processOf([from, to]: Raw['publisher']): Process {
+  function processOf([from, to]: RawRound['publisher']): ProcessUsage {
     const active = to.loop.active - from.loop.active
     return {
       utilisation: active / (active + to.loop.idle - from.loop.idle),
@@ -249,9 +249,9 @@ export function measure(raw: Raw, histogram: () => Histogram): Measured {
  * Compares the latencies from the planned times with those from the actual times: the publisher's lag is the difference.
  * @returns the largest difference of a figure, as a share of it
  */
-function shareOf(
-  planned: Sample,
-  actual: Sample,
+function lagShareOf(
+  planned: LatencyRecorder,
+  actual: LatencyRecorder,
   publishes: number,
   figures: readonly ('mean' | 'p50' | 'p90' | 'p99')[],
 ): number {
@@ -268,16 +268,16 @@ function shareOf(
  * Divides the server's own CPU figure by that of /proc. /proc was read before and after each of the server's figures,
  * which gives a range for the ratio. Returns 1 if it is within the range.
  */
-function toldOf({ serverUsage, witness }: Raw): number {
-  if (serverUsage === undefined || witness === undefined) return 1
+function reportedCpuRatio({ serverUsage, procCpu }: RawRound): number {
+  if (serverUsage === undefined || procCpu === undefined) return 1
   const told = serverUsage[1].cpu - serverUsage[0].cpu
-  const least = witness[1].before - witness[0].after
-  const most = witness[1].after - witness[0].before
+  const least = procCpu[1].before - procCpu[0].after
+  const most = procCpu[1].after - procCpu[0].before
   return told < least ? told / least : told > most ? told / most : 1
 }
 
 /** Computes bytes on the subscribers' sockets. The setup of a stream is spread over its session. */
-function bytesOf({ plan, opened, segments, load }: Raw, deliveries: number, seconds: number): Bytes {
+function bytesOf({ plan, opened, segments, load }: RawRound, deliveries: number, seconds: number): Bytes {
   const { payload, session } = plan.workload
   const [before, after] = load
   const stream = isStream(plan)
@@ -302,7 +302,7 @@ function bytesOf({ plan, opened, segments, load }: Raw, deliveries: number, seco
   }
 }
 
-function workOf({ work, serverUsage, load }: Raw, seconds: number): Work | null {
+function workOf({ work, serverUsage, load }: RawRound, seconds: number): ServerTimings | null {
   if (work === undefined || serverUsage === undefined) return null
   const [from, to] = work
   const [before, after] = serverUsage

@@ -22,20 +22,20 @@ const DELAYS = [-2, 2] as const
 /** Default round trip in milliseconds, if the run added none. */
 const RTT = 40
 
-export interface Mapped {
+export interface ChartWorkload {
   readonly subscribers: number
   readonly payload: number
   readonly rtt: number
 }
 
 /** Returns the workload of the map. */
-export function mappedOf({ subscribers, payload, rtt }: Mapped): Mapped {
+export function chartWorkloadOf({ subscribers, payload, rtt }: ChartWorkload): ChartWorkload {
   return { subscribers, payload, rtt: rtt > 0 ? rtt : RTT }
 }
 
-export function mapOf(mapped: Mapped, coefficients: Coefficients | undefined): string {
+export function cheapestChart(mapped: ChartWorkload, coefficients: Coefficients | undefined): string {
   const { columns, rows, width, height } = GRID
-  const { subscribers, payload, rtt } = mappedOf(mapped)
+  const { subscribers, payload, rtt } = chartWorkloadOf(mapped)
   const cells: string[] = []
   const found = new Set<Way>()
   for (let row = 0; row < rows; row++) {

@@ -1,13 +1,13 @@
-import { type Change, judgedOf } from './compare.ts'
-import { quietOf } from './gates.ts'
-import { otherOf } from './plan.ts'
-import type { Measured } from './record.ts'
+import { type Change, changeVerdict } from './compare.ts'
+import { undisturbedOf } from './gates.ts'
+import { otherCheckoutVariant } from './plan.ts'
+import type { RoundResult } from './round-result.ts'
 import type { Outcome } from './run.ts'
 import { compare } from './statistics.ts'
 
 /** Compares two checkouts that ran in alternation, round by round. */
 
-const FIGURES: Readonly<Record<string, (round: Measured) => number | null>> = {
+const FIGURES: Readonly<Record<string, (round: RoundResult) => number | null>> = {
   'delay p50, ms': ({ latency }) => latency?.p50 ?? null,
   'server CPU, µs': ({ cpuPerDelivery }) => cpuPerDelivery,
   bytes: ({ bytes }) => bytes?.both ?? null,
@@ -15,12 +15,12 @@ const FIGURES: Readonly<Record<string, (round: Measured) => number | null>> = {
 }
 
 /** Compares this checkout with the other one. Empty without another checkout. */
-export function turnsOf({ settings, rounds }: Outcome): Change[] {
+export function compareCheckouts({ settings, rounds }: Outcome): Change[] {
   const { against, variants } = settings
   if (against === undefined) return []
-  const of = (name: string) => quietOf(rounds.filter(({ variant }) => variant === name))
+  const of = (name: string) => undisturbedOf(rounds.filter(({ variant }) => variant === name))
   return variants.flatMap((variant) => {
-    const others = of(otherOf(variant, against).name)
+    const others = of(otherCheckoutVariant(variant, against).name)
     return Object.entries(FIGURES).flatMap(([figure, take]): Change[] => {
       const pairs = of(variant.name).flatMap((round) => {
         const other = others.find(({ block }) => block === round.block)
@@ -32,7 +32,7 @@ export function turnsOf({ settings, rounds }: Outcome): Change[] {
         pairs.map(([one]) => one),
         pairs.map(([, two]) => two),
       )
-      return [{ variant: variant.name, figure, ratio, verdict: judgedOf(ratio) }]
+      return [{ variant: variant.name, figure, ratio, verdict: changeVerdict(ratio) }]
     })
   })
 }
