@@ -1,13 +1,19 @@
-import * as model from './model/advice.ts'
-import { intervalOf } from './model/choice.ts'
+import { intervalOf } from './model/costs.ts'
 import type * as cpu from './model/cpu.ts'
-import type { Binding, Obstacle } from './model/fit.ts'
-import { BROWSER_HEADERS, type Need, type Prices, type RequestHeaders, type Way } from './model/need.ts'
-import { verdictOf } from './model/verdict.ts'
+import type { ExclusionReason, LimitingFactor } from './model/eligibility.ts'
+import * as model from './model/ranking.ts'
+import { recommend } from './model/recommendation.ts'
+import {
+  BROWSER_HEADERS,
+  type Prices,
+  type RequestHeaders,
+  type Requirements,
+  type Transport,
+} from './model/requirements.ts'
 
 /** Formats the model's advice as text and derives its coefficients from a run. No I/O. */
 
-export type { Need } from './model/need.ts'
+export type { Requirements } from './model/requirements.ts'
 
 /** Coefficients together with the range in which they were measured. */
 export interface Coefficients extends cpu.Coefficients {
@@ -34,14 +40,14 @@ interface Results {
   readonly ceiling: readonly { readonly messages: number; readonly cpuPerRequest: number }[]
 }
 
-const HELD: readonly cpu.Held[] = ['longpoll', 'sse', 'ws']
+const PERSISTENT: readonly cpu.PersistentTransport[] = ['longpoll', 'sse', 'ws']
 
-/** Derives the coefficients from the CPU of hot servers. They are empty for a quick run, which does not measure it. */
+/** Derives the coefficients from the CPU of warmed-up servers. They are empty for a quick run, which does not measure it. */
 export function coefficientsOf({ hot, ceiling }: Results): Coefficients {
-  const held = HELD.map((way) => [way, hot.filter(({ kind }) => kind === way)] as const)
+  const deliveries = PERSISTENT.map((way) => [way, hot.filter(({ kind }) => kind === way)] as const)
   return {
     subscribers: Math.max(0, ...hot.map(({ subscribers }) => subscribers)),
-    held: new Map(held.filter(([, points]) => points.length > 0)),
+    deliveries: new Map(deliveries.filter(([, points]) => points.length > 0)),
     polls: ceiling.map(({ messages, cpuPerRequest }) => ({
       messages,
       cpu: { value: cpuPerRequest, low: null, high: null },
@@ -50,15 +56,15 @@ export function coefficientsOf({ hot, ceiling }: Results): Coefficients {
 }
 
 /** Whether the coefficients cover every transport. */
-export function isWhole({ held, polls }: Coefficients): boolean {
-  return held.size === HELD.length && polls.length > 0
+export function isWhole({ deliveries, polls }: Coefficients): boolean {
+  return deliveries.size === PERSISTENT.length && polls.length > 0
 }
 
 /** Returns the cheapest transport at default prices over HTTP/2, or undefined if none meets the latency. */
 export function cheapestFor(
-  need: Pick<Need, 'rate' | 'payload' | 'latency' | 'rtt' | 'subscribers'>,
+  need: Pick<Requirements, 'rate' | 'payload' | 'latency' | 'rtt' | 'subscribers'>,
   coefficients: Coefficients | undefined,
-): Way | undefined {
+): Transport | undefined {
   const one = { http: '2', tabs: 1, back: 0, proxyIdle: Number.POSITIVE_INFINITY, ...need } as const
   return model.cheapest(one, HEADERS, coefficients, PRICES)
 }
@@ -67,7 +73,7 @@ export function cheapestFor(
 export const PRICES: Prices = { gigabyte: 0.09, core: 25 }
 
 export function adviceFor(
-  need: Need,
+  need: Requirements,
   coefficients?: Coefficients,
   prices: Prices = PRICES,
 ): { verdict: string; candidates: CandidateRow[]; refused: ExclusionRow[] } {
@@ -84,8 +90,8 @@ export function adviceFor(
 }
 
 /** In the words of the page. */
-function verdictText(candidates: readonly model.Candidate[], need: Need): string {
-  const verdict = verdictOf(candidates)
+function verdictText(candidates: readonly model.Candidate[], need: Requirements): string {
+  const verdict = recommend(candidates)
   if (verdict === undefined)
     return 'Nothing fits: the acceptable delay is below the one-way delay, or every transport is ruled out.'
   const { best, ties, next } = verdict
@@ -124,7 +130,7 @@ function figure(value: number): string {
   return value.toLocaleString('en', { maximumSignificantDigits: value < 1000 ? 3 : 4 })
 }
 
-function bindingText(binding: Binding): string {
+function bindingText(binding: LimitingFactor): string {
   switch (binding.what) {
     case 'interval':
       return `0.99 × ${binding.interval} s + ${binding.oneWay * 1e3} ms`
@@ -141,7 +147,7 @@ function bindingText(binding: Binding): string {
   }
 }
 
-function obstacleText(why: Obstacle): string {
+function obstacleText(why: ExclusionReason): string {
   switch (why.what) {
     case 'interval':
       return `0.99 of the interval plus the one-way delay exceeds ${why.budget * 1e3} ms, even at ${why.least * 1e3} ms`

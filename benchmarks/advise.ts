@@ -7,11 +7,11 @@ import {
   coefficientsOf,
   type ExclusionRow,
   isWhole,
-  type Need,
   PRICES,
+  type Requirements,
 } from './advice.ts'
 import { FORMAT } from './json.ts'
-import { type Prices, USUAL } from './model/need.ts'
+import { DEFAULT_REQUIREMENTS, type Prices } from './model/requirements.ts'
 import { asUsageError, number, oneOf, UsageError } from './options.ts'
 import { show, table } from './table.ts'
 
@@ -72,22 +72,31 @@ export async function advise(
     return 0
   }
   const whole = true
-  const need: Need = {
-    subscribers: number('subscribers', values.subscribers ?? String(USUAL.subscribers), {
+  const need: Requirements = {
+    subscribers: number('subscribers', values.subscribers ?? String(DEFAULT_REQUIREMENTS.subscribers), {
       least: 1,
       most: 1e9,
       whole,
     }),
-    rate: number('rate', values.rate ?? String(USUAL.rate), { least: 1e-6, most: 1e6 }),
-    back: number('back', values.back ?? String(USUAL.back), { least: 0, most: 1e6 }),
-    payload: number('payload', values.payload ?? String(USUAL.payload), { least: 1, most: 65_536, whole }),
+    rate: number('rate', values.rate ?? String(DEFAULT_REQUIREMENTS.rate), { least: 1e-6, most: 1e6 }),
+    back: number('back', values.back ?? String(DEFAULT_REQUIREMENTS.back), { least: 0, most: 1e6 }),
+    payload: number('payload', values.payload ?? String(DEFAULT_REQUIREMENTS.payload), {
+      least: 1,
+      most: 65_536,
+      whole,
+    }),
     latency:
-      number('latency-p99', values['latency-p99'] ?? String(USUAL.latency * 1e3), { least: 1, most: 1e8 }) /
-      1e3,
-    rtt: number('rtt', values.rtt ?? String(USUAL.rtt * 1e3), { least: 0, most: 1e5 }) / 1e3,
-    http: oneOf('http', values.http ?? USUAL.http, ['1.1', '2']),
-    tabs: number('tabs', values.tabs ?? String(USUAL.tabs), { least: 1, most: 1000, whole }),
-    proxyIdle: number('proxy-idle', values['proxy-idle'] ?? String(USUAL.proxyIdle), { least: 1, most: 1e6 }),
+      number('latency-p99', values['latency-p99'] ?? String(DEFAULT_REQUIREMENTS.latency * 1e3), {
+        least: 1,
+        most: 1e8,
+      }) / 1e3,
+    rtt: number('rtt', values.rtt ?? String(DEFAULT_REQUIREMENTS.rtt * 1e3), { least: 0, most: 1e5 }) / 1e3,
+    http: oneOf('http', values.http ?? DEFAULT_REQUIREMENTS.http, ['1.1', '2']),
+    tabs: number('tabs', values.tabs ?? String(DEFAULT_REQUIREMENTS.tabs), { least: 1, most: 1000, whole }),
+    proxyIdle: number('proxy-idle', values['proxy-idle'] ?? String(DEFAULT_REQUIREMENTS.proxyIdle), {
+      least: 1,
+      most: 1e6,
+    }),
   }
   const users =
     values.users === undefined ? undefined : number('users', values.users, { least: 1, most: 1e10, whole })
@@ -125,7 +134,7 @@ async function readResults(file: string): Promise<Coefficients> {
 const MONTH = 30 * 24 * 3600
 
 function adviceText(
-  need: Need,
+  need: Requirements,
   verdict: string,
   candidates: readonly CandidateRow[],
   refused: readonly ExclusionRow[],
@@ -148,14 +157,14 @@ function adviceText(
       [
         'Rank',
         'p99 ms',
-        'bytes/s each',
+        'bytes/s per subscriber',
         'egress GB/month',
         ...(priced ? ['price/month'] : []),
         `server CPU cores${extrapolated ? ' *' : ''}`,
         'radio on %',
         'memory MB',
         'limited by',
-        'changes',
+        'break-even',
       ],
       candidates.map((one, i) => {
         const egress = (one.down * need.rate * users * MONTH) / 1e9
@@ -177,13 +186,13 @@ function adviceText(
     priced
       ? `Ranked by price: ${prices.gigabyte} per GB of egress (--price-per-gb) and ${prices.core} per core (--price-per-core).`
       : 'Ranked by network bytes, including TCP/IP headers.',
-    '"=" ties with the row above: within 5 %, or with overlapping intervals. Changes: the rate at which the row swaps ranks with its neighbour.',
+    '"=" ties with the row above: within 5 %, or with overlapping intervals. Break-even: the rate at which the row swaps ranks with its neighbour.',
     'Radio time comes from a model with a single tail of 10 s. Memory is heap and external memory of idle subscribers, measured on Node 20.',
     !known
       ? 'CPU is unknown. Pass --results with the --json output of a full run on your machine.'
       : extrapolated
         ? `* extrapolated: the run had at most ${coefficients.subscribers.toLocaleString('en-US')} subscribers.`
-        : 'CPU is the cost of a hot server in that file.',
+        : 'CPU is that of a warmed-up server, from that file. See --explain of the benchmark for all columns.',
     '',
   )
   return lines.join('\n')

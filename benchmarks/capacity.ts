@@ -2,8 +2,8 @@ import autocannon from 'autocannon'
 import type { FullRunParameters } from './full-run.ts'
 import { openFiles, pin } from './machine.ts'
 import { type Settings, variantOf } from './plan.ts'
-import type { Kind } from './readers/reader.ts'
-import { targetOf } from './round.ts'
+import type { Transport } from './readers/reader.ts'
+import { endpointOf } from './round.ts'
 import { warmUpServer } from './server-warmup.ts'
 import { type Estimate, medianEstimate, slopeOf } from './statistics.ts'
 import type { Testbed } from './testbed.ts'
@@ -25,7 +25,7 @@ export async function measureCapacity(
 ): Promise<Capacity> {
   progress('Memory of idle subscribers')
   const memory = await measureMemory(testbed, settings, idleSubscribers, passes)
-  progress('CPU per delivery on a hot server, by number of subscribers')
+  progress('CPU per delivery on a warmed-up server, by number of subscribers')
   const hot = await measureDeliveryCpu(testbed, settings, deliveryCpu)
   progress('Throughput of /poll')
   return {
@@ -37,7 +37,7 @@ export async function measureCapacity(
 
 /** Memory of an idle subscriber in bytes: the slope over several subscriber counts. */
 export interface IdleMemory {
-  readonly kind: Kind
+  readonly kind: Transport
   readonly passes: readonly (readonly MemorySample[])[]
   readonly rssPerSubscriber: Estimate
   /** The sum for both ends of the connection, since both run on this machine. */
@@ -59,7 +59,7 @@ async function measureMemory(
   passes: number,
 ): Promise<IdleMemory[]> {
   const kinds = [...new Set(settings.variants.map(({ kind }) => kind!))]
-  const found = new Map<Kind, MemorySample[][]>(kinds.map((kind) => [kind, []]))
+  const found = new Map<Transport, MemorySample[][]>(kinds.map((kind) => [kind, []]))
   for (let pass = 0; pass < passes; pass++) {
     for (const kind of kinds) {
       const held: MemorySample[] = []
@@ -82,9 +82,9 @@ export function idleMemoryOf(
   }
 }
 
-/** CPU per delivery on a hot server that runs in a closed loop. */
+/** CPU time per delivery on a warmed-up server in a closed loop, with a 95 % confidence interval. */
 export interface DeliveryCpu {
-  readonly kind: Kind
+  readonly kind: Transport
   readonly subscribers: number
   /** Microseconds. For a long poll, this includes the request. */
   readonly cpu: Estimate
@@ -101,21 +101,27 @@ async function measureDeliveryCpu(
   const found: DeliveryCpu[] = []
   for (const kind of kinds) {
     await testbed.serve(async (url, server) => {
-      const target = targetOf(new URL(url))
+      const target = endpointOf(new URL(url))
       const { load } = testbed
       await pin(load.pid, 'load')
       await warmUpServer({ variant: variantOf(kind), workload, generation: 0, target, server, load, units })
       for (const count of subscribers.filter((count) => 2 * count < openFiles())) {
-        await load.call('drive', { target, kind, subscribers: count, payload: workload.payload, aside: 0 })
+        await load.call('startClosedLoop', {
+          target,
+          kind,
+          subscribers: count,
+          payload: workload.payload,
+          aside: 0,
+        })
         // Warm up with as many deliveries as one slice.
-        await load.call('driven', Math.max(count, units / SLICES))
+        await load.call('runClosedLoop', Math.max(count, units / SLICES))
         const costs: number[] = []
         for (let slice = 0; slice < SLICES; slice++) {
           const before = await server.call('usage', undefined)
-          const done = await load.call('driven', Math.max(count, units / SLICES))
+          const done = await load.call('runClosedLoop', Math.max(count, units / SLICES))
           costs.push(((await server.call('usage', undefined)).cpu - before.cpu) / done.units)
         }
-        await load.call('driveStop', undefined)
+        await load.call('stopClosedLoop', undefined)
         found.push({ kind, subscribers: count, cpu: medianEstimate(costs) })
       }
     })
@@ -128,7 +134,7 @@ export interface PollThroughput {
   readonly answer: string
   /** Messages per response. */
   readonly messages: number
-  /** Microseconds on a hot server. */
+  /** CPU time of the server in microseconds, after its warm-up. */
   readonly cpuPerRequest: number
   readonly requestsPerSecond: number
   /** Milliseconds. */
@@ -154,7 +160,7 @@ async function measurePollThroughput(
   units: number,
 ): Promise<PollThroughput[]> {
   return testbed.serve(async (url, server) => {
-    const [target, { load }] = [targetOf(new URL(url)), testbed]
+    const [target, { load }] = [endpointOf(new URL(url)), testbed]
     await warmUpServer({ variant: variantOf('poll'), workload, generation: 0, target, server, load, units })
     const place = async () => {
       const response = await fetch(`${url}/poll?channel=full`)

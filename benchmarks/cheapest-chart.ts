@@ -1,11 +1,16 @@
 import { type Coefficients, cheapestFor } from './advice.ts'
-import type { Way } from './model/need.ts'
+import type { Transport } from './model/requirements.ts'
 
 /** Draws the map of the cheapest transport over message rate and maximum latency, as a self-contained SVG. */
 
 /** Colors of Okabe and Ito, which remain distinguishable with color vision deficiencies and in grayscale. */
-const COLORS: Record<Way, string> = { poll: '#e69f00', longpoll: '#009e73', sse: '#0072b2', ws: '#56b4e9' }
-const NAMES: Record<Way, string> = {
+const COLORS: Record<Transport, string> = {
+  poll: '#e69f00',
+  longpoll: '#009e73',
+  sse: '#0072b2',
+  ws: '#56b4e9',
+}
+const NAMES: Record<Transport, string> = {
   poll: 'polling',
   longpoll: 'long polling',
   sse: 'Server-Sent Events',
@@ -37,7 +42,7 @@ export function cheapestChart(mapped: ChartWorkload, coefficients: Coefficients 
   const { columns, rows, width, height } = GRID
   const { subscribers, payload, rtt } = chartWorkloadOf(mapped)
   const cells: string[] = []
-  const found = new Set<Way>()
+  const found = new Set<Transport>()
   for (let row = 0; row < rows; row++) {
     const latency = between(DELAYS, 1 - row / (rows - 1))
     const best = Array.from({ length: columns }, (_, column) =>
@@ -68,7 +73,7 @@ export function cheapestChart(mapped: ChartWorkload, coefficients: Coefficients 
     const y = TOP + height / 2 + ((DELAYS[1] - power) / (DELAYS[1] - DELAYS[0])) * (rows - 1) * height
     return `<path d="M${LEFT} ${y.toFixed(1)}h-5"/><text x="${LEFT - 9}" y="${(y + 4).toFixed(1)}" text-anchor="end">${power < 0 ? `${10 ** (power + 3)} ms` : `${10 ** power} s`}</text>`
   })
-  const shown = (Object.keys(COLORS) as Way[]).filter((way) => found.has(way))
+  const shown = (Object.keys(COLORS) as Transport[]).filter((way) => found.has(way))
   const legend = [
     ...shown.map((way) => [`fill="${COLORS[way]}" stroke="none"`, NAMES[way]]),
     ['fill="none"', 'no transport'],

@@ -1,5 +1,5 @@
 import { type Change, changeVerdict } from './compare.ts'
-import { undisturbedOf } from './gates.ts'
+import { undisturbedOf } from './failures.ts'
 import { otherCheckoutVariant } from './plan.ts'
 import type { RoundResult } from './round-result.ts'
 import type { Outcome } from './run.ts'
@@ -8,7 +8,7 @@ import { compare } from './statistics.ts'
 /** Compares two checkouts that ran in alternation, round by round. */
 
 const FIGURES: Readonly<Record<string, (round: RoundResult) => number | null>> = {
-  'delay p50, ms': ({ latency }) => latency?.p50 ?? null,
+  'latency p50, ms': ({ latency }) => latency?.p50 ?? null,
   'server CPU, µs': ({ cpuPerDelivery }) => cpuPerDelivery,
   bytes: ({ bytes }) => bytes?.both ?? null,
   requests: ({ requests }) => requests,

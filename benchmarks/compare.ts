@@ -1,18 +1,18 @@
 import { readFile } from 'node:fs/promises'
-import { undisturbedOf } from './gates.ts'
+import { undisturbedOf } from './failures.ts'
 import { FORMAT, type Results } from './json.ts'
 import { UsageError } from './options.ts'
 import { AA_CONTROL, PUBLISH_ONLY } from './plan.ts'
 import type { RoundResult } from './round-result.ts'
-import { type Estimate, medianEstimate, TIE, verdictOf } from './statistics.ts'
+import { type Estimate, medianEstimate, TIE, verdictOf, verdictText } from './statistics.ts'
 import { show, table } from './table.ts'
 
 /** Compares two runs, or shows the spread of several. */
 
 /** Figures of a round; lower is better. `machine`: only comparable on the same machine. */
 const FIGURES = {
-  'delay p50, ms': { of: ({ latency }: RoundResult) => latency?.p50 ?? null, machine: true },
-  'delay p99, ms': { of: ({ latency }: RoundResult) => latency?.p99 ?? null, machine: true },
+  'latency p50, ms': { of: ({ latency }: RoundResult) => latency?.p50 ?? null, machine: true },
+  'latency p99, ms': { of: ({ latency }: RoundResult) => latency?.p99 ?? null, machine: true },
   'server CPU, µs': { of: ({ cpuPerDelivery }: RoundResult) => cpuPerDelivery, machine: true },
   bytes: { of: ({ bytes }: RoundResult) => bytes?.both ?? null, machine: false },
   requests: { of: ({ requests }: RoundResult) => requests, machine: false },
@@ -92,8 +92,8 @@ const HELP = `fastify-tidings-bench compare: compare runs
 Usage: fastify-tidings-bench compare BEFORE.json AFTER.json [MORE.json ...]
 
 The files are output of bench --json. With two files, the exit code is 1 if a figure got worse by more than its
-interval and ${TIE * 100} %. With more files, the output shows the spread of the runs
-and whether their intervals overlap. To compare two checkouts more
+confidence interval and ${TIE * 100} %. With more files, the output shows the spread of the runs
+and whether their confidence intervals overlap. To compare two checkouts more
 precisely, run both in alternation: bench --against.
 `
 
@@ -120,7 +120,7 @@ export async function compareCommand(args: string[], print: (text: string) => un
     if (!passed) print(`${args[i]} did not pass: do not cite its figures.\n`)
   }
   if (runs.some((run) => !sameMachine(runs[0]!, run)))
-    print('Different machines: delay and CPU are not compared.\n')
+    print('Different machines: latency and CPU are not compared.\n')
   if (runs.length > 2) {
     print(spreadText(args, runs))
     return 0
@@ -131,18 +131,22 @@ export async function compareCommand(args: string[], print: (text: string) => un
   return changes.some(({ verdict }) => verdict === 'worse') ? 1 : 0
 }
 
+function changeText(verdict: Change['verdict']): string {
+  return verdict === 'better' || verdict === 'worse' ? verdict : verdictText(verdict)
+}
+
 export function changesText(changes: readonly Change[]): string {
   const worse = changes.filter(({ verdict }) => verdict === 'worse').length
   return `${table(
-    ['transport', 'figure', 'after / before', '95 % interval', 'verdict'],
+    ['transport', 'metric', 'after / before', '95 % CI', 'verdict'],
     changes.map(({ variant, figure, ratio, verdict }) => [
       variant,
       figure,
       show(ratio.value),
       `${show(ratio.low)} to ${show(ratio.high)}`,
-      verdict,
+      changeText(verdict),
     ]),
-  )}${worse === 0 ? '✓ nothing is worse' : `✗ ${worse} figures are worse`}\n`
+  )}${worse === 0 ? '✓ nothing got worse' : `✗ ${worse} figures got worse`}\n`
 }
 
 /** Whether a value lies in the intervals of all runs. Null if some have no interval. */
@@ -161,7 +165,7 @@ export function spreadText(names: readonly string[], runs: readonly Run[]): stri
   const lines = linesOf(runs).filter(({ figure }) => alike || !FIGURES[figure].machine)
   const apart = lines.filter(({ estimates }) => overlap(estimates) === false).length
   const text = table(
-    ['transport', 'figure', ...names, 'most / least', 'intervals overlap'],
+    ['transport', 'metric', ...names, 'max / min', 'CIs overlap'],
     lines.map(({ variant, figure, estimates }) => {
       const values = estimates.map(({ value }) => value)
       return [
@@ -175,7 +179,7 @@ export function spreadText(names: readonly string[], runs: readonly Run[]): stri
       ]
     }),
   )
-  return `${text}${apart === 0 ? '✓ the runs agree within their intervals' : `✗ ${apart} figures differ by more than their intervals`}\n`
+  return `${text}${apart === 0 ? '✓ the confidence intervals of all runs overlap' : `✗ ${apart} figures have confidence intervals that do not overlap`}\n`
 }
 
 /** @throws UsageError if the file is not a results file of this format */

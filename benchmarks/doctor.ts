@@ -10,8 +10,8 @@ import { estimatedSeconds } from './run.ts'
 /** Checks whether this machine can run the benchmark. */
 
 export interface Finding {
-  /** `needed`: a full run fails without it. `better`: a full run works without it, but less precisely. */
-  readonly state: 'good' | 'needed' | 'better'
+  /** `required`: a full run fails without it. `recommended`: a full run works without it, but less precisely. */
+  readonly state: 'ok' | 'required' | 'recommended'
   readonly text: string
 }
 
@@ -76,36 +76,38 @@ const TOOLS = {
 export function findingsOf(looked: MachineChecks, settings: Settings): Finding[] {
   const { cores, busy, steal, files, schedstat, slabs } = looked
   const percent = (share: number) => `${(share * 100).toFixed(1)} %`
-  const finding = (good: boolean, state: 'needed' | 'better', text: string): Finding => ({
-    state: good ? 'good' : state,
+  const finding = (ok: boolean, state: 'required' | 'recommended', text: string): Finding => ({
+    state: ok ? 'ok' : state,
     text,
   })
   const most =
     2 *
     Math.max(...FULL_RUN.deliveryCpu.subscribers, ...FULL_RUN.idleSubscribers, settings.workload.subscribers)
   return [
-    finding(cores >= 2, 'needed', `cores: ${cores} (at least 2: the server needs its own)`),
+    finding(cores >= 2, 'required', `cores: ${cores} (at least 2: the server needs its own)`),
     finding(
       busy <= BUSY,
-      'needed',
+      'required',
       `CPU used by other processes: ${percent(busy)} (at most ${percent(BUSY)})`,
     ),
     finding(
       steal <= STOLEN,
-      'needed',
+      'required',
       `CPU stolen by the host: ${percent(steal)} (at most ${percent(STOLEN)})`,
     ),
-    finding(files > most, 'needed', `ulimit -n: ${files} (more than ${most})`),
+    finding(files > most, 'required', `ulimit -n: ${files} (more than ${most})`),
     ...Object.entries(PEERS).map(([name, use]) =>
-      finding(looked.has(name), 'needed', `package ${name}: ${use}`),
+      finding(looked.has(name), 'required', `package ${name}: ${use}`),
     ),
-    ...Object.entries(TOOLS).map(([name, use]) => finding(looked.tool(name), 'better', `${name}: ${use}`)),
-    finding(schedstat, 'better', '/proc/PID/task/*/schedstat: verifies the CPU figures'),
-    finding(slabs, 'better', '/proc/slabinfo: kernel memory per connection (usually root only)'),
+    ...Object.entries(TOOLS).map(([name, use]) =>
+      finding(looked.tool(name), 'recommended', `${name}: ${use}`),
+    ),
+    finding(schedstat, 'recommended', '/proc/PID/task/*/schedstat: verifies the CPU figures'),
+    finding(slabs, 'recommended', '/proc/slabinfo: kernel memory per connection (usually root only)'),
   ]
 }
 
-const SIGNS = { good: '✓', needed: '✗', better: '?' }
+const SIGNS = { ok: '✓', required: '✗', recommended: '?' }
 
 /**
  * Runs the command `bench doctor` with the flags of the planned run.
@@ -129,7 +131,7 @@ export async function doctorCommand(
   print(
     `The run will take ${Math.ceil(seconds / 60)} min, or at most ${options.minutes} min if rounds are repeated.\n`,
   )
-  const missing = findings.filter(({ state }) => state === 'needed').length
-  if (missing > 0) print(`Fix ${missing} of these first.\n`)
+  const missing = findings.filter(({ state }) => state === 'required').length
+  if (missing > 0) print(`${missing} requirements (✗) are not met.\n`)
   return missing > 0 ? 2 : 0
 }

@@ -5,9 +5,9 @@ export interface FullRunParameters {
   /** Numbers of idle subscribers, and the number of passes: six give an interval. */
   readonly idleSubscribers: readonly number[]
   readonly passes: number
-  /** Numbers of subscribers for the CPU cost on a hot server, and the deliveries for each. */
+  /** Numbers of subscribers for the CPU per delivery on a warmed-up server, and the deliveries for each. */
   readonly deliveryCpu: { readonly subscribers: readonly number[]; readonly units: number }
-  /** Seconds per case of the request ceiling. */
+  /** Seconds per case of the throughput of /poll. */
   readonly throughputSeconds: number
   /** Whether the machine runs nothing else, so that the load can use the idle scheduling class. */
   readonly dedicatedMachine: boolean

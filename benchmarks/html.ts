@@ -28,7 +28,7 @@ export async function htmlReport(outcome: Outcome): Promise<string> {
 <title>fastify-tidings: the cost of each transport</title>
 <style>${style}${await own('page.css')}</style>
 <h1>The cost of each transport</h1>
-${passed(outcome) ? '' : '<p class="fail">This run did not pass its gates. Do not cite its figures.</p>'}
+${passed(outcome) ? '' : '<p class="fail">This run is not valid. Do not cite its figures.</p>'}
 ${outcome.partial ? '<p class="fail">This run was interrupted. It is partial.</p>' : ''}
 <pre>${escaped(overviewText(outcome))}</pre>
 ${plots
@@ -37,7 +37,7 @@ ${plots
 <h2>Bytes per message, both directions</h2>
 <div class="wide">${bars(summaries)}</div>
 <h2>The cheapest transport</h2>
-<p>By message rate and maximum p99 latency, with a round trip of ${chartWorkloadOf(settings.workload).rtt} ms. ${priced ? `Lowest price per month: ${PRICES.gigabyte} US dollars per GB of egress, from the model with the headers of a browser, plus ${PRICES.core} per core, from the CPU measured on a hot server with ${settings.workload.subscribers} subscribers.` : 'Fewest bytes, from the model with the headers of a browser. This run did not measure the CPU of a hot server.'} The polling interval is the longest between 100 ms and 60 s that meets the latency. In blank areas, no transport meets it.</p>
+<p>By message rate and maximum p99 latency, with a round trip of ${chartWorkloadOf(settings.workload).rtt} ms. ${priced ? `Lowest price per month: ${PRICES.gigabyte} US dollars per GB of egress, from the model with the headers of a browser, plus ${PRICES.core} per core, from the CPU measured on a warmed-up server with ${settings.workload.subscribers} subscribers.` : 'Fewest bytes, from the model with the headers of a browser. This run did not measure the CPU of a warmed-up server.'} The polling interval is the longest between 100 ms and 60 s that meets the latency. In blank areas, no transport meets it.</p>
 <div class="wide">${cheapestChart(settings.workload, priced ? coefficients : undefined)}</div>
 <details><summary>All figures</summary>
 <pre>${escaped(report(outcome))}</pre></details>

@@ -1,4 +1,4 @@
-import { machine, versions } from './machine.ts'
+import { versions } from './machine.ts'
 import type { Outcome } from './run.ts'
 import { passed, sectionValidity } from './run.ts'
 import { rankingOf, summariesOf } from './summary.ts'
@@ -12,7 +12,7 @@ export function resultsOf(outcome: Outcome) {
   return {
     format: FORMAT,
     date: outcome.date.toISOString(),
-    machine: machine(),
+    machine: outcome.machine,
     versions: versions(),
     passed: passed(outcome),
     partial,

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { SHIPPED } from './adapters/names.ts'
+import { BUNDLED } from './adapters/names.ts'
 import { LEAST_PAYLOAD } from './payload.ts'
 import { pollVariant, type Settings, type Variant, variantOf } from './plan.ts'
 import { PROFILES, type Profile } from './profiles.ts'
@@ -13,7 +13,7 @@ export const BENCH_HELP = `fastify-tidings-bench: measure the cost of each trans
 
 Usage: fastify-tidings-bench [options]
        fastify-tidings-bench doctor [options]     check this machine and estimate the duration
-       fastify-tidings-bench compare A.json B.json
+       fastify-tidings-bench compare BEFORE.json AFTER.json
        fastify-tidings-bench advise [options]     recommend a transport
 
   --quick                about one minute: poll at 1 s, longpoll, sse and ws, without a ranking
@@ -27,19 +27,19 @@ Usage: fastify-tidings-bench [options]
   --session S            connection lifetime over which its setup cost is spread (600)
   --duration S           measurement window of a round (10; quick: 4)
   --rounds N             rounds per transport (7; quick: 3)
-  --warmup S             warm-up before the window (0.5; quick: 0.1)
-  --heat N               requests or deliveries that warm a server up before its first round
-                         (50000; quick: 5000)
+  --warmup S             warm-up of a round before its window (0.5; quick: 0.1)
+  --heat N               requests or deliveries that warm a server up before its first round,
+                         until its code is compiled (50000; quick: 5000)
   --minutes N            time limit of a full run, including repeated rounds (19)
   --header-profile NAME  request headers besides Host: minimal, fetch or browser (minimal)
   --rtt MS               round-trip time added by a delay proxy (0)
   --seed N               seed of the random numbers (1)
   --target MODULE        server to measure: the path of an adapter, or one of
-                         ${SHIPPED.join(', ')}
+                         ${BUNDLED.join(', ')}
   --against CHECKOUT     another built checkout of this package, run in alternation with this
                          one; the exit code is 1 if this one is worse
   --url URL              running app to measure, http only; it must allow clients to publish
-  --explain              explain the columns of the tables
+  --explain              define the terms and the columns of all tables
   --verbose              print all figures instead of one row per transport
   --json FILE            write the figures as JSON
   --html FILE            write an HTML page with plots

@@ -1,4 +1,3 @@
-import { machine } from './machine.ts'
 import { AA_CONTROL, isOwnServer, PUBLISH_ONLY } from './plan.ts'
 import { type Outcome, passed, sectionValidity } from './run.ts'
 import type { Estimate } from './statistics.ts'
@@ -14,7 +13,7 @@ const SHOWN = 5
 /** The summary at the top of the report: the verdict, one row per transport, one sentence per comparison. */
 export function overviewText(outcome: Outcome): string {
   const { settings, partial, date, failures } = outcome
-  const { cpu, cores, node } = machine()
+  const { cpu, cores, node } = outcome.machine
   const { subscribers, channels, rate, payload, profile, rtt } = settings.workload
   const parts = [
     `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC, ${cores} cores of ${cpu}, Node ${node}\n${subscribers} subscribers, ${channels === 'shared' ? 'one shared channel' : 'one channel each'}, ` +
@@ -27,10 +26,10 @@ export function overviewText(outcome: Outcome): string {
   if (sentences.length > 0) parts.push(`${sentences.join('\n')}\n`)
   else if (settings.rounds < LEAST_ROUNDS)
     parts.push(`Comparisons need at least ${LEAST_ROUNDS} rounds; this run has ${settings.rounds}.\n`)
-  const held = thresholdsOf(outcome).map(
+  const thresholds = thresholdsOf(outcome).map(
     ({ holds, text }) => `${holds === null ? '?' : holds ? '✓' : '✗'} ${text}`,
   )
-  parts.push(`${[...held, '', ...sectionValidity(outcome).map(lineOf)].join('\n')}\n`)
+  parts.push(`${[...thresholds, '', ...sectionValidity(outcome).map(lineOf)].join('\n')}\n`)
   const wrong = failures.filter(({ kind }) => kind === 'wrong')
   if (wrong.length > 0) {
     const more = wrong.length > SHOWN ? [`and ${wrong.length - SHOWN} more: --verbose`] : []
@@ -38,7 +37,9 @@ export function overviewText(outcome: Outcome): string {
   }
   const cold = settings.heat < 50_000 && isOwnServer(settings)
   if (cold)
-    parts.push(`The servers were warmed up by ${settings.heat} requests or deliveries, too few to be hot.\n`)
+    parts.push(
+      `The servers were warmed up by ${settings.heat} requests or deliveries, too few for a steady state.\n`,
+    )
   return parts.join('\n')
 }
 
@@ -66,7 +67,7 @@ function transportTable(outcome: Outcome): string[] {
     'requests',
     'bytes',
     'server CPU µs',
-    'idle: memory kB',
+    'idle memory kB',
   ]
   return [table(head, rows)]
 }
@@ -85,36 +86,46 @@ const VERBS: Record<Ranked['figure'], (ratio: string) => string> = {
   bytes: (ratio) => `uses ${ratio} times the bytes`,
 }
 
+/** Names of the compared metrics. */
+export const METRICS: Record<Ranked['figure'], string> = {
+  latency: 'mean latency',
+  cpu: 'server CPU',
+  bytes: 'bytes',
+}
+
 function sentenceOf({ figure, variant, against, comparison: { ratio, verdict } }: Ranked): string[] {
   if (variant === AA_CONTROL || variant === PUBLISH_ONLY || ratio.low === null) return []
-  const range = `95 %: ${show(ratio.low)} to ${show(ratio.high)}`
-  if (verdict === 'tie') return [`${variant} and ${against} tie in ${figure} (${range})`]
+  const range = `95 % CI: ${show(ratio.low)} to ${show(ratio.high)}`
+  const metric = METRICS[figure]
+  if (verdict === 'tie') return [`${variant} and ${against} are equivalent in ${metric} (${range})`]
   if (verdict === 'not distinguished')
-    return [`${variant} and ${against} are not distinguished in ${figure} (${range})`]
+    return [`${variant} and ${against} show no significant difference in ${metric} (${range})`]
   return [`${variant} ${VERBS[figure](show(ratio.value))} of ${against} (${range})`]
 }
 
-/** Formats the verdict on a section. */
+/** Formats the validity of a section. */
 function lineOf({ title, state, rounds, quiet, model, reasons }: SectionValidity): string {
   const { holds, fails, unjudged } = model
   const lines = holds + fails + unjudged
   const of =
-    lines === 0 ? '' : `; model: ${holds} of ${lines} agree${unjudged > 0 ? `, ${unjudged} not judged` : ''}`
+    lines === 0
+      ? ''
+      : `; model: ${holds} of ${lines} agree${unjudged > 0 ? `, ${unjudged} inconclusive` : ''}`
   const sign = { holds: '✓', wrong: '✗', void: '?' }[state]
   const why =
-    state === 'void' ? `NOT JUDGED: ${reasons.join('; ')}` : `${quiet} of ${rounds} rounds undisturbed${of}`
+    state === 'void' ? `INCONCLUSIVE: ${reasons.join('; ')}` : `${quiet} of ${rounds} rounds undisturbed${of}`
   return `${sign} ${title}: ${why}`
 }
 
 function verdictText(outcome: Outcome): string {
-  const judgements = sectionValidity(outcome)
+  const validity = sectionValidity(outcome)
   if (!passed(outcome)) {
-    return judgements.some(({ state }) => state === 'wrong')
+    return validity.some(({ state }) => state === 'wrong')
       ? 'FAILED: do not cite these figures.\n'
       : 'FAILED: the machine was too disturbed; do not cite these figures.\n'
   }
-  const other = judgements.filter(({ state }) => state === 'void').map(({ title }) => title)
+  const other = validity.filter(({ state }) => state === 'void').map(({ title }) => title)
   return other.length === 0
-    ? 'PASSED: every section holds.\n'
-    : `PASSED. Do not cite the disturbed sections: ${other.join('; ')}.\n`
+    ? 'PASSED: every section is valid.\n'
+    : `PASSED. Do not cite the inconclusive sections: ${other.join('; ')}.\n`
 }

@@ -1,7 +1,7 @@
-import { pollName } from './model/choice.ts'
+import { pollName } from './model/costs.ts'
 import { randomOf, seedOf, shuffled, uniformTimes } from './model/random.ts'
 import type { Profile } from './profiles.ts'
-import type { Kind } from './readers/reader.ts'
+import type { Transport } from './readers/reader.ts'
 
 /** Plans a run before it starts. The same seed gives the same plan. */
 
@@ -9,7 +9,7 @@ import type { Kind } from './readers/reader.ts'
 export interface Variant {
   readonly name: string
   /** Undefined: no subscribers, to measure publishing alone. */
-  readonly kind: Kind | undefined
+  readonly kind: Transport | undefined
   /** Polling interval in seconds. */
   readonly interval: number
   /** Whether the interval starts at the response instead of the request. */
@@ -47,7 +47,7 @@ export interface RoundPlan {
   readonly seed: number
   /** The index of the variant's server. */
   readonly server: number
-  /** Whether the gates use the wide bounds of a quick run. */
+  /** Whether the wide bounds of a quick run apply. */
   readonly lenient: boolean
 }
 
@@ -82,7 +82,7 @@ export function isOwnServer({ url, target }: Pick<Settings, 'url' | 'target'>): 
   return url === undefined && target === undefined
 }
 
-/** The second measurement of the same variant in a block. It shows the noise floor. */
+/** A/A test: the second measurement of the same variant in a block. It shows the noise floor. */
 export const AA_CONTROL = 'ws, repeated'
 /** The suffix of another checkout's variants. */
 export const OTHER_SUFFIX = ', other'
@@ -90,7 +90,7 @@ export const PUBLISH_ONLY = 'publish only'
 
 /** The section with the proxy: round trip in milliseconds, rounds, seconds, and maximum subscribers. */
 const RTT = { rtt: 40, rounds: 3, duration: 4, subscribers: 16 }
-/** Rates of the crossover as parts of the headline's rate, with their rounds and seconds. */
+/** Lower rates, as parts of the rate of the main workload, with their rounds and seconds. */
 const RATES = { parts: [1 / 6], rounds: 3, duration: 4 }
 /** Rounds of the idle section and their seconds. Polling needs only one round. */
 const IDLE = { rounds: 6, duration: 3 }
@@ -103,7 +103,7 @@ export function pollVariant(interval: number): Variant {
   return { name: pollName(interval), kind: 'poll', interval, pause: false }
 }
 
-export function variantOf(kind: Kind | undefined, name: string = kind ?? PUBLISH_ONLY): Variant {
+export function variantOf(kind: Transport | undefined, name: string = kind ?? PUBLISH_ONLY): Variant {
   return { name, kind, interval: 0, pause: false }
 }
 
@@ -132,7 +132,7 @@ export function planOf(settings: Settings): Section[] {
   const others =
     against === undefined ? [] : variants.map((variant) => otherCheckoutVariant(variant, against))
   const all = [...variants, ...others, ...controls]
-  const headline = of('headline', 'Headline', all, workload, { rounds, duration })
+  const headline = of('headline', 'Main workload', all, workload, { rounds, duration })
   if (!isOwnServer(settings) || quick || against !== undefined) return [headline]
 
   const still = { ...workload, rate: 0 }
@@ -163,7 +163,7 @@ export function planOf(settings: Settings): Section[] {
   return [
     headline,
     ...far.map((each) =>
-      of('rtt', `Delay of ${RTT.rtt} ms round trip, ${subscribers} subscribers`, near, each, {
+      of('rtt', `Added round-trip time of ${RTT.rtt} ms, ${subscribers} subscribers`, near, each, {
         ...RTT,
         duration: Math.min(duration, RTT.duration),
       }),
@@ -200,7 +200,7 @@ function section(
       warmup,
       duration: variant.kind === undefined ? Math.min(duration, ALONE) : duration,
       seed: own,
-      // Sections after the headline reuse the servers of its last block.
+      // Sections after the main workload reuse the servers of its last block.
       server: serverOf(name === 'headline' ? block : most - 1),
       lenient: quick,
     })

@@ -1,10 +1,10 @@
 import { coefficientsOf } from './advice.ts'
 import { QUANTILES } from './latency.ts'
-import { cpuFor } from './model/choice.ts'
+import { cpuFor } from './model/costs.ts'
 import { longPollBytes, longPollQuantile } from './model/longpoll.ts'
 import { pollBytes, pollQuantile } from './model/poll.ts'
-import { joinedQuantile } from './model/push.ts'
 import { poissonTimes, randomOf } from './model/random.ts'
+import { batchedQuantile } from './model/server-push.ts'
 import { simulateLongPoll } from './model/simulation.ts'
 import { isOwnServer, type Variant, type Workload } from './plan.ts'
 import {
@@ -58,7 +58,7 @@ export function colorOf(variants: readonly Variant[], name: string): string {
 }
 
 export function plotsOf(outcome: Outcome): Plot[] {
-  return [latencyPlot(outcome), ...crossoverPlots(outcome)].filter(({ series }) => series.length > 0)
+  return [latencyPlot(outcome), ...ratePlots(outcome)].filter(({ series }) => series.length > 0)
 }
 
 function roundsOf({ rounds }: Outcome, section: string, variant: string): RoundResult[] {
@@ -126,13 +126,13 @@ function quantileOf(
     const saved = sharedReaderSaving(pushInputs(workload, rate, oneWay, { write, read: client }))
     return (p) => (found.quantile(p) - saved) * 1e3
   }
-  return (p) => (turn + joinedQuantile(pushInputs(workload, rate, oneWay, { write, read }), p)) * 1e3
+  return (p) => (turn + batchedQuantile(pushInputs(workload, rate, oneWay, { write, read }), p)) * 1e3
 }
 
 /** Rates of the model's lines. */
 const RATES = Array.from({ length: 17 }, (_, i) => 10 ** (-2 + i / 4))
 
-function crossoverPlots(outcome: Outcome): Plot[] {
+function ratePlots(outcome: Outcome): Plot[] {
   const { variants, workload } = outcome.settings
   const all = summariesOf(outcome)
   const summaries = all.filter(({ section }) => /^(headline|rate )/.test(section))
@@ -175,19 +175,19 @@ function crossoverPlots(outcome: Outcome): Plot[] {
     x: rates,
     y: rates.map(of),
   })
-  const hot = (variant: Variant): Series[] => {
+  const warm = (variant: Variant): Series[] => {
     const { kind, interval } = variant
     const { subscribers, rtt } = workload
     const cpu = (rate: number) =>
       kind && cpuFor({ way: kind, interval }, { rate, subscribers, rtt: rtt / 1e3 }, coefficients)?.value
-    return cpu(1) === undefined ? [] : [{ ...line(variant, 'hot', (rate) => cpu(rate)!), line: false }]
+    return cpu(1) === undefined ? [] : [{ ...line(variant, 'warmed up', (rate) => cpu(rate)!), line: false }]
   }
   const x = { label: 'messages/s per subscriber' }
   return [
     {
       id: 'bytes-rate',
       title: 'Bytes per second and subscriber',
-      note: 'Points: measurements, with 95 % intervals if there are several rounds. Lines: the model. When many messages share a response, polling needs fewer bytes than one push per message.',
+      note: 'Points: measurements, with 95 % confidence intervals if there are several rounds. Lines: the model. When many messages share a response, polling needs fewer bytes than one push per message.',
       x,
       y: { label: 'bytes/s' },
       series: variants.flatMap((variant) => [
@@ -198,10 +198,10 @@ function crossoverPlots(outcome: Outcome): Plot[] {
     {
       id: 'cpu-rate',
       title: 'Server CPU per second and subscriber',
-      note: 'CPU beyond that of a server without subscribers. Points: measurements, with 95 % intervals if there are several rounds. Hollow points: the cost on a hot, busy server. A server that wakes up for each message pays more.',
+      note: 'CPU beyond that of a server without subscribers. Points: measurements, with 95 % confidence intervals if there are several rounds. Hollow points: the cost on a warmed-up, busy server. A server that wakes up for each message pays more.',
       x,
       y: { label: 'µs/s' },
-      series: variants.flatMap((variant) => [...points(variant, ({ cpu }) => cpu.own), ...hot(variant)]),
+      series: variants.flatMap((variant) => [...points(variant, ({ cpu }) => cpu.own), ...warm(variant)]),
     },
   ]
 }

@@ -3,7 +3,7 @@ export type Profile = 'minimal' | 'fetch' | 'browser'
 
 export const PROFILES: readonly Profile[] = ['minimal', 'fetch', 'browser']
 
-type Kind = 'poll' | 'longpoll' | 'sse' | 'ws'
+type Transport = 'poll' | 'longpoll' | 'sse' | 'ws'
 
 /** The headers of Node 20's fetch with `cache: 'no-store'`, as the client uses it. */
 const FETCH = [
@@ -42,7 +42,7 @@ const BROWSER_FETCH = [
   'Accept: */*',
   ...LAST,
 ]
-const BROWSER: Record<Kind, readonly string[]> = {
+const BROWSER: Record<Transport, readonly string[]> = {
   poll: BROWSER_FETCH,
   longpoll: BROWSER_FETCH,
   sse: [
@@ -59,7 +59,7 @@ const BROWSER: Record<Kind, readonly string[]> = {
 }
 
 /** Returns the header lines of a request, without the request line and the final empty line. */
-export function headersOf(profile: Profile, kind: Kind, authority: string): string {
+export function headersOf(profile: Profile, kind: Transport, authority: string): string {
   const lines = profile === 'minimal' ? [] : profile === 'fetch' ? FETCH : BROWSER[kind]
   const own = lines.filter((line) => kind !== 'ws' || !/^connection:/i.test(line))
   return [`Host: ${authority}`, ...own]

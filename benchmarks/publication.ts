@@ -1,7 +1,7 @@
 import { coefficientsOf, PRICES } from './advice.ts'
 import { chartWorkloadOf, cheapestChart } from './cheapest-chart.ts'
 import type { Results } from './json.ts'
-import type { Estimate } from './statistics.ts'
+import { type Estimate, verdictText } from './statistics.ts'
 import type { Summary } from './summary.ts'
 import { show } from './table.ts'
 
@@ -63,7 +63,7 @@ function wireBytes(bytes: Summary['bytes']): number | null {
   return bytes.both.value + bytes.tcpModelled.value
 }
 
-/** The map of the cheapest transport. */
+/** The chart of the cheapest transport. */
 export function cheapestPicture(results: PublishedResults): string {
   return cheapestChart(results.settings, coefficientsOf(results))
 }
@@ -72,37 +72,37 @@ export function cheapestPicture(results: PublishedResults): string {
 export function readmeText(results: PublishedResults): string {
   const { settings, summaries, machine } = results
   const { subscribers, rate, payload, rounds, profile } = settings
-  const mapped = chartWorkloadOf(settings)
+  const chart = chartWorkloadOf(settings)
   const ws = summaries.find(({ section, variant }) => section === 'headline' && variant === 'ws')?.bytes
   const around = (ws?.overhead?.value ?? 0) - (ws?.up?.value ?? 0)
-  return `${standing(results)}The workload is a message of ${payload} bytes to each of ${subscribers} subscribers, ${rate} times per second, over loopback. Requests, bytes and CPU are per delivered message (headers: ${profile}). Figures are medians of ${rounds} rounds on ${machine.cores} cores of ${machine.cpu}, Node ${machine.node}. See [all figures with their intervals](benchmarks/results/RESULTS.md), [JSON](benchmarks/results/results.json) and [plots](benchmarks/results/results.html). \`npm run bench:publish\` generates them.
+  return `${validityNotice(results)}The workload is a message of ${payload} bytes to each of ${subscribers} subscribers, ${rate} times per second, over loopback. Requests, bytes and CPU are per delivered message (headers: ${profile}). Figures are medians of ${rounds} rounds on ${machine.cores} cores of ${machine.cpu}, Node ${machine.node}. See [all figures with their confidence intervals](benchmarks/results/RESULTS.md), [JSON](benchmarks/results/results.json) and [plots](benchmarks/results/results.html). \`npm run bench:publish\` generates them.
 
 ${resultsTable(results)}
 A frame header of two bytes is a small part of a message on the network. A WebSocket message has ${show(ws?.payload?.value)} bytes of payload, ${show(ws?.envelope?.value)} of envelope, and about ${show(around)} of frame header and pings. TCP/IP headers add ${show(ws?.tcpCounted?.value)} bytes, according to the segments counted by the kernel, or ${show(ws?.tcpModelled?.value)} in the model at an MSS of 1448 (52 bytes for the segment and for its acknowledgement). TLS would add 22.
 
 ![The cheapest transport by message rate and maximum p99 latency](benchmarks/results/cheapest.svg)
 
-${streams(results)}The map shows the lowest monthly price with the headers of a browser and a round trip of ${mapped.rtt} ms: ${PRICES.gigabyte} US dollars per GB of egress, from the model, plus ${PRICES.core} per core, from the measured CPU of a hot server. ${profile === 'browser' ? 'The table above has the same headers' : `The table above has the headers of the profile ${profile}`}. \`npx fastify-tidings-bench advise\` ranks the transports for other workloads.
+${streams(results)}The chart shows the lowest monthly price with the headers of a browser and a round trip of ${chart.rtt} ms: ${PRICES.gigabyte} US dollars per GB of egress, from the model, plus ${PRICES.core} per core, from the measured CPU of a warmed-up server. ${profile === 'browser' ? 'The table above has the same headers' : `The table above has the headers of the profile ${profile}`}. \`npx fastify-tidings-bench advise\` ranks the transports for other workloads.
 `
 }
 
-/** Compares the two streaming transports, since the map shows only the cheaper one. */
+/** Compares the two streaming transports, since the chart shows only the cheaper one. */
 function streams({ ranking }: PublishedResults): string {
   const of = (figure: string) =>
     ranking.find((one) => one.variant === 'sse' && one.figure === figure)?.comparison
   const [bytes, cpu] = [of('bytes'), of('cpu')]
   if (bytes === undefined || cpu === undefined) return ''
   const interval = `${show(cpu.ratio.low)} to ${show(cpu.ratio.high)}`
-  return `Server-Sent Events use ${show(bytes.ratio.value)} times the bytes of WebSocket on the socket, and ${show(cpu.ratio.value)} times its CPU (${interval}: ${cpu.verdict}). The map shows only the cheaper one, even if the difference is small.\n\n`
+  return `Server-Sent Events use ${show(bytes.ratio.value)} times the bytes of WebSocket on the socket, and ${show(cpu.ratio.value)} times its CPU (95 % CI: ${interval}; ${verdictText(cpu.verdict)}). The chart shows only the cheaper one, even if the difference is small.\n\n`
 }
 
-function standing({ passed, judgements }: PublishedResults): string {
+function validityNotice({ passed, judgements }: PublishedResults): string {
   const said = 'see [the results](benchmarks/results/RESULTS.md)'
-  if (!passed) return `**This run did not pass all of its gates (${said}). Do not cite its figures.**\n\n`
+  if (!passed) return `**This run is not valid (${said}). Do not cite its figures.**\n\n`
   const others = judgements.filter(({ state }) => state !== 'holds').map(({ title }) => title)
   return others.length === 0
     ? ''
-    : `The table's figures hold. **Do not cite the sections that the machine disturbed (${said}): ${others.join('; ')}.**\n\n`
+    : `The figures of this table are valid. **Do not cite the inconclusive sections (${said}): ${others.join('; ')}.**\n\n`
 }
 
 /** The notice on pages with results of an earlier format. Those pages contain this exact text. */
@@ -135,11 +135,11 @@ ${markdown(
     ['system', `${machine.platform}, ${machine.kernel}`],
     ['versions', `Node ${machine.node}, ${packages.join(', ')}`],
     ['seed', String(settings.seed)],
-    ['gates and residuals', passed ? 'all judged sections hold' : 'NOT all hold: see the failures below'],
+    ['valid', passed ? 'yes' : 'NO: see the failures below'],
     ['repeated rounds', String(repeated)],
   ],
 )}
-Brackets contain the 95 % interval. See [the method](../README.md), [JSON](results.json) and [plots](results.html).
+Brackets contain the 95 % confidence interval. See [the method](../README.md), [JSON](results.json) and [plots](results.html).
 
 \`\`\`text
 ${text.trimEnd()}

@@ -2,10 +2,10 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { htmlReport } from './html.ts'
 import { resultsOf } from './json.ts'
 import { type BenchOptions, parseBenchOptions } from './options.ts'
-import { planOf } from './plan.ts'
 import { cheapestPicture, type PublishedResults, resultsText, withResults } from './publication.ts'
 import { report } from './report.ts'
-import { type Outcome, passed, residualsIn, run } from './run.ts'
+import { passed, run } from './run.ts'
+import { outcomeOf } from './stored-results.ts'
 
 /**
  * Runs the benchmark and writes the results to the repository: `npm run bench:publish`, in the root folder, with the
@@ -28,17 +28,6 @@ async function measured(args: string[], options: BenchOptions): Promise<void> {
     process.exit(130)
   }
   await write({ ...resultsOf(outcome), args })
-}
-
-/** Restores the outcome of the run in the file. */
-function outcomeOf(published: PublishedResults): Outcome {
-  const { args, rounds, failures, repeated, heatings, hot, memory, ceiling } = published
-  const settings = parseBenchOptions([...args]) as BenchOptions
-  const sections = planOf(settings)
-  const residuals = residualsIn(sections, rounds)
-  const stored = { heatings, hot, memory, ceiling }
-  const date = new Date(published.date)
-  return { date, settings, sections, rounds, failures, repeated, residuals, ...stored, partial: false }
 }
 
 /** A line for each value, and one for each list of numbers: a latency sketch has hundreds. */
@@ -65,8 +54,8 @@ if (args[0] !== '--again') {
 }
 const before = await read()
 const outcome = outcomeOf(before)
-const { machine, versions } = before
-const results = { ...resultsOf(outcome), machine, versions, args: before.args }
+const { versions, args: flags } = before
+const results = { ...resultsOf(outcome), versions, args: flags }
 await write(results)
 await writeFile(`${FOLDER}/RESULTS.md`, resultsText(results, report(outcome)))
 await writeFile(`${FOLDER}/results.html`, await htmlReport(outcome))

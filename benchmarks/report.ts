@@ -1,6 +1,7 @@
-import { overviewText, within } from './overview.ts'
+import { METRICS, overviewText, within } from './overview.ts'
 import type { Outcome } from './run.ts'
 import { coldStartOf } from './server-warmup.ts'
+import { verdictText } from './statistics.ts'
 import { rankingOf, type Summary, summariesOf } from './summary.ts'
 import { show, table } from './table.ts'
 
@@ -23,7 +24,7 @@ function details(outcome: Outcome): string[] {
   }
   parts.push(...rankingTable(outcome))
   if (residuals.length > 0) parts.push(...residualTable(outcome))
-  parts.push(...heatTables(outcome), ...extraTables(outcome))
+  parts.push(...coldStartTable(outcome), ...capacityTables(outcome))
   if (repeated > 0) parts.push(`${repeated} rounds were repeated because the machine was disturbed.\n`)
   for (const { kind, text } of failures) parts.push(`${kind === 'wrong' ? 'FAILED' : 'DISTURBED'}: ${text}\n`)
   return parts
@@ -32,30 +33,30 @@ function details(outcome: Outcome): string[] {
 /** Units at which the table shows the cost. */
 const SHOWN = [200, 1000, 5000, 10_000, 20_000, 30_000, 40_000]
 
-/** The cost of a cold start: CPU per unit until the server is hot. */
-function heatTables({ heatings }: Outcome): string[] {
-  const cold = heatings.flatMap((heating) => {
-    const start = coldStartOf(heating)
+/** The cost of a cold start: CPU per unit until the server is warmed up. */
+function coldStartTable({ heatings }: Outcome): string[] {
+  const rows = heatings.flatMap((warmup) => {
+    const start = coldStartOf(warmup)
     if (start === null) return []
-    const at = (units: number) => show(heating.points.find((point) => point.units >= units)?.cpu)
-    const { settled, points, server } = heating
+    const at = (units: number) => show(warmup.points.find((point) => point.units >= units)?.cpu)
+    const { settled, points, server } = warmup
     return [
       [
         `${start.variant}, server ${server + 1}`,
         start.unit,
         ...SHOWN.map(at),
-        show(start.hot),
+        show(start.warm),
         points.at(-1)!.units.toLocaleString('en-US'),
         show(start.extra),
         settled === null ? '–' : settled ? 'yes' : 'NO',
       ],
     ]
   })
-  if (cold.length === 0) return []
-  const head = SHOWN.map((units) => `at ${units.toLocaleString('en-US')}`)
+  if (rows.length === 0) return []
+  const head = SHOWN.map((units) => `after ${units.toLocaleString('en-US')}`)
   return [
-    'Cold start: server CPU µs per unit in a closed loop; extra is the total above the cost of as many hot units\n',
-    table(['server', 'unit', ...head, 'hot', 'units', 'extra CPU ms', 'settled'], cold),
+    'Cold start: server CPU µs per unit of work in a closed loop, until the server is warmed up\n',
+    table(['Cold start', 'unit', ...head, 'warmed up', 'units', 'extra CPU ms', 'steady state'], rows),
   ]
 }
 
@@ -94,14 +95,14 @@ function sectionTables(summaries: readonly Summary[]): string[] {
         [
           'Per delivered message',
           'requests',
-          'empty %',
-          'bytes up',
-          'down',
+          'empty responses %',
+          'bytes sent',
+          'bytes received',
           'payload',
           'envelope',
           'overhead',
-          'TCP/IP',
-          'at MSS 1448',
+          'TCP/IP counted',
+          'TCP/IP modelled',
         ],
         read.map(({ variant, requests, emptyShare, bytes }) => [
           variant,
@@ -120,11 +121,11 @@ function sectionTables(summaries: readonly Summary[]): string[] {
         'Server',
         'CPU µs/delivery',
         'idle CPU µs/s',
-        'marginal CPU µs',
+        'incremental CPU µs/delivery',
         'CPU ms/s',
-        'event loop %',
-        'client event loop %',
-        'client waiting for CPU %',
+        'event loop utilization %',
+        'client event loop utilization %',
+        'client run queue %',
       ],
       summaries.map(({ variant, cpu, serverUtilisation, loadUtilisation, loadWaited }) => [
         variant,
@@ -145,15 +146,15 @@ function rankingTable(outcome: Outcome): string[] {
   const ranking = rankingOf(outcome)
   if (ranking.length === 0) return []
   return [
-    'Relative to ws, median of the rounds; "ws, repeated" is the same variant again and shows the noise\n',
+    'Relative to ws: the median ratio of paired rounds. "ws, repeated" is an A/A test and shows the noise\n',
     table(
-      ['Figure', 'variant', 'ratio', '95 % interval', 'verdict'],
+      ['Metric', 'transport', 'ratio', '95 % CI', 'verdict'],
       ranking.map(({ figure, variant, comparison: { ratio, verdict } }) => [
-        figure,
+        METRICS[figure],
         variant,
         show(ratio.value),
         `${show(ratio.low)} to ${show(ratio.high)}`,
-        verdict,
+        verdictText(verdict),
       ]),
     ),
   ]
@@ -161,29 +162,32 @@ function rankingTable(outcome: Outcome): string[] {
 
 function residualTable({ residuals }: Outcome): string[] {
   return [
-    'The model. Inputs are the run’s own rate, round trips and CPU\n',
+    'Residuals of the model. Its inputs are the rate, the round trips and the clocks of this run\n',
     table(
-      ['Section', 'variant', 'figure', 'measured', 'model', 'bound', 'agrees'],
+      ['Section', 'transport', 'metric', 'measured', 'predicted', 'tolerance', 'agrees'],
       residuals.map(({ section, variant, figure, measured, model, bound, holds }) => [
         section,
         variant,
-        figure === 'delay' ? 'delay, ms' : `${figure}/message`,
+        figure === 'delay' ? 'latency from acceptance, ms' : `${figure}/message`,
         show(measured),
         show(model),
         show(bound),
-        holds === null ? 'not judged' : holds ? 'yes' : 'FAILED',
+        holds === null ? 'inconclusive' : holds ? 'yes' : 'NO',
       ]),
     ),
   ]
 }
 
-function extraTables({ memory, ceiling, hot }: Outcome): string[] {
+function capacityTables({ memory, ceiling, hot }: Outcome): string[] {
   const tables: string[] = []
   if (hot.length > 0) {
     const counts = [...new Set(hot.map(({ subscribers }) => subscribers))]
     tables.push(
       table(
-        ['CPU µs/delivery, hot server', ...counts.map((count) => `to ${count.toLocaleString('en-US')}`)],
+        [
+          'CPU µs/delivery, warmed-up server',
+          ...counts.map((count) => `${count.toLocaleString('en-US')} subscribers`),
+        ],
         [...new Set(hot.map(({ kind }) => kind))].map((kind) => [
           kind,
           ...counts.map((count) =>
@@ -196,7 +200,7 @@ function extraTables({ memory, ceiling, hot }: Outcome): string[] {
   if (memory.length > 0) {
     tables.push(
       table(
-        ['Idle subscriber', 'server RSS, kB', 'kernel caches, both ends, kB'],
+        ['Idle subscriber', 'server RSS, kB', 'kernel memory, both ends, kB'],
         memory.map(({ kind, rssPerSubscriber, kernelPerSubscriber }) => [
           kind,
           within(rssPerSubscriber, 1000),

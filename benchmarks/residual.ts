@@ -1,9 +1,9 @@
-import { isDisturbed } from './gates.ts'
-import { exchangeOf, pushOf, type Shape } from './model/exchange.ts'
+import { isDisturbed } from './failures.ts'
+import { exchangeOf, type MessageSizes, pushOf } from './model/exchange.ts'
 import { longPollBytes, longPollDelay, longPollRequests } from './model/longpoll.ts'
-import { type ExchangeBytes, LIMIT, pollBytes, pollDelay, pollRequests } from './model/poll.ts'
-import { type Push, pushRequests, takenDelay } from './model/push.ts'
+import { type ExchangeBytes, pollBytes, pollDelay, pollRequests, RESPONSE_LIMIT } from './model/poll.ts'
 import { poissonTimes, randomOf } from './model/random.ts'
+import { delayFromAcceptance, pushRequests, type ServerPush } from './model/server-push.ts'
 import { type Simulation, simulateLongPoll } from './model/simulation.ts'
 import {
   PUBLISH_ONLY,
@@ -75,7 +75,7 @@ export function pushBytes(kind: 'sse' | 'ws', workload: Workload, rate: number):
   return pushOf(kind, shapeOf(workload, 0), rate)
 }
 
-function shapeOf({ payload, wait, channels, subscribers }: Workload, headers: number): Shape {
+function shapeOf({ payload, wait, channels, subscribers }: Workload, headers: number): MessageSizes {
   const channel = 'bench-'.length + (channels === 'shared' ? 1 : String(subscribers - 1).length)
   return { payload, wait, channel, headers }
 }
@@ -173,7 +173,7 @@ export const predict: Model = (variant, workload, measured, publishing, planned)
     const polling = { rate, oneWay, cycles: [cycle.mean - spread, cycle.mean + spread] }
     return {
       delay: pollDelay(polling) * 1e3,
-      requests: pollRequests(polling, LIMIT),
+      requests: pollRequests(polling, RESPONSE_LIMIT),
       bytes: pollBytes(polling, exchangeBytes('poll', workload)),
     }
   }
@@ -208,7 +208,7 @@ export const predict: Model = (variant, workload, measured, publishing, planned)
     }
   }
   return {
-    delay: (takenDelay(pushInputs(workload, rate, oneWay, times)) + times.turn) * 1e3,
+    delay: (delayFromAcceptance(pushInputs(workload, rate, oneWay, times)) + times.turn) * 1e3,
     requests: pushRequests(rate, session),
     bytes: pushBytes(variant.kind, workload, rate),
   }
@@ -239,7 +239,7 @@ export function pushInputs(
   rate: number,
   oneWay: number,
   { write, read }: Pick<ServerTimes, 'write' | 'read'>,
-): Push {
+): ServerPush {
   const readers = channels === 'shared' ? subscribers : 1
   return { rate, oneWay, readers, write, shared: { wake: Math.max(0, oneWay - rtt / 2e3), read } }
 }
@@ -248,9 +248,9 @@ export function pushInputs(
  * Time that a row saves because one process reads for all. The models of long polling assume separate processes.
  * Negative if the process reads more slowly than the server writes.
  */
-export function sharedReaderSaving(row: Push): number {
+export function sharedReaderSaving(row: ServerPush): number {
   const { shared: _, ...apart } = row
-  return takenDelay(apart) - takenDelay(row)
+  return delayFromAcceptance(apart) - delayFromAcceptance(row)
 }
 
 /** Minimum rounds to estimate the scatter. */

@@ -2,7 +2,7 @@ import type { HdrHistogram } from './hdr-histogram.ts'
 import { type Latency, LatencyRecorder } from './latency.ts'
 import { exchangeHeaders, pushHeaders, SEGMENT } from './model/bytes.ts'
 import type { RoundPlan } from './plan.ts'
-import type { Trips } from './readers/trip.ts'
+import type { RoundTrips } from './readers/round-trips.ts'
 import type { RawRound } from './round.ts'
 import { trimmedMax } from './statistics.ts'
 
@@ -62,7 +62,7 @@ export interface RoundResult {
   /** Means of the polling cycles and of their squares, in seconds. */
   readonly cycle: { readonly mean: number; readonly square: number } | null
   /** Null for a server that an adapter started. */
-  readonly trips: Trips | null
+  readonly trips: RoundTrips | null
   /** Internal times of the server. Null for an app that is not part of this package. */
   readonly work: ServerTimings | null
   readonly quality: Quality
@@ -87,7 +87,7 @@ export interface ServerTimings {
   readonly active: number
 }
 
-/** Inputs of the gates. */
+/** Inputs of the conditions of a valid round. */
 export interface Quality {
   /** Whether the wide bounds of a quick run apply. */
   readonly lenient: boolean
@@ -97,7 +97,7 @@ export interface Quality {
   readonly early: number
   /** Milliseconds. */
   readonly lagP99: number
-  /** The largest share of a figure of the delay that the publisher's lag adds. */
+  /** The largest share of a figure of the latency that the publisher's lag adds. */
   readonly lagShare: number
   readonly proxyLagP99: number
   /** CPU of load, publisher and proxy together, in cores. */

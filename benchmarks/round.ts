@@ -2,13 +2,13 @@ import { now, until } from './clock.ts'
 import { lowerPriority, pin, procCpuOf, type Segments, segmentsOf, steal } from './machine.ts'
 import { channelsOf, type RoundPlan, scheduleOf, warmupOf } from './plan.ts'
 import type { Child } from './processes/child.ts'
-import type { LoadApi, Mark, Received } from './processes/load.ts'
+import type { LoadApi, LoadSnapshot, Received } from './processes/load.ts'
 import type { ProxyApi } from './processes/proxy.ts'
-import type { Published, PublisherApi } from './processes/publisher.ts'
+import type { PublisherApi, PublishTimes } from './processes/publisher.ts'
 import type { ServerApi, ServerCounters } from './processes/server.ts'
 import type { Usage } from './processes/usage.ts'
-import type { Target } from './readers/reader.ts'
-import type { Trips } from './readers/trip.ts'
+import type { Endpoint } from './readers/reader.ts'
+import type { RoundTrips } from './readers/round-trips.ts'
 
 /** The raw data of one round. */
 export interface RawRound {
@@ -17,18 +17,18 @@ export interface RawRound {
   readonly start: number
   readonly window: { readonly from: number; readonly to: number }
   readonly schedule: readonly Float64Array[]
-  readonly published: Published
+  readonly published: PublishTimes
   /** Acceptance times by channel and number. Undefined for an app that is not part of this package. */
   readonly accepted: readonly Float64Array[] | undefined
   readonly received: Received
-  readonly trips: Trips | null
+  readonly trips: RoundTrips | null
   /** At the start and the end of the window. */
   readonly server: readonly [Pick<Usage, 'at' | 'cpu'>, Pick<Usage, 'at' | 'cpu'>] | undefined
   readonly serverUsage: readonly [Usage, Usage] | undefined
   readonly work: readonly [ServerCounters, ServerCounters] | undefined
   /** Before the first publish, and at the start and the end of the window. */
-  readonly opened: Mark
-  readonly load: readonly [Mark, Mark]
+  readonly opened: LoadSnapshot
+  readonly load: readonly [LoadSnapshot, LoadSnapshot]
   readonly publisher: readonly [Usage, Usage]
   readonly proxy: readonly [Usage, Usage] | undefined
   /** Microseconds. */
@@ -76,7 +76,7 @@ export interface RoundProcesses {
   /** The adapter of a server that is not part of this package. */
   readonly adapter: string | undefined
   /** The app's address. */
-  readonly target: Target
+  readonly target: Endpoint
   readonly faultInjection: FaultInjection
   /** Whether the machine runs nothing else. */
   readonly dedicatedMachine: boolean
@@ -226,7 +226,7 @@ function pair<T>(one: T | undefined, other: T | undefined): [T, T] | undefined {
 }
 
 /** @param url an http URL */
-export function targetOf(url: URL): Target {
+export function endpointOf(url: URL): Endpoint {
   return {
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: Number(url.port || 80),
@@ -239,7 +239,7 @@ export function targetOf(url: URL): Target {
  * machine.
  */
 async function externalCpu(
-  target: Target,
+  target: Endpoint,
   adapter: string | undefined,
   pid: number | undefined,
 ): Promise<{ at: number; cpu: number } | undefined> {
@@ -250,7 +250,7 @@ async function externalCpu(
 }
 
 /** Reads the CPU from the app's /stats. */
-async function statsOf({ host, port, path }: Target): Promise<{ at: number; cpu: number } | undefined> {
+async function statsOf({ host, port, path }: Endpoint): Promise<{ at: number; cpu: number } | undefined> {
   try {
     const response = await fetch(`http://${host}:${port}${path}/stats`)
     const { process } = (await response.json()) as { process: { cpuMs: number } }

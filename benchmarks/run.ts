@@ -3,10 +3,10 @@ import { checkApp } from './app-check.ts'
 import { type Capacity, measureCapacity } from './capacity.ts'
 import { entryOf } from './checkout.ts'
 import { now } from './clock.ts'
+import { type Failure, failuresOf, isDisturbed, isLossy, STEAL } from './failures.ts'
 import { FULL_RUN, type FullRunParameters } from './full-run.ts'
-import { type Failure, failuresOf, isDisturbed, isLossy, STEAL } from './gates.ts'
 import { hdrHistogram } from './hdr-histogram.ts'
-import { measureSteal, openFiles } from './machine.ts'
+import { type Machine, machine, measureSteal, openFiles } from './machine.ts'
 import { UsageError } from './options.ts'
 import {
   isOwnServer,
@@ -36,10 +36,12 @@ import { isValid, type SectionValidity, validityOf } from './validity.ts'
 export interface Outcome extends Capacity {
   /** Start of the run. */
   readonly date: Date
+  /** The machine of the run. */
+  readonly machine: Machine
   readonly settings: Settings
   readonly sections: readonly Section[]
   readonly rounds: readonly RoundResult[]
-  /** Failed gates, each with a message. */
+  /** Conditions of a valid run that were not met, each with a message. */
   readonly failures: readonly Failure[]
   /** Rounds that were repeated because the machine was disturbed. */
   readonly repeated: number
@@ -150,6 +152,7 @@ export async function run(settings: Settings, options: RunOptions): Promise<Outc
   const rounds = kept.flatMap((one) => one.rounds)
   return {
     date,
+    machine: machine(),
     settings,
     sections,
     rounds,

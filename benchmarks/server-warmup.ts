@@ -3,7 +3,7 @@ import type { Variant, Workload } from './plan.ts'
 import type { Child } from './processes/child.ts'
 import type { LoadApi } from './processes/load.ts'
 import type { ServerApi } from './processes/server.ts'
-import type { Target } from './readers/reader.ts'
+import type { Endpoint } from './readers/reader.ts'
 import { medianOf } from './statistics.ts'
 
 /** Warms a server up until V8 has compiled its code and the CPU cost per unit stops falling. */
@@ -29,7 +29,7 @@ const STEP = 5000
 /** Number of points to compare with as many earlier ones, and the maximum decrease of a settled server. */
 const WINDOW = 3
 const FALL = 0.05
-/** Minimum units of a hot server. */
+/** Minimum units of a server that is warmed up. */
 const ENOUGH = 50_000
 /** Maximum seconds. */
 const MOST = 20
@@ -40,7 +40,7 @@ export interface ServerWarmupPlan {
   readonly variant: Variant
   readonly workload: Workload
   readonly generation: number
-  readonly target: Target
+  readonly target: Endpoint
   readonly server: Child<ServerApi> | undefined
   /** The process that does the work, if known. */
   readonly pid?: number | undefined
@@ -58,7 +58,7 @@ export async function warmUpServer(plan: ServerWarmupPlan): Promise<ServerWarmup
   // An adapter has a single channel, and it has readers.
   const aside =
     kind === undefined || kind === 'poll' || adapter !== undefined ? 0 : Math.ceil(subscribers / DELIVERIES)
-  await load.call('drive', { target, kind, adapter, subscribers, payload, aside })
+  await load.call('startClosedLoop', { target, kind, adapter, subscribers, payload, aside })
   const points: { units: number; cpu: number | null }[] = []
   let total = 0
   let seconds = 0
@@ -66,10 +66,10 @@ export async function warmUpServer(plan: ServerWarmupPlan): Promise<ServerWarmup
     const cpuNow = async () =>
       server === undefined ? pid && procCpuOf(pid) : (await server.call('usage', undefined)).cpu
     // Opening the connections is not a unit.
-    await load.call('driven', 1)
+    await load.call('runClosedLoop', 1)
     let before = await cpuNow()
     while (total < units || (units >= ENOUGH && hasSettled(points) === false && seconds < MOST)) {
-      const done = await load.call('driven', FIRST[points.length] ?? STEP)
+      const done = await load.call('runClosedLoop', FIRST[points.length] ?? STEP)
       const after = await cpuNow()
       total += done.units
       seconds += done.seconds
@@ -80,7 +80,7 @@ export async function warmUpServer(plan: ServerWarmupPlan): Promise<ServerWarmup
       before = after
     }
   } finally {
-    await load.call('driveStop', undefined)
+    await load.call('stopClosedLoop', undefined)
   }
   const unit = kind === undefined ? 'publish' : kind === 'poll' ? 'request' : 'delivery'
   const settled = units < ENOUGH ? null : hasSettled(points)
@@ -91,10 +91,10 @@ export async function warmUpServer(plan: ServerWarmupPlan): Promise<ServerWarmup
 export function hasSettled(points: ServerWarmup['points']): boolean | null {
   const costs = points.map(({ cpu }) => cpu)
   if (costs.includes(null)) return null
-  const hot = (costs as number[]).slice(FIRST.length)
-  if (hot.length < 2 * WINDOW) return false
-  const last = medianOf(hot.slice(-WINDOW))
-  return last >= (1 - FALL) * medianOf(hot.slice(-2 * WINDOW, -WINDOW))
+  const warm = (costs as number[]).slice(FIRST.length)
+  if (warm.length < 2 * WINDOW) return false
+  const last = medianOf(warm.slice(-WINDOW))
+  return last >= (1 - FALL) * medianOf(warm.slice(-2 * WINDOW, -WINDOW))
 }
 
 /** The CPU cost of a cold start. */
@@ -103,18 +103,18 @@ export interface ColdStart {
   readonly unit: ServerWarmup['unit']
   /** Microseconds per unit at the start and at the end. */
   readonly cold: number
-  readonly hot: number
-  /** Milliseconds of CPU beyond the cost of as many hot units. */
+  readonly warm: number
+  /** Milliseconds of CPU beyond the cost of as many units on the warmed-up server. */
   readonly extra: number
 }
 
 export function coldStartOf({ variant, unit, points }: ServerWarmup): ColdStart | null {
   const known = points.flatMap(({ units, cpu }) => (cpu === null ? [] : [{ units, cpu }]))
   if (known.length === 0) return null
-  const hot = medianOf(known.slice(-WINDOW).map(({ cpu }) => cpu))
+  const warm = medianOf(known.slice(-WINDOW).map(({ cpu }) => cpu))
   let extra = 0
   for (const [i, { units, cpu }] of known.entries()) {
-    extra += ((units - (known[i - 1]?.units ?? 0)) * (cpu - hot)) / 1e3
+    extra += ((units - (known[i - 1]?.units ?? 0)) * (cpu - warm)) / 1e3
   }
-  return { variant, unit, cold: known[0]!.cpu, hot, extra }
+  return { variant, unit, cold: known[0]!.cpu, warm, extra }
 }

@@ -1,6 +1,6 @@
-/** Means, intervals and verdicts on differences. */
+/** Means, confidence intervals and verdicts on differences. */
 
-/** A figure over several rounds. The interval is null if there are too few rounds. */
+/** A figure over several rounds, with its 95 % confidence interval. The interval is null if there are too few rounds. */
 export interface Estimate {
   readonly value: number
   readonly low: number | null
@@ -25,7 +25,7 @@ export function standardErrorOf(values: readonly number[]): number {
 }
 
 /**
- * Returns the median with its 95 % interval from order statistics (the sign test), which holds for skewed
+ * Returns the median with its 95 % confidence interval from order statistics (the sign test), which holds for skewed
  * distributions. It needs six values.
  */
 export function medianEstimate(values: readonly number[]): Estimate {
@@ -46,13 +46,25 @@ export function medianEstimate(values: readonly number[]): Estimate {
 
 export type Verdict = 'lower' | 'higher' | 'tie' | 'not distinguished'
 
+const VERDICT_TEXTS: Readonly<Record<Verdict, string>> = {
+  lower: 'lower',
+  higher: 'higher',
+  tie: 'equivalent',
+  'not distinguished': 'no significant difference',
+}
+
+/** Returns the verdict in words. The results file has the shorter values. */
+export function verdictText(verdict: Verdict): string {
+  return VERDICT_TEXTS[verdict]
+}
+
 export interface Comparison {
   /** The first figure divided by the second. */
   readonly ratio: Estimate
   readonly verdict: Verdict
 }
 
-/** Maximum distance of an interval's ends from one in a tie. */
+/** Maximum distance of an interval's ends from 1 if two figures are equivalent (`tie`). */
 export const TIE = 0.05
 
 /**

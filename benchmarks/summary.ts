@@ -1,4 +1,4 @@
-import { isUpperBound, undisturbedOf } from './gates.ts'
+import { isUpperBound, undisturbedOf } from './failures.ts'
 import type { Latency } from './latency.ts'
 import { AA_CONTROL, OTHER_SUFFIX, PUBLISH_ONLY, type Section } from './plan.ts'
 import { QuantileSketch } from './quantile-sketch.ts'

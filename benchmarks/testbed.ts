@@ -1,14 +1,14 @@
 import { entryOf } from './checkout.ts'
 import { pidOf, pin, slabBytes } from './machine.ts'
 import type { RoundPlan, Variant, Workload } from './plan.ts'
-import { type Api, Child, type Name } from './processes/child.ts'
+import type { AdapterServerApi } from './processes/adapter-server.ts'
+import { type Api, Child, type ProcessName } from './processes/child.ts'
 import type { LoadApi } from './processes/load.ts'
 import type { ProxyApi } from './processes/proxy.ts'
 import type { PublisherApi } from './processes/publisher.ts'
 import type { ServerApi } from './processes/server.ts'
-import type { TargetApi } from './processes/target.ts'
-import type { Kind, Target } from './readers/reader.ts'
-import { type FaultInjection, type RawRound, runRound, targetOf } from './round.ts'
+import type { Endpoint, Transport } from './readers/reader.ts'
+import { endpointOf, type FaultInjection, type RawRound, runRound } from './round.ts'
 import { type ServerWarmup, warmUpServer } from './server-warmup.ts'
 
 interface Stoppable {
@@ -31,9 +31,9 @@ interface WarmServer {
   readonly generation: number
   /** The server of this package. Otherwise, `other` starts the server, and the process `pid` does the work. */
   readonly server: Child<ServerApi> | undefined
-  readonly other: Child<TargetApi> | undefined
+  readonly other: Child<AdapterServerApi> | undefined
   readonly pid: number | undefined
-  readonly target: Target
+  readonly target: Endpoint
 }
 
 /** The processes of a run. They persist across rounds, with one server per variant. */
@@ -54,7 +54,7 @@ export class Testbed {
     this.#publisher = this.#child<PublisherApi>('publisher')
   }
 
-  #child<A extends Api>(name: Name): Child<A> {
+  #child<A extends Api>(name: ProcessName): Child<A> {
     if (this.#ended) throw new Error('Interrupted')
     const child = new Child<A>(name)
     this.#children.add(child)
@@ -74,7 +74,7 @@ export class Testbed {
   }
 
   /** Starts a new server. */
-  async #server(checkout?: string): Promise<{ server: Child<ServerApi>; target: Target; pid: number }> {
+  async #server(checkout?: string): Promise<{ server: Child<ServerApi>; target: Endpoint; pid: number }> {
     const server = this.#child<ServerApi>('server')
     const port = await server.call('start', checkout === undefined ? undefined : entryOf(checkout))
     await pin(server.pid, 'server')
@@ -82,8 +82,10 @@ export class Testbed {
   }
 
   /** Starts a server with an adapter. */
-  async #adapted(adapter: string): Promise<{ other: Child<TargetApi>; target: Target; pid: number }> {
-    const other = this.#child<TargetApi>('target')
+  async #adapted(
+    adapter: string,
+  ): Promise<{ other: Child<AdapterServerApi>; target: Endpoint; pid: number }> {
+    const other = this.#child<AdapterServerApi>('adapter-server')
     const { port, pid } = await other.call('start', adapter)
     await pin(pid, 'server')
     return { other, target: { host: '127.0.0.1', port, path: '' }, pid }
@@ -100,10 +102,10 @@ export class Testbed {
   }
 
   /** Measures resident and kernel memory of a server with idle subscribers. */
-  idle(kind: Kind, subscribers: number): Promise<{ rssBytes: number; kernelBytes: number | null }> {
+  idle(kind: Transport, subscribers: number): Promise<{ rssBytes: number; kernelBytes: number | null }> {
     return this.serve(async (url, server) => {
       await this.#load.call('open', {
-        target: targetOf(new URL(url)),
+        target: endpointOf(new URL(url)),
         kind,
         profile: 'minimal',
         interval: 3600,
@@ -132,7 +134,7 @@ export class Testbed {
     const none = { server: undefined, other: undefined }
     const found =
       url !== undefined
-        ? { ...none, target: targetOf(url), pid: pidOf(url) }
+        ? { ...none, target: endpointOf(url), pid: pidOf(url) }
         : adapter !== undefined
           ? { ...none, ...(await this.#adapted(adapter)) }
           : { ...none, ...(await this.#server(variant.checkout)) }

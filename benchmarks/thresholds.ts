@@ -1,14 +1,14 @@
-import { BOUNDS, isDisturbed } from './gates.ts'
+import { BOUNDS, isDisturbed } from './failures.ts'
 import { isOwnServer } from './plan.ts'
 import type { Residual } from './residual.ts'
 import type { RoundResult } from './round-result.ts'
 import type { Outcome } from './run.ts'
 import { show } from './table.ts'
 
-/** The thresholds of a run, one line each. */
+/** The thresholds of a run in one line each, as k6 prints them. */
 
 export interface Threshold {
-  /** Null: not judged. */
+  /** Null: inconclusive. */
   readonly holds: boolean | null
   /** The measured value, with the threshold in brackets. */
   readonly text: string
@@ -33,10 +33,13 @@ export function thresholdsOf({ rounds, residuals, settings }: Outcome): Threshol
   return [
     {
       holds: lost === 0,
-      text: `messages missed, duplicated or out of order: ${lost} (0 of ${sum(({ deliveries }) => deliveries).toLocaleString('en-US')})`,
+      text: `messages missed, duplicated or out of order: ${lost} of ${sum(({ deliveries }) => deliveries).toLocaleString('en-US')} (none allowed)`,
     },
-    { holds: early === 0, text: `messages ahead of their planned time: ${early} (0)` },
-    { holds: late === 0, text: `rounds in which the server refused or delayed publishes: ${late} (0)` },
+    { holds: early === 0, text: `messages before their planned time: ${early} (none allowed)` },
+    {
+      holds: late === 0,
+      text: `rounds in which the server refused or delayed publishes: ${late} (none allowed)`,
+    },
     { holds: clock <= BOUNDS.clock, text: `clock error: ${show(clock)} ms (at most ${BOUNDS.clock} ms)` },
     ...(isOwnServer(settings)
       ? [
@@ -52,10 +55,10 @@ export function thresholdsOf({ rounds, residuals, settings }: Outcome): Threshol
       residuals,
       ({ figure }) => figure !== 'delay',
     ),
-    ...modelled('delay relative to the model', '10 %', residuals, ({ figure }) => figure === 'delay'),
+    ...modelled('latency relative to the model', '10 %', residuals, ({ figure }) => figure === 'delay'),
     {
       holds: quiet === rounds.length ? true : null,
-      text: `undisturbed rounds: ${quiet} of ${rounds.length} (three quarters of each row)`,
+      text: `undisturbed rounds: ${quiet} of ${rounds.length} (at least three quarters per transport)`,
     },
   ]
 }
@@ -73,7 +76,7 @@ function modelled(
   return [
     {
       holds: bad > 0 ? false : open > 0 ? null : true,
-      text: `${name}: ${good} of ${own.length} agree${open > 0 ? `, ${open} not judged` : ''} (within ${bound}, or three standard errors)`,
+      text: `${name}: ${good} of ${own.length} agree${open > 0 ? `, ${open} inconclusive` : ''} (within ${bound}, or three standard errors)`,
     },
   ]
 }

@@ -1,4 +1,4 @@
-import { type Failure, isDisturbed, undisturbedNeeded } from './gates.ts'
+import { type Failure, isDisturbed, undisturbedNeeded } from './failures.ts'
 import type { Section } from './plan.ts'
 import type { Residual } from './residual.ts'
 import type { RoundResult } from './round-result.ts'
@@ -9,13 +9,13 @@ export interface SectionValidity {
   readonly section: string
   readonly title: string
   /**
-   * `holds`: no failures. `wrong`: failures that a disturbance does not explain. `void`: too many disturbed rounds; do
-   * not cite the figures. Other sections are not affected.
+   * `holds`: valid. `wrong`: failed, and no disturbance explains it. `void`: inconclusive because of too many disturbed
+   * rounds or a server that was not warmed up; do not cite the figures. Other sections are not affected.
    */
   readonly state: 'holds' | 'wrong' | 'void'
   readonly rounds: number
   readonly quiet: number
-  /** Residuals that agree, that differ, and that could not be judged. */
+  /** Residuals that agree, that differ, and that are inconclusive. */
   readonly model: { readonly holds: number; readonly fails: number; readonly unjudged: number }
   /** Variants with too few undisturbed rounds, or with servers that were not warmed up. */
   readonly reasons: readonly string[]
@@ -49,7 +49,9 @@ export function validityOf({
         undisturbed < undisturbedNeeded(all.length)
           ? [`${variant}: ${undisturbed} of ${all.length} rounds undisturbed`]
           : []
-      return cold.includes(variant) ? [...found, `${variant}: its server was not hot`] : found
+      return cold.includes(variant)
+        ? [...found, `${variant}: its server did not reach a steady state`]
+        : found
     })
     const lines = residuals.filter(({ section }) => section === name)
     const model = {
@@ -68,6 +70,6 @@ export function validityOf({
 }
 
 /** Whether the run is valid: no section is wrong, and the first one holds. */
-export function isValid(judgements: readonly SectionValidity[]): boolean {
-  return judgements[0]?.state === 'holds' && judgements.every(({ state }) => state !== 'wrong')
+export function isValid(sections: readonly SectionValidity[]): boolean {
+  return sections[0]?.state === 'holds' && sections.every(({ state }) => state !== 'wrong')
 }

@@ -235,7 +235,7 @@ t.test('panels of the page', async (t) => {
         tabs: 'tabs',
         proxyIdle: 'proxy-idle',
       }
-      const COLUMNS = ['p99 ms', 'bytes/s each', 'egress GB/month', 'radio on %', 'memory MB']
+      const COLUMNS = ['p99 ms', 'bytes/s per subscriber', 'egress GB/month', 'radio on %', 'memory MB']
       /** What is not known is none. */
       const numberOf = (text: string) => (/\d/.test(text) ? Number(text.replace(/[^\d.e-]/g, '')) : -1)
       const shown = async () =>

@@ -1,5 +1,5 @@
 import { createServer, type ServerResponse } from 'node:http'
-import type { Adapter, Reading } from './adapter.ts'
+import type { Adapter, ReaderApi } from './adapter.ts'
 import { listening, publishRoute, send } from './parts.ts'
 
 /** Messages that the log keeps. */
@@ -51,7 +51,7 @@ export default {
 } satisfies Adapter
 
 /** Polls in a loop. Each request continues at the cursor of the last response. */
-function asking(reader: Reading, path: string, next: (then: () => void) => void): void {
+function asking(reader: ReaderApi, path: string, next: (then: () => void) => void): void {
   const ask = (query: string) =>
     reader.request({ path: path + query }, ({ body, header }) => {
       if (query === '') reader.ready()

@@ -1,5 +1,5 @@
 /** Names of the bundled adapters. */
-export const SHIPPED = [
+export const BUNDLED = [
   ...(['tidings', 'ws', 'http', 'fastify-websocket'] as const),
   ...(['better-sse', 'fastify-sse', 'socket.io', 'nchan'] as const),
 ]

@@ -1,5 +1,5 @@
 import { nchan } from '../fanout/nchan.ts'
-import type { Adapter, Reading } from './adapter.ts'
+import type { Adapter, ReaderApi } from './adapter.ts'
 
 const CHANNEL = '?channel=bench'
 const TEXT = { 'Content-Type': 'text/plain' }
@@ -29,7 +29,7 @@ export default {
 } satisfies Adapter
 
 /** Treats the first message, which is an old one, as the confirmation of the subscription. */
-function afterFirst(reader: Reading): (text: string) => void {
+function afterFirst(reader: ReaderApi): (text: string) => void {
   let first = true
   return (text) => {
     if (!first) reader.message(text)
@@ -39,7 +39,7 @@ function afterFirst(reader: Reading): (text: string) => void {
 }
 
 /** Long-polls in a loop. nchan sends its cursor in Last-Modified and Etag and reads it from the conditional headers. */
-function asking(reader: Reading): void {
+function asking(reader: ReaderApi): void {
   const take = afterFirst(reader)
   const ask = (headers: Record<string, string>) =>
     reader.request({ path: `/last/longpoll${CHANNEL}`, headers }, ({ status, body, header }) => {

@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import { tidings } from 'fastify-tidings'
-import type { Adapter, Reading } from './adapter.ts'
+import type { Adapter, ReaderApi } from './adapter.ts'
 
 const CURSOR = /^\{"cursor":"([^"]*)"/
 
@@ -41,7 +41,7 @@ export default {
 } satisfies Adapter
 
 /** Polls in a loop. Each request continues at the cursor of the last response. */
-function asking(reader: Reading, path: string, next: (then: () => void) => void): void {
+function asking(reader: ReaderApi, path: string, next: (then: () => void) => void): void {
   const ask = (cursor: string) =>
     reader.request(
       { path: cursor === '' ? path : `${path}&cursor=${cursor}` },

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { Histogram } from './histogram.ts'
+import { LatencyHistogram } from './latency-histogram.ts'
 import type { TransportName } from './server.ts'
 
 /*
@@ -9,7 +9,7 @@ import type { TransportName } from './server.ts'
  * more CPU than the server. The process triggers a publish by writing one byte to a control connection.
  */
 
-export interface Start {
+export interface LoadOptions {
   transport: TransportName
   /** The implementation under test, which determines how long polling works. */
   server?: string
@@ -33,7 +33,7 @@ export interface Window {
   more?: boolean
 }
 
-export interface Counted {
+export interface WindowCounts {
   published: number
   deliveries: number
   /** CPU time of the load process in microseconds. */
@@ -49,13 +49,13 @@ export interface Counted {
 const MARK = '!'.charCodeAt(0)
 const now = (): number => Number(process.hrtime.bigint() / 1000n)
 
-const start: Start = JSON.parse(process.argv[2]!)
+const start: LoadOptions = JSON.parse(process.argv[2]!)
 const perMessage = start.readers / start.channels
 /** For each publish, the trigger time or planned time, and the number of readers that received it. */
 const asked: number[] = []
 const reached: number[] = []
 const received = new Int32Array(start.readers)
-const histogram = new Histogram()
+const histogram = new LatencyHistogram()
 let deliveries = 0
 let completed = 0
 let onComplete: (count: number) => void = () => {}
@@ -215,7 +215,7 @@ async function pollOn(socket: Socket, request: string, end: number): Promise<num
 }
 
 /** Polls in a closed loop on a few connections. */
-async function polls({ duration, more }: Window): Promise<Counted> {
+async function polls({ duration, more }: Window): Promise<WindowCounts> {
   const request = head(`/poll?channel=c0&cursor=${before}`)
   const sockets = Array.from({ length: start.readers }, () =>
     connect(start.port, '127.0.0.1').setNoDelay(true),
@@ -231,7 +231,7 @@ async function polls({ duration, more }: Window): Promise<Counted> {
 }
 
 /** Replays the log to all readers at once, then closes them. */
-async function replay(): Promise<Counted> {
+async function replay(): Promise<WindowCounts> {
   // Connect one by one before the first request: a busy server's accept queue would overflow.
   const sockets: Socket[] = []
   while (sockets.length < start.readers) {
@@ -263,7 +263,12 @@ async function replay(): Promise<Counted> {
   return count(start.fill, delivered, cpu, began)
 }
 
-function count(published: number, delivered: number, cpuBefore: NodeJS.CpuUsage, began: number): Counted {
+function count(
+  published: number,
+  delivered: number,
+  cpuBefore: NodeJS.CpuUsage,
+  began: number,
+): WindowCounts {
   const { user, system } = process.cpuUsage(cpuBefore)
   return {
     published,
@@ -275,7 +280,7 @@ function count(published: number, delivered: number, cpuBefore: NodeJS.CpuUsage,
   }
 }
 
-async function run(window: Window): Promise<Counted> {
+async function run(window: Window): Promise<WindowCounts> {
   const { outstanding, rate, duration, more } = window
   if (start.transport === 'poll') return polls(window)
   if (start.fill > 0) return replay()

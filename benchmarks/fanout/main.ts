@@ -3,17 +3,17 @@ import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { hasNchan } from './nchan.ts'
-import { joined, type Kind, Pair, type Result } from './pair.ts'
 import {
-  type Cell,
   type Conditions,
   type Figures,
+  type PairedResults,
   resultsText,
   SECTIONS,
   sectionText,
   type Tables,
 } from './report.ts'
 import type { TransportName } from './server.ts'
+import { combineSlices, type ImplementationName, type Result, ServerWithLoad } from './server-with-load.ts'
 
 /*
  * Compares the fan-out cost of the plugin with hand-written implementations. All run in alternation within one run.
@@ -27,6 +27,7 @@ const HELP = `Usage: npm run bench:fanout -- [options]
   --only NAMES   parts to run: fanout, open, ladder, path, poll, memory, curves (all)
   --json FILE    write the figures to a file
   --publish      write the figures to benchmarks/results; other parts keep their figures
+  --again        measure nothing: write fanout.md again from fanout.json
   --help         print this help
 `
 
@@ -40,11 +41,16 @@ const { values } = parseArgs({
     only: { type: 'string', default: SECTIONS.join() },
     json: { type: 'string' },
     publish: { type: 'boolean', default: false },
+    again: { type: 'boolean', default: false },
     help: { type: 'boolean' },
   },
 })
 if (values.help) {
   process.stdout.write(HELP)
+  process.exit()
+}
+if (values.again) {
+  writeFileSync(TEXT_FILE, resultsText(JSON.parse(readFileSync(JSON_FILE, 'utf8'))))
   process.exit()
 }
 const rounds = Number(values.rounds)
@@ -58,7 +64,7 @@ if (!(rounds >= 1) || !(duration >= 100) || only.length !== values.only.split(',
 const STREAMS: readonly TransportName[] = ['ws', 'sse', 'longpoll']
 const KINDS = ['ours', 'reference'] as const
 /** Ordered from the minimal implementation to the complete app. */
-const LADDER: readonly Kind[] = [
+const LONG_POLL_ORDER: readonly ImplementationName[] = [
   ...(hasNchan() ? (['nchan'] as const) : []),
   ...(['raw', 'http', 'fastify', 'reference', 'ours', 'stats', 'start'] as const),
 ]
@@ -71,8 +77,8 @@ function progress(text: string): void {
 async function byTurns<T>(
   title: string,
   measure: (kinds: readonly (typeof KINDS)[number][]) => Promise<Record<(typeof KINDS)[number], T>>,
-): Promise<Cell<T>> {
-  const cell: Cell<T> = { ours: [], reference: [] }
+): Promise<PairedResults<T>> {
+  const cell: PairedResults<T> = { ours: [], reference: [] }
   for (let round = 0; round < rounds; round++) {
     progress(`${title}: round ${round + 1} of ${rounds}`)
     const measured = await measure(round % 2 === 0 ? KINDS : KINDS.toReversed())
@@ -86,7 +92,7 @@ interface Load {
   readonly rate?: number
 }
 
-type More = Parameters<typeof Pair.start>[3]
+type More = Parameters<typeof ServerWithLoad.start>[3]
 
 /**
  * Returns the number of slices per load and round. Short slices expose both sides to the same fluctuations of the
@@ -104,21 +110,21 @@ const HOT = 50_000
 const TURNS = 5
 
 /** Runs the loads in slices. The implementations run at the same time and take slices in alternation. */
-async function windows<K extends Kind>(
+async function windows<K extends ImplementationName>(
   kinds: readonly K[],
   transport: TransportName,
   readers: number,
   loads: readonly Load[],
   more?: More,
 ): Promise<Record<K, Result[]>> {
-  const pairs = new Map<K, Pair>()
+  const pairs = new Map<K, ServerWithLoad>()
   const results = Object.fromEntries(kinds.map((kind) => [kind, [] as Result[]])) as Record<K, Result[]>
   try {
     for (const kind of kinds) {
-      const pair = await Pair.start(kind, transport, readers, more)
+      const pair = await ServerWithLoad.start(kind, transport, readers, more)
       pairs.set(kind, pair)
-      // Warm up until the code is compiled. The other rungs of the ladder keep one message, so only one may be
-      // outstanding.
+      // Warm up until the code is compiled. The other implementations of long polling keep one message, so only one
+      // may be outstanding.
       const outstanding = KINDS.some((one) => one === kind) ? 8 : 1
       for (let done = 0, turn = 0; done < HOT && turn < TURNS; turn++) {
         const { published } = await pair.run({ outstanding, rate: 0, duration: 1000 })
@@ -136,7 +142,7 @@ async function windows<K extends Kind>(
           slices.get(kind)!.push(await pairs.get(kind)!.run(window))
         }
       }
-      for (const kind of kinds) results[kind].push(joined(slices.get(kind)!))
+      for (const kind of kinds) results[kind].push(combineSlices(slices.get(kind)!))
     }
   } finally {
     await Promise.allSettled([...pairs.values()].map((pair) => pair.stop()))
@@ -144,10 +150,10 @@ async function windows<K extends Kind>(
   return results
 }
 
-async function memory(kind: Kind, transport: TransportName): Promise<number> {
+async function memory(kind: ImplementationName, transport: TransportName): Promise<number> {
   const points: [number, number][] = []
   for (const readers of [1000, 3000, 5000]) {
-    const pair = await Pair.start(kind, transport, readers)
+    const pair = await ServerWithLoad.start(kind, transport, readers)
     points.push([readers, (await pair.usage('memory')).memory])
     await pair.stop()
   }
@@ -195,12 +201,12 @@ const measures = {
 
   async ladder() {
     const readers = 1000
-    const results = new Map<Kind, Result[]>(LADDER.map((kind) => [kind, []]))
+    const results = new Map<ImplementationName, Result[]>(LONG_POLL_ORDER.map((kind) => [kind, []]))
     for (let round = 0; round < rounds; round++) {
-      progress(`ladder of long polls: round ${round + 1} of ${rounds}`)
-      const kinds = round % 2 === 0 ? LADDER : LADDER.toReversed()
+      progress(`long polling, other implementations: round ${round + 1} of ${rounds}`)
+      const kinds = round % 2 === 0 ? LONG_POLL_ORDER : LONG_POLL_ORDER.toReversed()
       const measured = await windows(kinds, 'longpoll', readers, [{ outstanding: 1 }])
-      for (const kind of LADDER) results.get(kind)!.push(measured[kind][0]!)
+      for (const kind of LONG_POLL_ORDER) results.get(kind)!.push(measured[kind][0]!)
     }
     return [...results].map(([kind, of]) => ({ kind, readers, results: of }))
   },
@@ -267,7 +273,7 @@ const measures = {
     }
     for (const readers of [1, 1000]) {
       progress(`curve: replay of 100,000 to ${readers}`)
-      const pair = await Pair.start('ours', 'ws', readers, { fill: 100_000 })
+      const pair = await ServerWithLoad.start('ours', 'ws', readers, { fill: 100_000 })
       rows.push({
         curve: 'replay of 100,000, readers',
         transport: 'ws',

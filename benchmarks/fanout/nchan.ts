@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { procCpuOf } from '../machine.ts'
-import type { Side } from './side.ts'
+import type { Implementation } from './implementation.ts'
 
 /** nginx with nchan from Debian's libnginx-mod-nchan. One worker holds all subscribers. */
 
@@ -59,7 +59,7 @@ ${['longpoll', 'eventsource', 'websocket'].map(lastOf).join('\n')}
 }
 `
 
-export async function nchan(): Promise<Side & { readonly pid: number; close(): void }> {
+export async function nchan(): Promise<Implementation & { readonly pid: number; close(): void }> {
   const folder = mkdtempSync(join(tmpdir(), 'nchan-'))
   const port = await freePort()
   writeFileSync(join(folder, 'nginx.conf'), configOf(folder, port))

@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { Side } from './side.ts'
+import type { Implementation } from './implementation.ts'
 
 /*
  * Hand-written implementations: a loop around `send`. Each serializes a message once, into an envelope of the plugin's
@@ -39,7 +39,7 @@ async function listening(server: ReturnType<typeof createServer>): Promise<numbe
 }
 
 /** Plain ws: `send` for each client. */
-async function ws(): Promise<Side> {
+async function ws(): Promise<Implementation> {
   const server = createServer()
   const sockets = new WebSocketServer({ server, perMessageDeflate: false })
   const readers = new Readers<WebSocket>()
@@ -54,7 +54,7 @@ async function ws(): Promise<Side> {
 }
 
 /** Plain node:http: `write` for each response. */
-async function sse(): Promise<Side> {
+async function sse(): Promise<Implementation> {
   const readers = new Readers<ServerResponse>()
   const server = createServer((request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
@@ -72,7 +72,7 @@ async function sse(): Promise<Side> {
 }
 
 /** Plain node:http that holds responses and answers with all new messages. */
-async function longpoll(): Promise<Side> {
+async function longpoll(): Promise<Implementation> {
   const kept: { seq: number; channel: string; text: string }[] = []
   const held = new Readers<{ response: ServerResponse; after: number }>()
   const answer = (response: ServerResponse, channel: string, after: number): boolean => {
@@ -118,7 +118,7 @@ async function longpoll(): Promise<Side> {
 }
 
 /** A Fastify route that returns an object of the size of the plugin's response. */
-async function poll(): Promise<Side> {
+async function poll(): Promise<Implementation> {
   const app = Fastify()
   const messages: object[] = []
   app.get('/poll', async () => ({ cursor: `abcdefgh.${seq}`, messages, more: false }))

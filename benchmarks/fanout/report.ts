@@ -1,20 +1,20 @@
 import { median, sorted } from './median.ts'
-import type { Result } from './pair.ts'
+import type { Result } from './server-with-load.ts'
 
-/** Results of both implementations by round. */
-export interface Cell<T> {
+/** Results of the plugin and of the reference, paired by round. */
+export interface PairedResults<T> {
   ours: T[]
   reference: T[]
 }
 
 /** The rows of each part. */
 export interface Tables {
-  fanout: { transport: string; readers: number; outstanding: number[]; cell: Cell<Result[]> }[]
-  open: { transport: string; readers: number; rate: number; cell: Cell<Result[]> }[]
+  fanout: { transport: string; readers: number; outstanding: number[]; cell: PairedResults<Result[]> }[]
+  open: { transport: string; readers: number; rate: number; cell: PairedResults<Result[]> }[]
   ladder: { kind: string; readers: number; results: Result[] }[]
   path: { transport: string; readers: number; fast: Result[]; plain: Result[] }[]
-  poll: { fill: number; cell: Cell<Result[]> }[]
-  memory: { transport: string; cell: Cell<number> }[]
+  poll: { fill: number; cell: PairedResults<Result[]> }[]
+  memory: { transport: string; cell: PairedResults<number> }[]
   curves: { curve: string; transport: string; at: number; result: Result }[]
 }
 
@@ -36,13 +36,13 @@ export interface Conditions {
 export type Figures = { [N in keyof Tables]?: { readonly conditions: Conditions; readonly rows: Tables[N] } }
 
 /** Target ratios by transport and outstanding publishes. */
-const AIMS: Record<string, Record<number, (ratio: number) => boolean>> = {
+const TARGETS: Record<string, Record<number, (ratio: number) => boolean>> = {
   ws: { 1: (cpu) => cpu <= 0.85, 8: (cpu) => 1 / cpu >= 4, 32: (cpu) => 1 / cpu >= 10 },
   sse: { 1: (cpu) => cpu <= 0.85, 8: (cpu) => 1 / cpu >= 4, 32: (cpu) => 1 / cpu >= 10 },
   longpoll: { 1: (cpu) => cpu <= 1.1, 8: (cpu) => 1 / cpu >= 1, 32: (cpu) => 1 / cpu >= 1 },
 }
 
-const AIM_TEXT: Record<string, Record<number, string>> = {
+const TARGET_TEXT: Record<string, Record<number, string>> = {
   ws: { 1: '<= 0.85', 8: '<= 1/4', 32: '<= 1/10' },
   sse: { 1: '<= 0.85', 8: '<= 1/4', 32: '<= 1/10' },
   longpoll: { 1: '<= 1.1', 8: '<= 1', 32: '<= 1' },
@@ -60,7 +60,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 function column<T>(
-  cell: Cell<T>,
+  cell: PairedResults<T>,
   figure: (one: T) => number,
 ): { ours: number[]; reference: number[]; ratio: number[] } {
   const ours = cell.ours.map(figure)
@@ -69,12 +69,12 @@ function column<T>(
 }
 
 /** Flags a p99 only if the rounds of the two sides do not overlap and the plugin is more than a tenth higher. */
-function late(p99: { ours: number[]; reference: number[] }): string {
+function p99Verdict(p99: { ours: number[]; reference: number[] }): string {
   const apart = Math.min(...p99.ours) > Math.max(...p99.reference)
-  return apart && median(p99.ours) / median(p99.reference) > 1.1 ? 'later' : 'ok'
+  return apart && median(p99.ours) / median(p99.reference) > 1.1 ? 'higher' : 'ok'
 }
 
-function side(cell: Cell<Result>, figure: (one: Result) => number, digits: number): string[] {
+function side(cell: PairedResults<Result>, figure: (one: Result) => number, digits: number): string[] {
   const { ours, reference, ratio } = column(cell, figure)
   return [spread(ours, digits), spread(reference, digits), spread(ratio, 2)]
 }
@@ -87,11 +87,11 @@ const RESULT_HEAD = [
   'reference',
   'p50 ms',
   'p99 ms',
-  'p99',
-  'busy: server, load',
+  'p99 verdict',
+  'CPU utilization: server, load',
 ]
 
-function resultRow(cell: Cell<Result>): string[] {
+function resultRow(cell: PairedResults<Result>): string[] {
   const rate = column(cell, (one) => one.deliveriesPerSecond)
   const p50 = column(cell, (one) => one.p50 / 1000)
   const p99 = column(cell, (one) => one.p99 / 1000)
@@ -103,7 +103,7 @@ function resultRow(cell: Cell<Result>): string[] {
     Math.round(median(rate.reference)).toLocaleString('en'),
     `${median(p50.ours).toFixed(2)}/${median(p50.reference).toFixed(2)}`,
     `${median(p99.ours).toFixed(2)}/${median(p99.reference).toFixed(2)}`,
-    late(p99),
+    p99Verdict(p99),
     `${busy('serverBusy')}, ${busy('loadBusy')}`,
   ]
 }
@@ -116,13 +116,13 @@ function fanoutTable(rows: Tables['fanout']): string {
         reference: cell.reference.map((round) => round[i]!),
       }
       const ratio = median(column(one, (result) => result.cpuPerDelivery).ratio)
-      const reached = AIMS[transport]![count]!(ratio) ? 'yes' : 'NO'
+      const reached = TARGETS[transport]![count]!(ratio) ? 'yes' : 'NO'
       return [
         transport,
         String(readers),
         String(count),
         ...resultRow(one),
-        `${AIM_TEXT[transport]![count]}: ${reached}`,
+        `${TARGET_TEXT[transport]![count]}: ${reached}`,
       ]
     }),
   )
@@ -140,7 +140,7 @@ function openTable(rows: Tables['open']): string {
   return table(['transport', 'subscribers', 'messages/s', ...RESULT_HEAD], lines)
 }
 
-const RUNGS: Record<string, string> = {
+const IMPLEMENTATIONS: Record<string, string> = {
   nchan: 'nginx with nchan',
   raw: 'bare sockets with a request parser',
   http: 'minimal node:http',
@@ -159,7 +159,7 @@ function ladderTable(rows: Tables['ladder']): string {
     const ratio = costs.map((cost, round) => cost / beside[round]!.cpuPerDelivery)
     const aim = kind === 'ours' ? `<= 1.1: ${median(ratio) <= 1.1 ? 'yes' : 'NO'}` : ''
     return [
-      RUNGS[kind]!,
+      IMPLEMENTATIONS[kind]!,
       String(readers),
       spread(costs, 2),
       spread(ratio, 2),
@@ -176,7 +176,7 @@ function ladderTable(rows: Tables['ladder']): string {
     'relative to Fastify',
     'p50 ms',
     'p99 ms',
-    'busy: server, load',
+    'CPU utilization: server, load',
     'target',
   ]
   return table(head, lines)
@@ -193,7 +193,7 @@ function pathTable(rows: Tables['path']): string {
   return table(head, lines)
 }
 
-const POLL_AIMS: Record<number, number> = { 0: 1, 1: 1, 100: 0.5 }
+const POLL_TARGETS: Record<number, number> = { 0: 1, 1: 1, 100: 0.5 }
 
 function pollTable(rows: Tables['poll']): string {
   const lines = rows.map(({ fill, cell }) => {
@@ -205,7 +205,7 @@ function pollTable(rows: Tables['poll']): string {
     return [
       String(fill),
       ...resultRow(one),
-      `<= ${POLL_AIMS[fill]}: ${ratio <= POLL_AIMS[fill]! ? 'yes' : 'NO'}`,
+      `<= ${POLL_TARGETS[fill]}: ${ratio <= POLL_TARGETS[fill]! ? 'yes' : 'NO'}`,
     ]
   })
   const head = RESULT_HEAD.map((name) =>
@@ -233,18 +233,29 @@ function curveTable(rows: Tables['curves']): string {
     (result.p99 / 1000).toFixed(2),
     `${result.serverBusy.toFixed(2)}, ${result.loadBusy.toFixed(2)}`,
   ])
-  const head = ['over', 'transport', 'at', 'CPU µs/delivery', 'deliveries/s', 'p99 ms', 'busy: server, load']
+  const head = [
+    'parameter',
+    'transport',
+    'value',
+    'CPU µs/delivery',
+    'deliveries/s',
+    'p99 ms',
+    'CPU utilization: server, load',
+  ]
   return table(head, lines)
 }
 
 const PARTS: { [N in keyof Tables]: { title: string; table: (rows: Tables[N]) => string } } = {
   fanout: { title: 'Closed loop', table: fanoutTable },
   open: { title: 'Open loop', table: openTable },
-  ladder: { title: 'Long polling, one message at a time: the ladder', table: ladderTable },
+  ladder: {
+    title: 'Long polling, one message at a time, compared with other implementations',
+    table: ladderTable,
+  },
   path: { title: 'The fast path, one message at a time', table: pathTable },
   poll: { title: 'Polling, compared with a Fastify route that returns an object', table: pollTable },
   memory: { title: 'Memory of an idle subscriber: bytes of heap and external memory', table: memoryTable },
-  curves: { title: 'Curves of the plugin', table: curveTable },
+  curves: { title: 'The plugin by number of subscribers, channels, and payload size', table: curveTable },
 }
 
 /** Formats one part. Empty if it has not been measured. */
@@ -263,7 +274,7 @@ export function sectionText<N extends keyof Tables>(figures: Figures, name: N): 
 
 const HEAD = `# Fan-out
 
-Generated by \`npm run bench:fanout -- --publish\`. Figures are medians over the rounds, with minimum and maximum in brackets. Where a cell has two figures, the plugin's comes first. In each round, both servers run at the same time and take slices in alternation. A load has twenty, five or one slices: the more work per event loop turn, the fewer slices. The median slice counts. The machine is shared, so wide brackets indicate noise. Both sides load the plugin's module, which works around a slow \`process.nextTick\` in Node 20 (routes/http/node-internals.ts).
+Generated by \`npm run bench:fanout -- --publish\`. Figures are medians over the rounds, with minimum and maximum in brackets. Where a cell has two figures, the plugin's comes first. CPU utilization is CPU time divided by elapsed time, from 0 to 1. The p99 verdict is "higher" if all rounds of the plugin have a higher p99 than those of the reference, and its median is more than a tenth higher. In each round, both servers run at the same time and take slices in alternation. A load has twenty, five or one slices: the more work per event loop turn, the fewer slices. The median slice counts. The machine is shared, so wide brackets indicate noise. Both sides load the plugin's module, which works around a slow \`process.nextTick\` in Node 20 (routes/http/node-internals.ts).
 `
 
 /** Formats all measured parts. */

@@ -2,10 +2,10 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import Fastify from 'fastify'
 import tidings from 'fastify-tidings'
-import { rungs } from './ladder.ts'
+import { baselines } from './baselines.ts'
+import type { Implementation } from './implementation.ts'
 import { nchan } from './nchan.ts'
 import { reference } from './reference.ts'
-import type { Side } from './side.ts'
 
 /*
  * One implementation in its own process: `server.ts KIND TRANSPORT PAYLOAD CHANNELS`. One byte on a control connection
@@ -14,7 +14,7 @@ import type { Side } from './side.ts'
 
 export type TransportName = 'ws' | 'sse' | 'longpoll' | 'poll'
 
-async function ours(stats = false, fastPath = true): Promise<Side> {
+async function ours(stats = false, fastPath = true): Promise<Implementation> {
   const app = Fastify()
   await app.register(tidings, {
     stats,
@@ -36,8 +36,8 @@ async function ours(stats = false, fastPath = true): Promise<Side> {
 }
 
 const [kind, transport, payload, channels] = process.argv.slice(2) as [string, TransportName, string, string]
-const sides: Record<string, () => Promise<Side>> = {
-  ...rungs,
+const sides: Record<string, () => Promise<Implementation>> = {
+  ...baselines,
   nchan,
   ours,
   plain: () => ours(false, false),

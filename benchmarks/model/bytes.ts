@@ -36,8 +36,8 @@ export function heartbeatBytes(rate: number, beat: number, every: number): numbe
   return beat / (rate * every)
 }
 
-export const SSE_BEAT = { bytes: 7, every: 15 } as const
-export const WS_BEAT = { bytes: 8, every: 25 } as const
+export const SSE_HEARTBEAT = { bytes: 7, every: 15 } as const
+export const WS_HEARTBEAT = { bytes: 8, every: 25 } as const
 
 /** Maximum segment size over Ethernet: 1500 − 20 (IP) − 20 (TCP) − 12 (TCP timestamps). */
 export const MSS = 1448

@@ -14,18 +14,21 @@ export interface Cost {
 }
 
 /** Transports that hold a connection. */
-export type Held = 'longpoll' | 'sse' | 'ws'
+export type PersistentTransport = 'longpoll' | 'sse' | 'ws'
 
 /** Costs measured on one machine. */
 export interface Coefficients {
   /** Cost of a delivery by subscribers per message, ascending. For a long poll, this includes the request. */
-  readonly held: ReadonlyMap<Held, readonly { readonly subscribers: number; readonly cpu: Cost }[]>
+  readonly deliveries: ReadonlyMap<
+    PersistentTransport,
+    readonly { readonly subscribers: number; readonly cpu: Cost }[]
+  >
   /** Cost of a poll by messages per response, ascending. */
   readonly polls: readonly { readonly messages: number; readonly cpu: Cost }[]
 }
 
-export interface Asked {
-  readonly way: 'poll' | Held
+export interface CpuInput {
+  readonly way: 'poll' | PersistentTransport
   /** Seconds; for polling only. */
   readonly interval: number
   /** Messages per second to each subscriber. */
@@ -44,8 +47,8 @@ export interface Asked {
  * linearly over the logarithm of the subscribers, and constant outside the measured range.
  * @returns undefined if not measured
  */
-export function cpuOf(asked: Asked, { held, polls }: Coefficients): Cost | undefined {
-  const { way, interval, rate, subscribers, rtt, beat, limit } = asked
+export function cpuOf(input: CpuInput, { deliveries, polls }: Coefficients): Cost | undefined {
+  const { way, interval, rate, subscribers, rtt, beat, limit } = input
   if (way === 'poll') {
     if (polls.length === 0) return undefined
     const requests =
@@ -53,7 +56,7 @@ export function cpuOf(asked: Asked, { held, polls }: Coefficients): Cost | undef
     const points = polls.map(({ messages, cpu }) => [messages, cpu] as const)
     return times(requests, at(rate / requests, points))
   }
-  const points = held.get(way)?.map((point) => [Math.log(point.subscribers), point.cpu] as const)
+  const points = deliveries.get(way)?.map((point) => [Math.log(point.subscribers), point.cpu] as const)
   if (points === undefined || points.length === 0) return undefined
   const each = at(Math.log(subscribers), points)
   if (way !== 'longpoll') return times(rate + 1 / beat, each)

@@ -2,12 +2,19 @@
  * Sizes in bytes of the plugin's HTTP/1.1 exchanges and pushes, with the headers that the plugin, Fastify and Node
  * write.
  */
-import { envelopeOverhead, eventOverhead, frameHeader, heartbeatBytes, SSE_BEAT, WS_BEAT } from './bytes.ts'
-import type { Way } from './need.ts'
+import {
+  envelopeOverhead,
+  eventOverhead,
+  frameHeader,
+  heartbeatBytes,
+  SSE_HEARTBEAT,
+  WS_HEARTBEAT,
+} from './bytes.ts'
 import type { ExchangeBytes } from './poll.ts'
+import type { Transport } from './requirements.ts'
 
 /** Sizes of a message and its requests. */
-export interface Shape {
+export interface MessageSizes {
   /** Bytes of a payload, a string that needs no escapes. */
   readonly payload: number
   /** Characters of the channel name. */
@@ -21,7 +28,7 @@ export interface Shape {
 /** Characters of a cursor: an epoch of eight, a dot, and two digits. */
 const CURSOR = 11
 /** Characters of the client's cache buster, from `Math.random()`: two characters and 16 digits. */
-export const UNIQUE = 18
+export const CACHE_BUSTER = 18
 const DATE = 'Date: Sat, 21 Nov 2026 10:14:24 GMT\r\n'
 /** Fastify's keep-alive timeout is 72 s. */
 const CONNECTION = 'Connection: keep-alive\r\nKeep-Alive: timeout=72\r\n'
@@ -30,11 +37,14 @@ const COMMON = `cache-control: no-store\r\n${DATE}${CONNECTION}\r\n`
 /** Returns bytes of an exchange in both directions; `request` is the request alone. */
 export function exchangeOf(
   kind: 'poll' | 'longpoll',
-  shape: Shape,
+  shape: MessageSizes,
 ): ExchangeBytes & { readonly request: number } {
   const { channel, wait, headers } = shape
   const query =
-    `channel=&cursor=${kind === 'longpoll' ? `&wait=${wait}` : ''}&_=`.length + channel + CURSOR + UNIQUE
+    `channel=&cursor=${kind === 'longpoll' ? `&wait=${wait}` : ''}&_=`.length +
+    channel +
+    CURSOR +
+    CACHE_BUSTER
   const request = `GET /${kind}? HTTP/1.1\r\n\r\n`.length + query + headers
   const tag = kind === 'poll' ? 'etag: W/""\r\n'.length + CURSOR : 0
   const empty = `HTTP/1.1 204 No Content\r\ntidings-cursor: \r\n${COMMON}`.length + CURSOR + tag
@@ -47,7 +57,7 @@ export function exchangeOf(
   return { request, empty: request + empty, full: request + head + tag + page - 1, message: message + 1 }
 }
 
-function envelopeOf({ payload, channel }: Shape): number {
+function envelopeOf({ payload, channel }: MessageSizes): number {
   return envelopeOverhead(CURSOR, channel) + payload + 2
 }
 
@@ -55,9 +65,9 @@ function envelopeOf({ payload, channel }: Shape): number {
  * Returns bytes per message on a stream: envelope, framing and a share of the heartbeats.
  * @param rate messages per second
  */
-export function pushOf(kind: 'sse' | 'ws', shape: Shape, rate: number): number {
+export function pushOf(kind: 'sse' | 'ws', shape: MessageSizes, rate: number): number {
   const envelope = envelopeOf(shape)
-  const beat = kind === 'sse' ? SSE_BEAT : WS_BEAT
+  const beat = kind === 'sse' ? SSE_HEARTBEAT : WS_HEARTBEAT
   const around = kind === 'sse' ? eventOverhead(envelope, CURSOR) : frameHeader(envelope)
   return envelope + around + heartbeatBytes(rate, beat.bytes, beat.every)
 }
@@ -66,7 +76,10 @@ export function pushOf(kind: 'sse' | 'ws', shape: Shape, rate: number): number {
  * Returns bytes of a message that a client sends, and of the answer: two frames on a socket, otherwise a POST and its
  * response.
  */
-export function sentOf(way: Way, { payload, channel, headers }: Shape): { up: number; down: number } {
+export function upstreamBytes(
+  way: Transport,
+  { payload, channel, headers }: MessageSizes,
+): { up: number; down: number } {
   const data = payload + 2
   if (way === 'ws') {
     const frame = '{"ref":1,"type":"publish","channel":"","data":}'.length + channel + data

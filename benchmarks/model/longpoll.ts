@@ -43,12 +43,12 @@ export interface LongPolling {
 }
 
 /** ρ: the server's utilisation by these readers. */
-export function longPollLoad({ rate, readers = 1, request = 0, write = 0 }: LongPolling): number {
+export function longPollUtilization({ rate, readers = 1, request = 0, write = 0 }: LongPolling): number {
   return rate * readers * (request + write)
 }
 
 /** Maximum load of the formulas. */
-export const LONG_POLL_LOAD = 0.1
+export const MAX_UTILIZATION = 0.1
 
 /** g, including the requests of the other readers. */
 export function longPollGap({ gap, readers = 1, request = 0, write = 0 }: LongPolling): number {

@@ -86,13 +86,13 @@ export interface ExchangeBytes {
 }
 
 /** Maximum messages per response by default. */
-export const LIMIT = 100
+export const RESPONSE_LIMIT = 100
 
 /**
  * Returns bytes per message. Of the requests per message, e^(−λC) / (λC) have an empty response of B_empty, and the
  * others one of B_full. The message itself comes on top.
  */
-export function pollBytes(polling: Polling, bytes: ExchangeBytes, limit = LIMIT): number {
+export function pollBytes(polling: Polling, bytes: ExchangeBytes, limit = RESPONSE_LIMIT): number {
   const empty = pollEmptyShare(polling) / (polling.rate * mean(polling.cycles))
   const full = pollRequests(polling, limit) - empty
   return empty * bytes.empty + full * bytes.full + bytes.message

@@ -21,7 +21,7 @@ export function radioPolled(cycle: number, tail = TAIL): number {
  * Returns the share for messages plus a heartbeat every C seconds. The heartbeat's tail covers part of each cycle,
  * messages the rest.
  */
-export function radioBoth(rate: number, cycle: number, tail = TAIL): number {
+export function radioWithHeartbeat(rate: number, cycle: number, tail = TAIL): number {
   const polled = radioPolled(cycle, tail)
   return polled + (1 - polled) * radioPushed(rate, tail)
 }

@@ -6,13 +6,13 @@ import { fileURLToPath } from 'node:url'
 // biome-ignore lint/suspicious/noExplicitAny: each process names its own
 export type Api = Record<string, (argument: any) => any>
 
-interface Question {
+interface Call {
   id: number
   name: string
   argument: unknown
 }
 
-interface Answer {
+interface Reply {
   id: number
   value?: unknown
   error?: string
@@ -22,7 +22,7 @@ interface Answer {
 const SELF = fileURLToPath(import.meta.url)
 
 /** Names of the processes. */
-export type Name = 'server' | 'target' | 'load' | 'publisher' | 'proxy' | '../redis/instance'
+export type ProcessName = 'server' | 'adapter-server' | 'load' | 'publisher' | 'proxy' | '../redis/instance'
 
 /** A child process with a request/response API. It exits with its parent. */
 export class Child<A extends Api> {
@@ -31,7 +31,7 @@ export class Child<A extends Api> {
   readonly #exited: Promise<unknown>
   #next = 0
 
-  constructor(name: Name) {
+  constructor(name: ProcessName) {
     this.#process = fork(SELF.replace(/child(?=\.\w+$)/, name), [], {
       serialization: 'advanced',
       // Lets the process run the garbage collector before measuring memory.
@@ -47,7 +47,7 @@ export class Child<A extends Api> {
       this.#waiting.clear()
     })
     this.#process.on('message', (message) => {
-      const { id, value, error } = message as Answer
+      const { id, value, error } = message as Reply
       const waiting = this.#waiting.get(id)!
       this.#waiting.delete(id)
       if (error === undefined) waiting.resolve(value)
@@ -66,7 +66,7 @@ export class Child<A extends Api> {
     return new Promise((resolve, reject) => {
       const id = this.#next++
       this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
-      this.#process.send({ id, name, argument } satisfies Question, (error) => {
+      this.#process.send({ id, name, argument } satisfies Call, (error) => {
         if (error === null) return
         this.#waiting.delete(id)
         reject(error)
@@ -82,10 +82,10 @@ export class Child<A extends Api> {
 }
 
 /** The child's side: responds to requests until the parent disconnects. */
-export function answer(api: Api): void {
+export function serveApi(api: Api): void {
   process.on('message', async (message) => {
-    const { id, name, argument } = message as Question
-    let reply: Answer
+    const { id, name, argument } = message as Call
+    let reply: Reply
     try {
       reply = { id, value: await api[name]!(argument) }
     } catch (error) {

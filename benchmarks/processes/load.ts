@@ -5,24 +5,24 @@ import { type Random, randomOf, shuffled } from '../model/random.ts'
 import type { Profile } from '../profiles.ts'
 import { readerOf } from '../readers/open.ts'
 import {
-  type Common,
-  type Kind,
-  lookAtParts,
+  type Counters,
+  type Endpoint,
+  processing,
+  processReceived,
   type Reader,
-  reading,
-  type Tally,
-  type Target,
+  type ReaderContext,
+  type Transport,
 } from '../readers/reader.ts'
-import { measureTrips } from '../readers/trip.ts'
-import { answer } from './child.ts'
-import { Drive, type DrivePlan } from './drive.ts'
+import { measureRoundTrips } from '../readers/round-trips.ts'
+import { serveApi } from './child.ts'
+import { ClosedLoop, type ClosedLoopPlan } from './closed-loop.ts'
 import { type Usage, usage } from './usage.ts'
 
 /** All subscribers of a round, in one process. */
 
 export interface LoadPlan {
-  readonly target: Target
-  readonly kind: Kind
+  readonly target: Endpoint
+  readonly kind: Transport
   /** The adapter of a server that is not part of this package. */
   readonly adapter?: string | undefined
   readonly profile: Profile
@@ -45,7 +45,7 @@ export interface LoadPlan {
 }
 
 /** Counters at one moment. */
-export interface Mark extends Tally {
+export interface LoadSnapshot extends Counters {
   readonly usage: Usage
   /** Polling cycles recorded so far. */
   readonly cycles: number
@@ -67,7 +67,7 @@ export interface Received {
 /** Readers to open concurrently. More could overflow the accept queue. */
 const AT_ONCE = 100
 
-const nothing = (): Tally => ({
+const nothing = (): Counters => ({
   requests: 0,
   empty: 0,
   connections: 0,
@@ -86,12 +86,12 @@ let left = 0
 let duplicates = 0
 let reordered = 0
 let faults: string[] = []
-let drive: Drive | undefined
+let closedLoop: ClosedLoop | undefined
 /** The share of bytes to count. Less than 1 only in tests. */
 let counted = 1
 
 const api = {
-  trips: measureTrips,
+  trips: measureRoundTrips,
 
   /** Opens all subscribers. @returns once each is subscribed */
   async open(plan: LoadPlan): Promise<void> {
@@ -127,7 +127,7 @@ const api = {
         last[reader] = index
       }
     }
-    const common: Common = {
+    const common: ReaderContext = {
       ...plan,
       tally,
       cycles,
@@ -145,11 +145,11 @@ const api = {
     }
   },
 
-  async mark(): Promise<Mark> {
+  async mark(): Promise<LoadSnapshot> {
     // A process that had no core may have unread data; an event loop turn reads it.
     await new Promise(setImmediate)
     await new Promise(setImmediate)
-    lookAtParts()
+    processReceived()
     let { up, down } = tally
     for (const socket of open) {
       up += socket.bytesWritten - socket.writableLength
@@ -157,25 +157,25 @@ const api = {
     }
     up *= counted
     down *= counted
-    return { ...tally, ...reading, up, down, cycles: cycles.length, usage: usage() }
+    return { ...tally, ...processing, up, down, cycles: cycles.length, usage: usage() }
   },
 
   /** Returns the number of outstanding messages. */
   left: () => left,
 
   /** Starts a closed loop. */
-  async drive(plan: DrivePlan): Promise<void> {
-    drive = new Drive(plan, plan.adapter === undefined ? undefined : await adapterOf(plan.adapter))
+  async startClosedLoop(plan: ClosedLoopPlan): Promise<void> {
+    closedLoop = new ClosedLoop(plan, plan.adapter === undefined ? undefined : await adapterOf(plan.adapter))
   },
 
-  driven: (units: number) => drive!.run(units),
+  runClosedLoop: (units: number) => closedLoop!.run(units),
 
   /** Stops the closed loop. */
-  driveStop: () => drive?.stop(),
+  stopClosedLoop: () => closedLoop?.stop(),
 
   /** Closes the subscribers. */
   close(): Received {
-    lookAtParts()
+    processReceived()
     for (const reader of readers) reader.stop()
     return { at: received, duplicates, reordered, faults, cycles: Float64Array.from(cycles) }
   },
@@ -193,9 +193,9 @@ function phasesOf(count: number, random: Random): number[] {
 }
 
 /** Fault injection for tests: a connection that drops, duplicates and reorders messages. */
-function corrupted(deliver: Common['deliver']): Common['deliver'] {
+function corrupted(deliver: ReaderContext['deliver']): ReaderContext['deliver'] {
   let held = 0
-  const second: Common['deliver'][] = [
+  const second: ReaderContext['deliver'][] = [
     () => {},
     (reader, index, at) => {
       deliver(reader, index, at)
@@ -217,4 +217,4 @@ function corrupted(deliver: Common['deliver']): Common['deliver'] {
 }
 
 export type LoadApi = typeof api
-answer(api)
+serveApi(api)

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { now } from '../clock.ts'
 import { trimmedMax } from '../statistics.ts'
-import { Alarm } from './alarm.ts'
-import { answer } from './child.ts'
+import { serveApi } from './child.ts'
+import { PreciseTimer } from './precise-timer.ts'
 import { usage } from './usage.ts'
 
 /**
@@ -21,7 +21,7 @@ interface Item {
 /** Maximum bytes in flight. Beyond that, the proxy pauses the sender. */
 const BOUND = 1024 * 1024
 
-const alarm = new Alarm()
+const alarm = new PreciseTimer()
 /** Directions with items in flight. The items of each are ordered by due time. */
 const waiting = new Set<Direction>()
 /** Microseconds per lag sample. The maximum of a span counts, so one message is one sample. */
@@ -156,4 +156,4 @@ const api = {
 }
 
 export type ProxyApi = typeof api
-answer(api)
+serveApi(api)

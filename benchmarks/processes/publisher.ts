@@ -3,21 +3,21 @@ import { type Adapter, adapterOf, requestText } from '../adapters/adapter.ts'
 import { now } from '../clock.ts'
 import { payloadOf } from '../payload.ts'
 import { publishRequest } from '../publish-request.ts'
-import { Answers, isLast } from '../readers/answers.ts'
-import type { Target } from '../readers/reader.ts'
-import { Alarm } from './alarm.ts'
-import { answer } from './child.ts'
+import type { Endpoint } from '../readers/reader.ts'
+import { closesConnection, ResponseParser } from '../readers/response-parser.ts'
+import { serveApi } from './child.ts'
+import { PreciseTimer } from './precise-timer.ts'
 import { usage } from './usage.ts'
 
 /** A message to publish at a time on the shared clock. */
-interface Planned {
+interface PlannedMessage {
   readonly at: number
   readonly channel: number
   readonly index: number
 }
 
 export interface PublisherPlan {
-  readonly target: Target
+  readonly target: Endpoint
   /** The adapter of a server that is not part of this package. */
   readonly adapter?: string | undefined
   readonly channels: readonly string[]
@@ -35,12 +35,12 @@ export interface PublisherPlan {
 }
 
 /** Times by channel and number; NaN if it has not happened. */
-export interface Published {
+export interface PublishTimes {
   readonly sent: readonly Float64Array[]
   readonly answered: readonly Float64Array[]
 }
 
-const alarm = new Alarm()
+const alarm = new PreciseTimer()
 /**
  * Microseconds before a message at which the process wakes up and spins its event loop. Waking takes some hundred
  * microseconds, more on a sleeping virtual machine. At most a twentieth of the mean interval.
@@ -54,14 +54,14 @@ const SOON = 200
 /** Never changes: Atomics.wait on it blocks the thread. */
 const BED = new Int32Array(new SharedArrayBuffer(4))
 let line: Socket
-let state: { -readonly [K in keyof Published]: Published[K] }
+let state: { -readonly [K in keyof PublishTimes]: PublishTimes[K] }
 let over = Promise.resolve()
 
 const api = {
   /** Connects, then publishes at the planned times. @returns the local port, once connected */
   async start(plan: PublisherPlan): Promise<number> {
     const { target, times } = plan
-    const planned: Planned[] = times
+    const planned: PlannedMessage[] = times
       .flatMap((list, channel) =>
         Array.from(list, (time, index) => ({ at: plan.start + time, channel, index })),
       )
@@ -78,7 +78,7 @@ const api = {
   usage,
 
   /** @returns the times, once all responses have arrived or two seconds have passed */
-  async finish(): Promise<Published> {
+  async finish(): Promise<PublishTimes> {
     await over
     line.destroy()
     return state
@@ -87,7 +87,7 @@ const api = {
 
 function publish(
   plan: PublisherPlan,
-  planned: readonly Planned[],
+  planned: readonly PlannedMessage[],
   adapter: Adapter | undefined,
 ): Promise<void> {
   const { target, channels } = plan
@@ -107,7 +107,7 @@ function publish(
       clearTimeout(deadline)
       resolve()
     }
-    const textOf = ({ channel, index }: Planned) => {
+    const textOf = ({ channel, index }: PlannedMessage) => {
       const body = payloadOf(index, plan.payload)
       const key = plan.keyed ? `Idempotency-Key: ${plan.start}-${channel}-${index}\r\n` : ''
       return requestText(
@@ -119,14 +119,14 @@ function publish(
 
     const use = (socket: Socket) => {
       let fresh = true
-      const answers = new Answers(({ status, head }) => {
+      const answers = new ResponseParser(({ status, head }) => {
         // Ignore data after the last response of a connection; the publishes are repeated.
         if (socket !== line) return
         fresh = false
         const { channel, index } = planned[done++]!
         if (status >= 200 && status < 300) answered[channel]![index] = now()
         if (done === planned.length) finish()
-        else if (isLast(head)) reopen()
+        else if (closesConnection(head)) reopen()
       })
       socket.on('data', (part) => {
         try {
@@ -177,4 +177,4 @@ function publish(
 }
 
 export type PublisherApi = typeof api
-answer(api)
+serveApi(api)

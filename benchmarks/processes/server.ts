@@ -2,7 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Bus } from 'fastify-tidings'
 import { now } from '../clock.ts'
 import { indexOf } from '../payload.ts'
-import { answer } from './child.ts'
+import { serveApi } from './child.ts'
 import { type Usage, usage } from './usage.ts'
 
 /** The server under test: an app with this plugin alone. It records when it accepts each message. */
@@ -128,4 +128,4 @@ const api = {
 }
 
 export type ServerApi = typeof api
-answer(api)
+serveApi(api)

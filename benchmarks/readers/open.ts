@@ -1,7 +1,7 @@
 import type { Adapter } from '../adapters/adapter.ts'
-import { foreignReader } from './foreign.ts'
+import { adapterReader } from './adapter-reader.ts'
 import { pollReader } from './poll.ts'
-import type { Common, Kind, Reader } from './reader.ts'
+import type { Reader, ReaderContext, Transport } from './reader.ts'
 import { sseReader } from './sse.ts'
 import { wsReader } from './ws.ts'
 
@@ -11,14 +11,14 @@ import { wsReader } from './ws.ts'
  * @param phase the first polling time as a part of the interval
  */
 export function readerOf(
-  kind: Kind,
+  kind: Transport,
   adapter: Adapter | undefined,
-  common: Common,
+  common: ReaderContext,
   reader: number,
   channel: string,
   phase: number,
 ): Reader {
-  if (adapter !== undefined) return foreignReader(adapter, kind, common, reader, phase)
+  if (adapter !== undefined) return adapterReader(adapter, kind, common, reader, phase)
   if (kind === 'sse') return sseReader(common, reader, channel)
   if (kind === 'ws') return wsReader(common, reader, channel)
   return pollReader(kind, common, reader, channel, phase)

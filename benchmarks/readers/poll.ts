@@ -1,7 +1,7 @@
 import { now } from '../clock.ts'
-import { UNIQUE } from '../model/exchange.ts'
-import { Answers, type HttpAnswer, headerOf, isLast } from './answers.ts'
-import { type Common, deliverAll, gate, Line, type Reader } from './reader.ts'
+import { CACHE_BUSTER } from '../model/exchange.ts'
+import { deferred, deliverAll, type Reader, ReaderConnection, type ReaderContext } from './reader.ts'
+import { closesConnection, type HttpResponse, headerOf, ResponseParser } from './response-parser.ts'
 
 const CURSOR = /^\{"cursor":"([^"]*)"/
 const OPEN = '"messages":['
@@ -13,13 +13,13 @@ const MORE = '"more":true}'
  */
 export function pollReader(
   kind: 'poll' | 'longpoll',
-  common: Common,
+  common: ReaderContext,
   reader: number,
   channel: string,
   phase: number,
 ): Reader {
   const { interval, pause, wait, tally, cycles } = common
-  const { promise: ready, open } = gate()
+  const { promise: ready, open } = deferred()
   let cursor = ''
   let asks = 0
   let timer: NodeJS.Timeout | undefined
@@ -32,7 +32,7 @@ export function pollReader(
   let asking = false
   let answered = 0
 
-  const line = new Line(common, {
+  const line = new ReaderConnection(common, {
     data: (part, at) => {
       seen = at
       answers.take(part.toString('latin1'))
@@ -46,11 +46,11 @@ export function pollReader(
     },
   })
   const parser = () =>
-    new Answers((answer) => {
+    new ResponseParser((answer) => {
       asking = false
       answered++
       // The server ignores requests after the last response of a connection.
-      if (isLast(answer.head)) line.socket.destroy()
+      if (closesConnection(answer.head)) line.socket.destroy()
       if (!line.stopped) take(answer)
     })
   let answers = parser()
@@ -69,7 +69,7 @@ export function pollReader(
   const query = () => {
     const place = cursor === '' ? '' : `&cursor=${cursor}${kind === 'longpoll' ? `&wait=${wait}` : ''}`
     // The client's cache buster, with a fixed length.
-    return `channel=${channel}${place}&_=0.${String(++asks).padStart(UNIQUE - 2, '0')}`
+    return `channel=${channel}${place}&_=0.${String(++asks).padStart(CACHE_BUSTER - 2, '0')}`
   }
 
   const poll = () => {
@@ -79,7 +79,7 @@ export function pollReader(
     ask()
   }
 
-  const take = ({ status, head, body }: HttpAnswer) => {
+  const take = ({ status, head, body }: HttpResponse) => {
     const first = cursor === ''
     const next = status === 204 ? headerOf(head, 'tidings-cursor') : CURSOR.exec(body)?.[1]
     if ((status !== 200 && status !== 204) || next === undefined) {

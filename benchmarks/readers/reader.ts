@@ -1,20 +1,21 @@
 import { connect, type Socket } from 'node:net'
 import { now } from '../clock.ts'
+import type { Transport } from '../model/requirements.ts'
 import { indexOf } from '../payload.ts'
 import { headersOf, type Profile } from '../profiles.ts'
 
 /** The address of the routes. */
-export interface Target {
+export interface Endpoint {
   readonly host: string
   readonly port: number
   /** The prefix of the routes, without a trailing slash. */
   readonly path: string
 }
 
-export type Kind = 'poll' | 'longpoll' | 'sse' | 'ws'
+export type { Transport }
 
 /** Counters of all readers in a process. */
-export interface Tally {
+export interface Counters {
   requests: number
   /** Responses without messages. */
   empty: number
@@ -28,8 +29,8 @@ export interface Tally {
 }
 
 /** State that the readers of a process share. */
-export interface Common {
-  readonly target: Target
+export interface ReaderContext {
+  readonly target: Endpoint
   readonly profile: Profile
   /** Seconds. */
   readonly interval: number
@@ -39,7 +40,7 @@ export interface Common {
   readonly wait: number
   /** Whether all readers process data in the turn in which it arrived, even those that send nothing. */
   readonly prompt?: boolean
-  readonly tally: Tally
+  readonly tally: Counters
   /** Seconds from request to request; polling only. */
   readonly cycles: number[]
   readonly open: Set<Socket>
@@ -62,16 +63,16 @@ type Take = (part: Buffer, at: number) => void
 let parts: [Take, Buffer, number][] = []
 
 /** Number of reads, and the microseconds spent processing them. */
-export const reading = { reads: 0, looked: 0 }
+export const processing = { reads: 0, looked: 0 }
 
 /** Processes all received data. */
-export function lookAtParts(): void {
+export function processReceived(): void {
   const all = parts
   parts = []
   const begun = now()
   for (const [take, part, at] of all) take(part, at)
-  reading.reads += all.length
-  reading.looked += now() - begun
+  processing.reads += all.length
+  processing.looked += now() - begun
 }
 
 /** Milliseconds: longer than most rows. */
@@ -84,8 +85,8 @@ const LATER = 5
  */
 function later(take: Take, part: Buffer, at: number, answers: boolean): void {
   if (parts.push([take, part, at]) > 1) return
-  if (answers) setImmediate(lookAtParts)
-  else setTimeout(lookAtParts, LATER)
+  if (answers) setImmediate(processReceived)
+  else setTimeout(processReceived, LATER)
 }
 
 /**
@@ -95,7 +96,7 @@ function later(take: Take, part: Buffer, at: number, answers: boolean): void {
 const READ = Buffer.alloc(65_536)
 
 /** Callbacks of a reader's connection. */
-interface Use {
+interface ConnectionHandlers {
   /** Receives data, and the time at which it arrived. */
   readonly data: (part: Buffer, at: number) => void
   /** Whether the reader sends a request after each response. */
@@ -105,13 +106,13 @@ interface Use {
 }
 
 /** A reader's connection, which may be reopened. Counts its bytes. */
-export class Line {
-  readonly common: Common
-  readonly #use: Use
+export class ReaderConnection {
+  readonly common: ReaderContext
+  readonly #use: ConnectionHandlers
   #socket!: Socket
   #stopped = false
 
-  constructor(common: Common, use: Use) {
+  constructor(common: ReaderContext, use: ConnectionHandlers) {
     this.common = common
     this.#use = use
     this.open()
@@ -159,7 +160,7 @@ export class Line {
       broken = error
     })
     socket.on('close', () => {
-      lookAtParts()
+      processReceived()
       common.tally.up += socket.bytesWritten - socket.writableLength
       common.tally.down += socket.bytesRead
       common.open.delete(socket)
@@ -169,7 +170,7 @@ export class Line {
     })
   }
 
-  request(kind: Kind, query: string, more = ''): void {
+  request(kind: Transport, query: string, more = ''): void {
     const { path, host, port } = this.common.target
     this.common.tally.requests++
     this.#socket.write(
@@ -202,7 +203,7 @@ const DATA = '"data":"'
  * Reports all messages in a text of envelopes.
  * @returns their number
  */
-export function deliverAll(common: Common, reader: number, text: string, at: number): number {
+export function deliverAll(common: ReaderContext, reader: number, text: string, at: number): number {
   let count = 0
   for (let found = text.indexOf(DATA); found !== -1; found = text.indexOf(DATA, found + DATA.length)) {
     common.deliver(reader, indexOf(text, found + DATA.length), at)
@@ -213,7 +214,7 @@ export function deliverAll(common: Common, reader: number, text: string, at: num
 }
 
 /** A promise with its resolve function. */
-export function gate(): { promise: Promise<void>; open: () => void } {
+export function deferred(): { promise: Promise<void>; open: () => void } {
   let open!: () => void
   const promise = new Promise<void>((resolve) => {
     open = resolve

@@ -1,4 +1,4 @@
-import { type Common, deliverAll, gate, Line, type Reader } from './reader.ts'
+import { deferred, deliverAll, type Reader, ReaderConnection, type ReaderContext } from './reader.ts'
 
 const BREAK = '\r\n'
 const DATA = 'data: '
@@ -7,7 +7,7 @@ const ID = '\nid: '
 const BEATS = /^(?::\n)*/
 
 /** Decodes the chunked transfer coding of HTTP/1.1 (RFC 9112 section 7.1). */
-export class Chunks {
+export class ChunkDecoder {
   readonly #take: (text: string) => void
   #raw = ''
 
@@ -30,18 +30,18 @@ export class Chunks {
 }
 
 /** Reads an SSE stream in chunked transfer coding. */
-export function sseReader(common: Common, reader: number, channel: string): Reader {
-  const { promise: ready, open } = gate()
+export function sseReader(common: ReaderContext, reader: number, channel: string): Reader {
+  const { promise: ready, open } = deferred()
   /** Bytes before the end of the head, and decoded text without a complete event. */
   let raw = ''
   let text = ''
-  const chunks = new Chunks((more) => {
+  const chunks = new ChunkDecoder((more) => {
     text += more
   })
   let headed = false
   let received = 0
 
-  const line = new Line(common, {
+  const line = new ReaderConnection(common, {
     data: (part, at) => {
       if (headed) chunks.take(part.toString('latin1'))
       else {

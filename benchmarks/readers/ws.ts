@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { type Common, deliverAll, gate, Line, type Reader } from './reader.ts'
+import { deferred, deliverAll, type Reader, ReaderConnection, type ReaderContext } from './reader.ts'
 
 const END = '\r\n\r\n'
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
 /** Returns the request headers of an upgrade, and the expected accept header. */
-export function handshake(): { headers: string; accept: string } {
+export function upgradeRequest(): { headers: string; accept: string } {
   const key = randomBytes(16).toString('base64')
   return {
     headers: `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n`,
@@ -21,7 +21,7 @@ export function clientFrame(opcode: number, payload: Buffer): Buffer {
 }
 
 /** Parses a server's frames, which are unmasked and unfragmented. */
-export class Frames {
+export class FrameParser {
   readonly #done: (opcode: number, payload: Buffer) => void
   #bytes: Buffer = Buffer.alloc(0)
 
@@ -45,14 +45,14 @@ export class Frames {
 }
 
 /** Reads a WebSocket and responds to pings. */
-export function wsReader(common: Common, reader: number, channel: string): Reader {
-  const { promise: ready, open } = gate()
-  const { headers, accept } = handshake()
+export function wsReader(common: ReaderContext, reader: number, channel: string): Reader {
+  const { promise: ready, open } = deferred()
+  const { headers, accept } = upgradeRequest()
   let upgraded = false
   let head = ''
   let seen = 0
 
-  const frames = new Frames((opcode, payload) => {
+  const frames = new FrameParser((opcode, payload) => {
     if (opcode === 9) line.socket.write(clientFrame(10, payload))
     else if (opcode === 1) {
       const text = payload.toString('latin1')
@@ -63,7 +63,7 @@ export function wsReader(common: Common, reader: number, channel: string): Reade
       else throw new Error(`/ws sent ${text}`)
     } else throw new Error(`/ws sent a frame of opcode ${opcode}: ${payload.subarray(2)}`)
   })
-  const line = new Line(common, {
+  const line = new ReaderConnection(common, {
     data: (part, at) => {
       seen = at
       if (upgraded) {

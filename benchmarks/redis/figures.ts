@@ -29,22 +29,22 @@ export function quantile(values: readonly number[], part: number): number {
 }
 
 /** A row of the table: the figure, its value, the value it is compared with, and the target. */
-export interface Line {
+export interface Row {
   readonly what: string
   readonly ours: string
   readonly against?: string
   readonly ratio?: string
   /** The target, and whether it is met. */
-  readonly aim?: readonly [text: string, reached: boolean]
+  readonly target?: readonly [text: string, reached: boolean]
 }
 
-export function markdown(lines: readonly Line[]): string {
-  const rows = lines.map(({ what, ours, against = '', ratio = '', aim }) => [
+export function markdown(lines: readonly Row[]): string {
+  const rows = lines.map(({ what, ours, against = '', ratio = '', target }) => [
     what,
     ours,
     against,
     ratio,
-    aim === undefined ? '' : `${aim[0]}: ${aim[1] ? 'yes' : '**no**'}`,
+    target === undefined ? '' : `${target[0]}: ${target[1] ? 'yes' : '**no**'}`,
   ])
   return [['', 'plugin', 'reference', 'ratio', 'target'], ['---', '---:', '---:', '---:', '---'], ...rows]
     .map((row) => `| ${row.join(' | ')} |\n`)

@@ -3,13 +3,13 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import tidings, { memoryBus } from 'fastify-tidings'
 import { redisBus } from 'fastify-tidings/redis'
 import { WebSocket } from 'ws'
-import { answer } from '../processes/child.ts'
+import { serveApi } from '../processes/child.ts'
 
 /*
  * One instance of an app in its own process. It publishes, follows and serves on request, or runs many clients.
  */
 
-export interface Opening {
+export interface InstanceOptions {
   /** The URL of a Redis server. Without it, the instance uses the in-memory bus. */
   readonly url?: string
   readonly prefix?: string
@@ -29,7 +29,7 @@ let apps: FastifyInstance[] = []
 const sockets: WebSocket[] = []
 let received = 0
 
-async function open({ url, prefix, count = 1 }: Opening): Promise<number> {
+async function open({ url, prefix, count = 1 }: InstanceOptions): Promise<number> {
   const began = performance.now()
   apps = await Promise.all(
     Array.from({ length: count }, async () => {
@@ -162,4 +162,4 @@ function usage({ collect = false } = {}): Usage {
 
 const api = { open, publish, fill, burst, delays, listen, connect, close, usage, received: () => received }
 export type InstanceApi = typeof api
-answer(api)
+serveApi(api)

@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { hasTool, machine, versions } from '../machine.ts'
-import { type Line, markdown } from './figures.ts'
+import { markdown, type Row } from './figures.ts'
 import { publishing } from './publishing.ts'
-import { type Bench, delay, following, growth, load, readers } from './sections.ts'
+import { delay, following, growth, load, type RedisBench, readers } from './sections.ts'
 import { RedisServer } from './server.ts'
 
 /*
@@ -21,7 +21,7 @@ const HELP = `Usage: npm run bench:redis -- [options]
 `
 
 const FILE = 'benchmarks/results/redis.md'
-const SECTIONS: Readonly<Record<string, (bench: Bench) => Promise<Line[]>>> = {
+const SECTIONS: Readonly<Record<string, (bench: RedisBench) => Promise<Row[]>>> = {
   publishing,
   delay,
   load,
@@ -56,8 +56,8 @@ if (!hasTool('redis-server') || !hasTool('redis-benchmark')) {
 const began = performance.now()
 const [busy = 0] = loadavg()
 const servers = { 'no file': await RedisServer.start('no file'), always: await RedisServer.start('always') }
-const bench: Bench = { servers, rounds, progress: (text) => process.stderr.write(`${text}\n`) }
-const lines: Line[] = []
+const bench: RedisBench = { servers, rounds, progress: (text) => process.stderr.write(`${text}\n`) }
+const lines: Row[] = []
 try {
   for (const name of only) lines.push(...(await SECTIONS[name]!(bench)))
 } finally {

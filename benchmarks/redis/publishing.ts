@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { promisify } from 'node:util'
 import { Child } from '../processes/child.ts'
 import { show } from '../table.ts'
-import { Figures, type Line } from './figures.ts'
+import { Figures, type Row } from './figures.ts'
 import type { InstanceApi } from './instance.ts'
-import { type Bench, BYTES, reached } from './sections.ts'
+import { BYTES, type RedisBench, reached } from './sections.ts'
 import type { Durability, RedisServer } from './server.ts'
 
 const exec = promisify(execFile)
@@ -14,11 +14,11 @@ const exec = promisify(execFile)
 const OUTSTANDING = 256
 const MS = 1500
 
-const AIMS: Readonly<Record<Durability, number>> = { 'no file': 100_000, always: 20_000 }
+const TARGETS: Readonly<Record<Durability, number>> = { 'no file': 100_000, always: 20_000 }
 
 /** Compares `publish` in a process with its Redis script, called by redis-benchmark with the same batch. */
-export async function publishing({ servers, rounds, progress }: Bench): Promise<Line[]> {
-  const lines: Line[] = []
+export async function publishing({ servers, rounds, progress }: RedisBench): Promise<Row[]> {
+  const lines: Row[] = []
   for (const durability of ['no file', 'always'] as const) {
     const redis = servers[durability]
     await redis.empty()
@@ -53,12 +53,12 @@ export async function publishing({ servers, rounds, progress }: Bench): Promise<
         ours: ours.text,
         against: `redis-benchmark: ${bare.text}, ${messagesOf(call)} per call`,
         ratio: ratio.text,
-        aim: ['at least 0.6', ratio.median >= 0.6],
+        target: ['at least 0.6', ratio.median >= 0.6],
       },
       {
         what: `publish in process, ${durability}, messages/s`,
         ours: ours.text,
-        aim: [`at least ${show(AIMS[durability])}`, ours.median >= AIMS[durability]],
+        target: [`at least ${show(TARGETS[durability])}`, ours.median >= TARGETS[durability]],
       },
     )
   }

@@ -1,6 +1,6 @@
 import { Child } from '../processes/child.ts'
 import { show } from '../table.ts'
-import { Figures, type Line, quantile } from './figures.ts'
+import { Figures, quantile, type Row } from './figures.ts'
 import type { InstanceApi } from './instance.ts'
 import type { Durability, RedisServer } from './server.ts'
 
@@ -8,7 +8,7 @@ import type { Durability, RedisServer } from './server.ts'
 export const BYTES = 128
 
 /** The context of a section. */
-export interface Bench {
+export interface RedisBench {
   readonly servers: Readonly<Record<Durability, RedisServer>>
   readonly rounds: number
   progress(text: string): void
@@ -30,7 +30,7 @@ async function withInstances<T>(count: number, work: (instances: Instance[]) => 
 }
 
 /** Delay from the publish call to a subscriber loop in milliseconds, at 100 messages per second. */
-export async function delay({ servers, rounds, progress }: Bench): Promise<Line[]> {
+export async function delay({ servers, rounds, progress }: RedisBench): Promise<Row[]> {
   const kinds = ['memory', 'no file', 'always'] as const
   const p50 = { memory: new Figures(), 'no file': new Figures(), always: new Figures() }
   const p99 = { memory: new Figures(), 'no file': new Figures(), always: new Figures() }
@@ -48,19 +48,19 @@ export async function delay({ servers, rounds, progress }: Bench): Promise<Line[
   }
   return (['no file', 'always'] as const).map((kind) => {
     const added = p50[kind].median - p50.memory.median
-    const aim = kind === 'always' ? 2 : 1
+    const target = kind === 'always' ? 2 : 1
     return {
       what: `delay at 100 messages/s, ${kind}, ms: p50; p99`,
       ours: `${p50[kind].text}; ${p99[kind].text}`,
       against: `memory: ${p50.memory.text}; ${p99.memory.text}`,
       ratio: `+ ${show(added)}`,
-      aim: [`p50 less than ${aim} ms higher`, added < aim],
+      target: [`p50 less than ${target} ms higher`, added < target],
     }
   })
 }
 
 /** A full log of the default retention: load time, and bytes per message. */
-export async function load({ servers, rounds, progress }: Bench): Promise<Line[]> {
+export async function load({ servers, rounds, progress }: RedisBench): Promise<Row[]> {
   const { 'no file': redis } = servers
   await redis.empty()
   const before = await redis.info('used_memory')
@@ -89,7 +89,7 @@ export async function load({ servers, rounds, progress }: Bench): Promise<Line[]
     {
       what: `loading a full default log, ${show(messages)} messages of ${BYTES} B, s`,
       ours: took.text,
-      aim: ['under 2 s', took.median < 2],
+      target: ['under 2 s', took.median < 2],
     },
     { what: `bytes/message in Redis (head ${show(kept)})`, ours: show(bytes / messages) },
     { what: 'bytes/message in an instance', ours: heap.text },
@@ -105,7 +105,7 @@ async function places(redis: RedisServer): Promise<number> {
 }
 
 /** The CPU cost of following 20,000 messages per second in bursts, and the wake-ups. */
-export async function following({ servers, rounds, progress }: Bench): Promise<Line[]> {
+export async function following({ servers, rounds, progress }: RedisBench): Promise<Row[]> {
   const { 'no file': redis } = servers
   const [cost, wakes, busy] = [new Figures(), new Figures(), new Figures()]
   for (let round = 0; round < rounds; round++) {
@@ -142,12 +142,12 @@ export async function following({ servers, rounds, progress }: Bench): Promise<L
     {
       what: 'following 20,000 messages/s in bursts of 1,000, CPU µs/message',
       ours: cost.text,
-      aim: ['under 4 µs', cost.median < 4],
+      target: ['under 4 µs', cost.median < 4],
     },
     {
       what: 'wake-ups of an instance by the feed at 5,000 messages/s one by one, per second',
       ours: wakes.text,
-      aim: ['at most 500', wakes.median <= 500],
+      target: ['at most 500', wakes.median <= 500],
     },
     { what: 'following 5,000 messages/s one by one, CPU µs/message', ours: busy.text },
   ]
@@ -160,7 +160,7 @@ export async function reached(instance: Instance, head: number): Promise<void> {
 }
 
 /** Server CPU per delivery with a thousand sockets on one instance. */
-export async function readers({ servers, rounds, progress }: Bench): Promise<Line[]> {
+export async function readers({ servers, rounds, progress }: RedisBench): Promise<Row[]> {
   const count = 1000
   const rate = 40
   const kinds = ['memory', 'redis'] as const
@@ -194,13 +194,13 @@ export async function readers({ servers, rounds, progress }: Bench): Promise<Lin
       ours: cost.redis.text,
       against: `memory: ${cost.memory.text}`,
       ratio: show(ratio),
-      aim: ['at least 0.9', ratio >= 0.9],
+      target: ['at least 0.9', ratio >= 0.9],
     },
   ]
 }
 
 /** The cost of one more instance for Redis, and of a wake-up. */
-export async function growth({ servers, progress }: Bench): Promise<Line[]> {
+export async function growth({ servers, progress }: RedisBench): Promise<Row[]> {
   const { 'no file': redis } = servers
   const rate = 400
   const ms = 2000

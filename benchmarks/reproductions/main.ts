@@ -1,4 +1,4 @@
-import { failuresOf } from '../gates.ts'
+import { failuresOf } from '../failures.ts'
 import { hdrHistogram } from '../hdr-histogram.ts'
 import { machine } from '../machine.ts'
 import { exchangeHeaders, pushHeaders, tlsRecords } from '../model/bytes.ts'
@@ -40,17 +40,17 @@ function say(text: string): void {
   said.push(text)
 }
 
-/** The full output: machine and gates first. */
+/** The full output: machine and validity first. */
 function written(date: Date): string {
   const { cores, cpu, platform, kernel, node } = machine()
-  const gates =
+  const validity =
     disturbed.length === 0
-      ? 'all hold'
-      : `some fail: do not cite these figures\n${disturbed.map((text) => `- ${text}`).join('\n')}`
+      ? 'all rounds are valid'
+      : `do not cite these figures\n${disturbed.map((text) => `- ${text}`).join('\n')}`
   return `# Published comparisons, reproduced
 
 \`npm run bench:reproductions\`, ${date.toISOString()}, ${cores} cores of ${cpu}, ${platform} ${kernel}, Node ${node}, seed ${SEED}. One round of ${DURATION} s each, with ${BASE.subscribers} subscribers.
-Gates: ${gates}
+Validity: ${validity}
 
 \`\`\`text
 ${said.join('').trimEnd()}

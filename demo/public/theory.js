@@ -2,7 +2,7 @@ import { headersOf } from './bytes.js'
 import { exchangeOf, pushOf } from './lib/benchmarks/model/exchange.js'
 import { longPollBytes, longPollDelay } from './lib/benchmarks/model/longpoll.js'
 import { pollBytes, pollDelay } from './lib/benchmarks/model/poll.js'
-import { takenDelay } from './lib/benchmarks/model/push.js'
+import { delayFromAcceptance } from './lib/benchmarks/model/server-push.js'
 
 /** The `wait` of the lanes' long polls in seconds. */
 const WAIT = 25
@@ -45,7 +45,7 @@ export class Rhythm {
 
   /**
    * Predicts delay and bytes. The model is not fitted to the measurements.
-   * @param {import('./lib/benchmarks/model/need.js').Way} transport
+   * @param {import('./lib/benchmarks/model/requirements.js').Transport} transport
    * @param {{ rate: number, oneWay: number, payload: number, channel: number }} seen messages a second, seconds, and
    *   bytes of the data and of the channel's name
    * @returns {{ delay?: number, bytes?: number }} milliseconds, and bytes of each message, both ways
@@ -54,7 +54,7 @@ export class Rhythm {
     const shape = { payload, channel, wait: WAIT, headers: this.#headers }
     if (transport === 'sse' || transport === 'ws') {
       // Writes to other readers are not visible here.
-      const delay = takenDelay({ rate, oneWay, readers: 1, write: 0 })
+      const delay = delayFromAcceptance({ rate, oneWay, readers: 1, write: 0 })
       return { delay: delay * 1000, bytes: pushOf(transport, shape, rate) }
     }
     const weight = exchangeOf(transport, shape)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { adapterOf } from '../../benchmarks/adapters/adapter.ts'
+import { isDisturbed } from '../../benchmarks/failures.ts'
 import { hasNchan } from '../../benchmarks/fanout/nchan.ts'
-import { isDisturbed } from '../../benchmarks/gates.ts'
 import { procCpuOf } from '../../benchmarks/machine.ts'
 import { report } from '../../benchmarks/report.ts'
 import { quickForks, runs, small, wrong } from './small.ts'

@@ -1,12 +1,18 @@
 import t from 'tap'
-import { adviceFor, cheapestFor, coefficientsOf, isWhole, type Need } from '../../benchmarks/advice.ts'
+import {
+  adviceFor,
+  cheapestFor,
+  coefficientsOf,
+  isWhole,
+  type Requirements,
+} from '../../benchmarks/advice.ts'
 import { advise } from '../../benchmarks/advise.ts'
 import { FORMAT } from '../../benchmarks/json.ts'
-import { BROWSER_HEADERS, USUAL } from '../../benchmarks/model/need.ts'
+import { BROWSER_HEADERS, DEFAULT_REQUIREMENTS } from '../../benchmarks/model/requirements.ts'
 import { headersOf } from '../../benchmarks/profiles.ts'
 
-const NEED: Need = { ...USUAL, subscribers: 20_000 }
-const of = (need: Partial<Need>) => adviceFor({ ...NEED, ...need })
+const NEED: Requirements = { ...DEFAULT_REQUIREMENTS, subscribers: 20_000 }
+const of = (need: Partial<Requirements>) => adviceFor({ ...NEED, ...need })
 
 t.test('texts of limits and of rank changes', async (t) => {
   t.same(
@@ -26,7 +32,7 @@ t.test('texts of limits and of rank changes', async (t) => {
 })
 
 t.test('messages of the client make the transports without a socket dearer', async (t) => {
-  const bytes = (need: Partial<Need>) =>
+  const bytes = (need: Partial<Requirements>) =>
     Object.fromEntries(of({ tabs: 1, ...need }).candidates.map(({ name, bytes }) => [name, bytes]))
   const [silent, talks] = [bytes({}), bytes({ back: 0.1 })]
   const post = talks.sse! - silent.sse!
@@ -48,7 +54,7 @@ t.test('the model has the header sizes of the browser profile', (t) => {
 })
 
 t.test('texts of the reasons for exclusion', async (t) => {
-  const why = (need: Partial<Need>) => of(need).refused.map(({ name, why }) => `${name}: ${why}`)
+  const why = (need: Partial<Requirements>) => of(need).refused.map(({ name, why }) => `${name}: ${why}`)
   t.same(why({ latency: 0.1 }), [
     'poll: 0.99 of the interval plus the one-way delay exceeds 100 ms, even at 100 ms',
   ])
@@ -76,17 +82,17 @@ function results(costs: Partial<Record<'longpoll' | 'sse' | 'ws' | 'poll', numbe
   }
 }
 
-t.test('coefficients of a run: CPU of hot servers by number of subscribers', async (t) => {
+t.test('coefficients of a run: CPU of warmed-up servers by number of subscribers', async (t) => {
   const coefficients = coefficientsOf(results({ ws: 10, poll: 28 }))
   t.equal(coefficients.subscribers, 1000)
-  t.same([...coefficients.held.keys()], ['ws'])
-  t.match(coefficients.held.get('ws'), [{ subscribers: 10, cpu: { value: 10 } }, { subscribers: 1000 }])
+  t.same([...coefficients.deliveries.keys()], ['ws'])
+  t.match(coefficients.deliveries.get('ws'), [{ subscribers: 10, cpu: { value: 10 } }, { subscribers: 1000 }])
   t.match(coefficients.polls, [{ messages: 0, cpu: { value: 28 } }, { messages: 1 }, { messages: 100 }])
   t.notOk(isWhole(coefficients))
   t.ok(isWhole(coefficientsOf(results({ ws: 10, sse: 10, longpoll: 40, poll: 28 }))))
   t.same(
     coefficientsOf({ hot: [], ceiling: [] }),
-    { subscribers: 0, held: new Map(), polls: [] },
+    { subscribers: 0, deliveries: new Map(), polls: [] },
     'a quick run',
   )
 })
@@ -141,7 +147,7 @@ t.test('output of advise', async (t) => {
     [['--results', `${directory}/quick.json`], /Ranked by network bytes.*CPU is unknown/s],
     [
       ['--results', `${directory}/many.json`, '--users', '5000', '--price-per-core', '0'],
-      /CPU is the cost of a hot server/,
+      /CPU is that of a warmed-up server/,
     ],
   ]
   for (const [args, out] of cases) {

@@ -45,7 +45,7 @@ async function smallFull(t: Test): Promise<{ alone: RoundResult; idle: RoundResu
       ['ws', 'delivery', null],
       [AA_CONTROL, 'delivery', null],
     ].sort(),
-    'each variant has one server, heated once',
+    'each variant has one server, warmed up once',
   )
   t.ok(heatings.every(({ points }) => points.at(-1)!.units >= 300 && points.every(({ cpu }) => cpu! > 0)))
   t.same(
@@ -64,7 +64,7 @@ async function smallFull(t: Test): Promise<{ alone: RoundResult; idle: RoundResu
   )
   t.match(
     report(outcome),
-    /no loss, no bandwidth.*At 3\.33.*Idle: nothing.*Cold start.*CPU µs\/delivery, hot.*Idle subscriber/s,
+    /no loss, no bandwidth.*At 3\.33.*Idle: nothing.*Cold start.*CPU µs\/delivery, warmed-up.*Idle subscriber/s,
   )
 
   t.same(misfits(JSON.parse(JSON.stringify(resultsOf(outcome)))), [])
@@ -156,13 +156,13 @@ t.test('all transports: no losses, exact bytes, tables, page and figures', async
     failures: [{ kind: 'wrong', section: 'headline', text: '<x>' }],
   })
   t.match(page, /<script>.*uPlot/s)
-  t.match(page, /did not pass its gates.*is partial.*Lowest price.*FAILED: &lt;x>/s)
+  t.match(page, /This run is not valid.*is partial.*Lowest price.*FAILED: &lt;x>/s)
   t.notMatch(page, /https?:\/\/(?!www\.w3\.org)[^"'\s]*\.(js|css)/, 'the page is self-contained')
   const quiet = { lagP99: 0, lagShare: 0, proxyLagP99: 0, loadCore: 0, steal: 0, serverWaited: 0 }
   const calm = whole.rounds.map((round) => ({ ...round, quality: { ...round.quality, ...quiet } }))
   const good = { ...whole, rounds: calm, failures: [], residuals: [] }
   t.ok(passed(good))
-  t.match(report(good), /PASSED.*✓ Headline: /s)
+  t.match(report(good), /PASSED.*✓ Main workload: /s)
   t.notMatch(await htmlReport(good), /class="fail"/)
 
   // An incomplete run reports what it has.

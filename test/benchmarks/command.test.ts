@@ -44,7 +44,7 @@ t.test('a complete run: tables, JSON that matches the schema, page', async (t) =
   const results = JSON.parse(await readFile(file('x.json'), 'utf8'))
   t.equal(code, results.passed ? 0 : 1)
   t.match(out, /Latency, ms/)
-  t.match(lines, [/^Headline, round 1 of 1: sse; \d s left$/])
+  t.match(lines, [/^Main workload, round 1 of 1: sse; \d s left$/])
   t.match(await readFile(file('x.html'), 'utf8'), /^<!doctype html>/)
   t.same(misfits(results), [])
   t.not(misfits({ ...results, rounds: [{}] }).length, 0, 'the schema test detects errors')
@@ -56,7 +56,7 @@ t.test('a valid run exits with 0', async (t) => {
   // Too short to publish anything, so no message can be late.
   const { code, out } = await run([...SMALL, '--url', url, '--transports', 'ws', '--rate', '0.01'])
   t.equal(code, 0, out)
-  t.match(out, /PASSED.*✓ Headline: 1 of 1 rounds undisturbed.*all figures/s)
+  t.match(out, /PASSED.*✓ Main workload: 1 of 1 rounds undisturbed.*all figures/s)
   t.notMatch(out, /Latency, ms/)
 })
 
@@ -67,7 +67,7 @@ t.test('Ctrl-C: prints the completed blocks, and reports that the run is partial
   child.process.kill('SIGINT')
   t.same(await child.ended, { code: 130, signal: null })
   t.match(child.stdout, /PARTIAL: interrupted.*Per delivered message/s)
-  t.match(child.stderr, /^Headline, round 1 of 90: sse; 1 min \d+ s left$/m)
+  t.match(child.stderr, /^Main workload, round 1 of 90: sse; 1 min \d+ s left$/m)
 })
 
 t.test('Ctrl-C before the first block', async (t) => {

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import type { Counted, Start, Window } from '../../benchmarks/fanout/load.ts'
+import type { LoadOptions, Window, WindowCounts } from '../../benchmarks/fanout/load.ts'
 import { LOADER, ROOT, UNCOVERED } from '../child.ts'
 
 /** Listens until the end of the test. @returns the port */
@@ -20,7 +20,7 @@ async function listening(t: Test, connection: (socket: Socket) => void): Promise
 }
 
 /** Starts the load of the fan-out benchmark against a server that forwards each message at once. */
-async function loadOf(t: Test): Promise<{ run: (window: Window) => Promise<Counted>; pid: number }> {
+async function loadOf(t: Test): Promise<{ run: (window: Window) => Promise<WindowCounts>; pid: number }> {
   const streams = new Set<Socket>()
   const port = await listening(t, (socket) => {
     streams.add(socket)
@@ -31,7 +31,7 @@ async function loadOf(t: Test): Promise<{ run: (window: Window) => Promise<Count
       for (const stream of streams) stream.write('!'.repeat(bytes.length))
     })
   })
-  const start: Start = { transport: 'sse', port, control, readers: 2, channels: 1, fill: 0 }
+  const start: LoadOptions = { transport: 'sse', port, control, readers: 2, channels: 1, fill: 0 }
   const child = fork(join(ROOT, 'benchmarks/fanout/load.ts'), [JSON.stringify(start)], {
     execArgv: LOADER,
     env: { ...process.env, ...UNCOVERED },

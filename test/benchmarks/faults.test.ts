@@ -36,7 +36,7 @@ async function failingWith(t: Test, whys: readonly RegExp[], injected: Injected)
   for (const why of whys) t.match(out, why)
 }
 
-const BYTES = /headline +│ +ws │ +bytes\/message │.*│ +FAILED │/
+const BYTES = /headline +│ +ws │ +bytes\/message │.*│ +NO │/
 
 /** Microseconds: more than any machine is late. */
 const HOUR = 3_600e6
@@ -91,7 +91,7 @@ t.test('a wrong model', async (t) => {
   await failingWith(t, [BYTES], { model })
 })
 
-t.test('a disturbed machine: nothing can be judged, and the run fails', async (t) => {
+t.test('a disturbed machine: the run is inconclusive and not valid', async (t) => {
   const { url } = await build(t, { publish: true })
   const out = await failing(t, ['--url', url, '--transports', 'ws', '--rate', '10'], {
     faultInjection: {
@@ -104,7 +104,7 @@ t.test('a disturbed machine: nothing can be judged, and the run fails', async (t
       }),
     },
   })
-  t.match(out, /\? Headline: NOT JUDGED: ws: 0 of 1 rounds undisturbed/)
+  t.match(out, /\? Main workload: INCONCLUSIVE: ws: 0 of 1 rounds undisturbed/)
   t.match(out, /FAILED: the machine was too disturbed/)
   t.match(out, /DISTURBED: headline: ws, round 1: the publisher lagged by \d+\.\d\d ms/)
   t.match(out, /DISTURBED: headline: ws, round 1: the proxy lagged by 3600000\.00 ms/)
@@ -120,7 +120,7 @@ t.test('a server that waits for its core', async (t) => {
       },
     },
   })
-  t.match(out, /\? Headline: NOT JUDGED: ws: 0 of 1 rounds undisturbed/)
+  t.match(out, /\? Main workload: INCONCLUSIVE: ws: 0 of 1 rounds undisturbed/)
   t.match(out, /DISTURBED: headline: ws, round 1: the server waited for its core for \d+\.\d % of the time/)
 })
 
@@ -162,9 +162,9 @@ t.test('a disturbed round is repeated', async (t) => {
   t.equal(repeated, 1)
   t.ok(failures.some(({ kind, text }) => kind === 'outside' && text.includes('the host stole')))
   const lagged =
-    /the publisher lagged by \d+\.\d\d ms \(p99\), which is \d+\.\d % of a delay \(at most 10\.0 %\)/
+    /the publisher lagged by \d+\.\d\d ms \(p99\), which is \d+\.\d % of a latency \(at most 10\.0 %\)/
   t.ok(failures.some(({ kind, text }) => kind === 'outside' && lagged.test(text)))
-  t.equal(lines[0], 'Headline, round 1 of 1: sse; ')
+  t.equal(lines[0], 'Main workload, round 1 of 1: sse; ')
   t.match(lines[1], /^Waiting for an undisturbed machine/)
-  t.equal(lines.at(-1), 'Headline, round 1 of 1: sse, repeated; ')
+  t.equal(lines.at(-1), 'Main workload, round 1 of 1: sse, repeated; ')
 })

@@ -3,7 +3,7 @@ import { hdrHistogram } from '../../benchmarks/hdr-histogram.ts'
 import { SEGMENT } from '../../benchmarks/model/bytes.ts'
 import { type BenchOptions, parseBenchOptions } from '../../benchmarks/options.ts'
 import { planOf } from '../../benchmarks/plan.ts'
-import { type RawRound, targetOf } from '../../benchmarks/round.ts'
+import { endpointOf, type RawRound } from '../../benchmarks/round.ts'
 import { measure } from '../../benchmarks/round-result.ts'
 import { compare } from '../../benchmarks/statistics.ts'
 
@@ -173,7 +173,7 @@ t.test('counts messages that arrive before they were sent', async (t) => {
 })
 
 t.test('the address of an app', async (t) => {
-  t.same(targetOf(new URL('http://a/live/')), { host: 'a', port: 80, path: '/live' })
-  t.same(targetOf(new URL('http://[::1]:81')), { host: '::1', port: 81, path: '' })
+  t.same(endpointOf(new URL('http://a/live/')), { host: 'a', port: 80, path: '/live' })
+  t.same(endpointOf(new URL('http://[::1]:81')), { host: '::1', port: 81, path: '' })
   t.equal(compare([1], [1]).ratio.low, null)
 })

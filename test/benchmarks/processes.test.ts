@@ -89,29 +89,29 @@ t.test('a closed loop, with every transport and without readers', async (t) => {
   const target = { host: '127.0.0.1', port, path: '' }
   for (const kind of ['poll', 'longpoll', 'sse', 'ws', undefined] as const) {
     const aside = kind === 'ws' ? 3 : 0
-    await load.call('drive', { target, kind, subscribers: 4, payload: 20, aside })
-    for (let i = 0; i < 2; i++) t.ok((await load.call('driven', 40)).units >= 40, `${kind}`)
-    await load.call('driveStop', undefined)
+    await load.call('startClosedLoop', { target, kind, subscribers: 4, payload: 20, aside })
+    for (let i = 0; i < 2; i++) t.ok((await load.call('runClosedLoop', 40)).units >= 40, `${kind}`)
+    await load.call('stopClosedLoop', undefined)
   }
   t.ok((await fetch(`${url}/poll?channel=bench-drive&cursor=earliest`)).ok)
-  await load.call('drive', {
+  await load.call('startClosedLoop', {
     target: { ...target, path: '/nowhere' },
     kind: undefined,
     subscribers: 1,
     payload: 20,
     aside: 0,
   })
-  await t.rejects(load.call('driven', 1), /\/publish returned 404/)
-  await load.call('driveStop', undefined)
-  await load.call('drive', {
+  await t.rejects(load.call('runClosedLoop', 1), /\/publish returned 404/)
+  await load.call('stopClosedLoop', undefined)
+  await load.call('startClosedLoop', {
     target: { ...target, path: '/nowhere' },
     kind: 'sse',
     subscribers: 1,
     payload: 20,
     aside: 0,
   })
-  await t.rejects(load.call('driven', 1), /\/sse returned/)
-  await load.call('driveStop', undefined)
+  await t.rejects(load.call('runClosedLoop', 1), /\/sse returned/)
+  await load.call('stopClosedLoop', undefined)
 })
 
 t.test('the load: concurrent connections fit in the accept queue', async (t) => {

@@ -23,7 +23,7 @@ const results: PublishedResults = {
   format: FORMAT,
   judgements: [
     {
-      ...{ section: 'headline', title: 'Headline', state: 'holds', rounds: 8, quiet: 8, reasons: [] },
+      ...{ section: 'headline', title: 'Main workload', state: 'holds', rounds: 8, quiet: 8, reasons: [] },
       model: { holds: 3, fails: 0, unjudged: 0 },
     },
   ],
@@ -57,20 +57,20 @@ t.test('replaces the text between the markers of the README', async (t) => {
 t.test('a notice if the run is not valid', async (t) => {
   const [headline] = results.judgements
   const bad = { ...results, passed: false }
-  t.match(withResults(readme, bad), /did not pass all of its gates/)
+  t.match(withResults(readme, bad), /This run is not valid/)
   const elsewhere = {
     ...results,
     passed: true,
     judgements: [headline!, { ...headline!, section: 'idle', title: 'Idle', state: 'void' as const }],
   }
-  t.match(withResults(readme, elsewhere), /table's figures hold\. .*Do not cite .*: Idle\./)
+  t.match(withResults(readme, elsewhere), /figures of this table are valid\. .*Do not cite .*: Idle\./)
   t.notMatch(withResults(readme, { ...results, passed: true }), /Do not cite/)
   t.match(
     resultsText({ ...results, args: ['--seed', '2'], passed: true }, ''),
-    /publish -- --seed 2`.*judged sections hold/s,
+    /publish -- --seed 2`.*valid \| yes/s,
   )
   t.match(resultsText({ ...results, args: [] }, ''), /publish`/)
-  t.match(resultsText(bad, ''), /NOT all hold/)
+  t.match(resultsText(bad, ''), /valid \| NO: see/)
 })
 
 t.test('missing figures are dashes', async (t) => {

@@ -4,19 +4,19 @@ import { createServer, type Socket } from 'node:net'
 import t from 'tap'
 import { headersOf } from '../../benchmarks/profiles.ts'
 import { pollReader } from '../../benchmarks/readers/poll.ts'
-import { type Common, lookAtParts, type Reader } from '../../benchmarks/readers/reader.ts'
+import { processReceived, type Reader, type ReaderContext } from '../../benchmarks/readers/reader.ts'
+import { measureRoundTrips } from '../../benchmarks/readers/round-trips.ts'
 import { sseReader } from '../../benchmarks/readers/sse.ts'
-import { measureTrips } from '../../benchmarks/readers/trip.ts'
 import { wsReader } from '../../benchmarks/readers/ws.ts'
 import { connect } from '../../client/index.ts'
 import { textFrame } from '../../routes/ws/encoder.ts'
 import { Socket as WebSocket } from '../client/helper.ts'
 import { build, until } from '../helper.ts'
 
-type Make = (common: Common) => Reader
+type Make = (common: ReaderContext) => Reader
 
 /** Runs a reader against a server that sends exactly this. @returns the outcome */
-async function heard(make: Make, says: (socket: Socket, asked: string, common: Common) => void) {
+async function heard(make: Make, says: (socket: Socket, asked: string, common: ReaderContext) => void) {
   const server = createServer((socket) => {
     socket.on('error', () => {})
     socket.on('data', (part) => says(socket, part.toString('latin1'), common))
@@ -32,7 +32,7 @@ async function heard(make: Make, says: (socket: Socket, asked: string, common: C
   const broken = new Promise<string>((resolve) => {
     fault = resolve
   })
-  const common: Common = {
+  const common: ReaderContext = {
     target: { host: '127.0.0.1', port, path: '' },
     profile: 'minimal',
     interval: 0.01,
@@ -60,13 +60,13 @@ const poll: Make = (common) => pollReader('poll', common, 0, 'news', 0)
 const envelope = (index: number) => `{"cursor":"a.${index}","data":"${String(index).padStart(8, '0')}"}`
 
 /** Sends a text in pieces, and waits until the reader has received each. */
-async function pieces(socket: Socket, text: string, size: number, { open }: Common): Promise<void> {
+async function pieces(socket: Socket, text: string, size: number, { open }: ReaderContext): Promise<void> {
   const [reader] = open
   for (let at = 0; at < text.length && !reader!.destroyed; at += size) {
     const piece = text.slice(at, at + size)
     socket.write(piece, 'latin1')
     await until(() => reader!.destroyed || reader!.bytesRead === at + piece.length)
-    lookAtParts()
+    processReceived()
   }
 }
 
@@ -156,7 +156,7 @@ t.test('polls with a pause, several pages, and an error response', async (t) => 
 t.test('round trips: a frame, if the app has /echo, and a request', async (t) => {
   for (const echo of [true, false]) {
     const { port } = await build(t, { echo })
-    const trips = await measureTrips({ host: '127.0.0.1', port, path: '' })
+    const trips = await measureRoundTrips({ host: '127.0.0.1', port, path: '' })
     t.ok(trips.http > 0)
     t.equal(trips.echo !== undefined && trips.echo > 0, echo)
   }

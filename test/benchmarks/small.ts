@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import { isDisturbed } from '../../benchmarks/gates.ts'
+import { isDisturbed } from '../../benchmarks/failures.ts'
 import { type BenchOptions, parseBenchOptions } from '../../benchmarks/options.ts'
 import { PUBLISH_ONLY } from '../../benchmarks/plan.ts'
 import { type Outcome, type RunOptions, run } from '../../benchmarks/run.ts'

@@ -33,21 +33,29 @@ const judge = (more: Partial<ValidityInput>) => {
   return { states: found.map(({ state }) => state), passed: isValid(found), found }
 }
 
-t.test('a section without failures holds', async (t) => {
+t.test('a section without failures is valid', async (t) => {
   t.match(judge({}), { states: ['holds', 'holds'], passed: true })
   t.match(judge({ rounds: rounds((_, block) => (block === 3 ? 0.5 : 0)) }).states, ['holds'], 'one of seven')
 })
 
-t.test('a disturbed section is void; other sections are not affected', async (t) => {
+t.test('a disturbed section is inconclusive; other sections are not affected', async (t) => {
   const { states, passed, found } = judge({ rounds: rounds((section) => (section === 'idle' ? 0.5 : 0)) })
   t.same([states, passed], [['holds', 'void'], true])
   t.match(found[1]!.reasons[0], /0 of \d rounds undisturbed/)
   const first = judge({ rounds: rounds((section, block) => (section === 'headline' && block < 2 ? 0.5 : 0)) })
-  t.same([first.states, first.passed], [['void', 'holds'], false], 'a run with a void headline is not valid')
-  t.same(judge({ cold: ['ws'] }).states, ['void', 'void'], 'nor is a run with a server that was not hot')
+  t.same(
+    [first.states, first.passed],
+    [['void', 'holds'], false],
+    'a run with an inconclusive main workload is not valid',
+  )
+  t.same(
+    judge({ cold: ['ws'] }).states,
+    ['void', 'void'],
+    'nor is a run with a server that was not warmed up',
+  )
 })
 
-t.test('a failure is wrong in any section', async (t) => {
+t.test('a failure makes any section and the run fail', async (t) => {
   const failures = [{ kind: 'wrong' as const, section: 'idle', text: 'lost' }]
   t.match(judge({ failures }), { states: ['holds', 'wrong'], passed: false })
   t.match(judge({ residuals: [line('headline', false)] }), { states: ['wrong', 'holds'], passed: false })
@@ -55,7 +63,7 @@ t.test('a failure is wrong in any section', async (t) => {
   t.same(judge({ rounds: disturbed, residuals: [line('headline', false, 'delay')] }).states, ['void', 'void'])
   t.same(judge({ rounds: disturbed, residuals: [line('headline', false)] }).states, ['wrong', 'void'])
   const { found } = judge({ residuals: [line('headline', true), line('headline', null)] })
-  t.same(found[0]!.model, { holds: 1, fails: 0, unjudged: 1 }, 'counts unjudged residuals')
+  t.same(found[0]!.model, { holds: 1, fails: 0, unjudged: 1 }, 'counts inconclusive residuals')
   t.same(validityOf({ sections, rounds: [], failures: [], residuals: [], cold: [] }), [], 'no rounds')
   t.notOk(isValid([]))
 })
@@ -78,7 +86,7 @@ t.test('a server is settled when its cost has stopped falling', async (t) => {
 t.test('the cost of a cold start', async (t) => {
   const heating = { variant: 'ws', server: 0, unit: 'delivery' as const, settled: true, seconds: 1 }
   t.same(coldStartOf({ ...heating, points: curve(400, 100, 50, 50, 50) }), {
-    ...{ variant: 'ws', unit: 'delivery', cold: 400, hot: 50, extra: 400 },
+    ...{ variant: 'ws', unit: 'delivery', cold: 400, warm: 50, extra: 400 },
   })
   t.equal(coldStartOf({ ...heating, points: curve(null) }), null)
 })

@@ -1,7 +1,7 @@
 import { addTexts, currentLanguage, onLanguage, t } from '../i18n.js'
-import { rank, turnsOf } from '../lib/benchmarks/model/advice.js'
-import { BROWSER_HEADERS, USUAL } from '../lib/benchmarks/model/need.js'
-import { verdictOf } from '../lib/benchmarks/model/verdict.js'
+import { breakEvensOf, rank } from '../lib/benchmarks/model/ranking.js'
+import { recommend } from '../lib/benchmarks/model/recommendation.js'
+import { BROWSER_HEADERS, DEFAULT_REQUIREMENTS } from '../lib/benchmarks/model/requirements.js'
 import { make, say } from '../parts.js'
 import { stage } from '../stage.js'
 import texts from '../texts/workload.js'
@@ -12,31 +12,54 @@ const MONTH = 30 * 24 * 3600
 
 /** The inputs: their ranges, whether the scale is logarithmic (`log`), and the unit. */
 const FIELDS = [
-  { name: 'rate', least: 0.001, most: 1000, value: USUAL.rate, log: true, unit: 'rate' },
+  { name: 'rate', least: 0.001, most: 1000, value: DEFAULT_REQUIREMENTS.rate, log: true, unit: 'rate' },
   {
     name: 'subscribers',
     least: 1,
     most: 1e6,
-    value: USUAL.subscribers,
+    value: DEFAULT_REQUIREMENTS.subscribers,
     log: true,
     unit: 'count',
     whole: true,
   },
-  { name: 'back', least: 0, most: 12, value: USUAL.back, unit: 'rate' },
-  { name: 'payload', least: 1, most: 65_536, value: USUAL.payload, log: true, unit: 'bytes', whole: true },
+  { name: 'back', least: 0, most: 12, value: DEFAULT_REQUIREMENTS.back, unit: 'rate' },
+  {
+    name: 'payload',
+    least: 1,
+    most: 65_536,
+    value: DEFAULT_REQUIREMENTS.payload,
+    log: true,
+    unit: 'bytes',
+    whole: true,
+  },
   {
     name: 'latency',
     least: 10,
     most: 60_000,
-    value: USUAL.latency * 1e3,
+    value: DEFAULT_REQUIREMENTS.latency * 1e3,
     log: true,
     unit: 'milliseconds',
     whole: true,
   },
-  { name: 'rtt', least: 0, most: 500, value: USUAL.rtt * 1e3, unit: 'milliseconds', whole: true },
+  {
+    name: 'rtt',
+    least: 0,
+    most: 500,
+    value: DEFAULT_REQUIREMENTS.rtt * 1e3,
+    unit: 'milliseconds',
+    whole: true,
+  },
   { name: 'headers', least: 50, most: 4000, value: BROWSER_HEADERS, log: true, unit: 'bytes', whole: true },
-  { name: 'tabs', least: 1, most: 120, value: USUAL.tabs, unit: 'count', whole: true },
-  { name: 'proxyIdle', least: 5, most: 600, value: USUAL.proxyIdle, log: true, unit: 'seconds', whole: true },
+  { name: 'tabs', least: 1, most: 120, value: DEFAULT_REQUIREMENTS.tabs, unit: 'count', whole: true },
+  {
+    name: 'proxyIdle',
+    least: 5,
+    most: 600,
+    value: DEFAULT_REQUIREMENTS.proxyIdle,
+    log: true,
+    unit: 'seconds',
+    whole: true,
+  },
 ]
 /** Positions of a slider. */
 const STEPS = 240
@@ -51,7 +74,7 @@ export function mount(element) {
     { id: 'workload-http' },
     ...['1.1', '2'].map((value) => make('option', { value }, value)),
   )
-  http.value = USUAL.http
+  http.value = DEFAULT_REQUIREMENTS.http
   http.addEventListener('change', () => show())
 
   const link = make('a', { class: 'link', say: 'workload.link' })
@@ -172,7 +195,7 @@ class Field {
 function adviceOf(need, headers) {
   const { candidates, refused } = rank(need, headers)
   const best = make('p', { class: 'verdict', role: 'status' })
-  sayVerdict(best, verdictOf(candidates), need)
+  sayVerdict(best, recommend(candidates), need)
   const parts = [best]
   if (candidates.length > 0) parts.push(table(candidates, need))
   if (refused.length > 0) {
@@ -185,7 +208,7 @@ function adviceOf(need, headers) {
   return parts
 }
 
-/** @param {import('../lib/benchmarks/model/verdict.js').Verdict | undefined} verdict */
+/** @param {import('../lib/benchmarks/model/recommendation.js').Recommendation | undefined} verdict */
 function sayVerdict(place, verdict, need) {
   if (verdict === undefined) {
     say(place, 'workload.none')
@@ -265,7 +288,7 @@ function refusal({ way, why }) {
 }
 
 function turns(need, headers) {
-  const { above, below } = turnsOf(need, headers)
+  const { above, below } = breakEvensOf(need, headers)
   const line = (key, turn) => {
     const element = make('p')
     // The model searches in steps, so the rate is approximate.

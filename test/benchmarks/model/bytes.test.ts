@@ -9,10 +9,10 @@ import {
   MSS,
   pushHeaders,
   RECORD_OVERHEAD,
-  SSE_BEAT,
+  SSE_HEARTBEAT,
   segments,
   tlsRecords,
-  WS_BEAT,
+  WS_HEARTBEAT,
 } from '../../../benchmarks/model/bytes.ts'
 import { memoryBus } from '../../../bus/memory.ts'
 import { textPayload } from '../../../bus/payload.ts'
@@ -49,8 +49,8 @@ t.test('sizes of envelope, event and frame equal the output of the encoders', as
 })
 
 t.test('heartbeats are spread over the messages', async (t) => {
-  t.equal(heartbeatBytes(0.1, SSE_BEAT.bytes, SSE_BEAT.every), 7 / 1.5)
-  t.equal(heartbeatBytes(1, WS_BEAT.bytes, WS_BEAT.every), 8 / 25)
+  t.equal(heartbeatBytes(0.1, SSE_HEARTBEAT.bytes, SSE_HEARTBEAT.every), 7 / 1.5)
+  t.equal(heartbeatBytes(1, WS_HEARTBEAT.bytes, WS_HEARTBEAT.every), 8 / 25)
 })
 
 t.test('TCP/IP and TLS', async (t) => {

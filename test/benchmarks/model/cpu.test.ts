@@ -1,9 +1,9 @@
 import t from 'tap'
-import { type Asked, type Coefficients, type Cost, cpuOf } from '../../../benchmarks/model/cpu.ts'
+import { type Coefficients, type Cost, type CpuInput, cpuOf } from '../../../benchmarks/model/cpu.ts'
 
 const cost = (value: number): Cost => ({ value, low: value * 0.9, high: value * 1.2 })
 const coefficients: Coefficients = {
-  held: new Map([
+  deliveries: new Map([
     [
       'sse',
       [
@@ -19,7 +19,7 @@ const coefficients: Coefficients = {
     { messages: 100, cpu: cost(420) },
   ],
 }
-const of = (asked: Partial<Asked>, known = coefficients) =>
+const of = (asked: Partial<CpuInput>, known = coefficients) =>
   cpuOf({ way: 'sse', interval: 0, rate: 1, subscribers: 10, rtt: 0, beat: 25, limit: 100, ...asked }, known)
 const near = (found: Cost | undefined, wanted: number) =>
   t.ok(Math.abs(found!.value / wanted - 1) < 1e-9, `${found!.value}, not ${wanted}`)

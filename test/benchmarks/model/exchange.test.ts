@@ -1,5 +1,5 @@
 import t from 'tap'
-import { exchangeOf, pushOf, sentOf, UNIQUE } from '../../../benchmarks/model/exchange.ts'
+import { CACHE_BUSTER, exchangeOf, pushOf, upstreamBytes } from '../../../benchmarks/model/exchange.ts'
 import { build, openRaw, openStream } from '../../helper.ts'
 import { openRawSocket } from '../../raw-socket.ts'
 
@@ -20,7 +20,7 @@ t.test('sizes equal the traffic of a server', async (t) => {
   for (const kind of ['poll', 'longpoll'] as const) {
     const { request, empty, full, message } = exchangeOf(kind, SHAPE)
     const path = (from: string) =>
-      `/${kind}?channel=default&cursor=${from}${kind === 'longpoll' ? '&wait=1' : ''}&_=${'0'.repeat(UNIQUE)}`
+      `/${kind}?channel=default&cursor=${from}${kind === 'longpoll' ? '&wait=1' : ''}&_=${'0'.repeat(CACHE_BUSTER)}`
     t.equal(request, `GET ${path(cursor)} HTTP/1.1\r\n${HEADERS}\r\n`.length)
     // wait=0 has the same length.
     t.equal(await ask(path(cursor).replace('wait=1', 'wait=0'), '\r\n\r\n'), empty, `${kind}, nothing`)
@@ -51,19 +51,19 @@ t.test('the size of a message from the client, and of its answer', async (t) => 
   const { app, port } = await build(t, { publish: true })
   for (let i = 0; i < 12; i++) await app.tidings.publish('default', i)
   const data = JSON.stringify('x'.repeat(200))
-  const post = sentOf('sse', SHAPE)
+  const post = upstreamBytes('sse', SHAPE)
   const { socket, until } = await openRaw(t, port)
   const head = `POST /publish?channel=default HTTP/1.1\r\n${HEADERS}Content-Type: application/json\r\nContent-Length: ${data.length}\r\n\r\n`
   socket.write(head + data)
   t.equal(post.up, head.length + data.length)
   t.equal(post.down, (await until('}')).length)
-  for (const way of ['poll', 'longpoll'] as const) t.same(sentOf(way, SHAPE), post, way)
+  for (const way of ['poll', 'longpoll'] as const) t.same(upstreamBytes(way, SHAPE), post, way)
 
   const raw = await openRawSocket(t, port, '/ws?channel=')
   await raw.next()
   const text = `{"ref":1,"type":"publish","channel":"default","data":${data}}`
   raw.send(text)
-  const frame = sentOf('ws', SHAPE)
+  const frame = upstreamBytes('ws', SHAPE)
   t.equal(frame.up, 8 + text.length, 'a header of four bytes, and a mask of as many')
   const { header, payload } = await raw.next()
   t.equal(frame.down, header + payload.length)

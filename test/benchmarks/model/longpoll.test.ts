@@ -1,14 +1,14 @@
 import t, { type Test } from 'tap'
 import {
-  LONG_POLL_LOAD,
   longPollBytes,
   longPollCycle,
   longPollDelay,
   longPollEmptyShare,
   longPollGap,
-  longPollLoad,
   longPollQuantile,
   longPollRequests,
+  longPollUtilization,
+  MAX_UTILIZATION,
 } from '../../../benchmarks/model/longpoll.ts'
 import { poissonTimes, randomOf } from '../../../benchmarks/model/random.ts'
 import { simulateLongPoll } from '../../../benchmarks/model/simulation.ts'
@@ -69,11 +69,11 @@ t.test('at the limits', async (t) => {
   near(t, longPollGap({ ...many, gap: 0 }), 0.02 + 5.5 * 0.001 - 5.5 * 0.002, 1e-9, 'a gap with a queue')
   t.equal(longPollGap({ ...many, readers: 1 }), 0.1)
   t.equal(
-    longPollLoad({ rate: 2, oneWay: 0, gap: 0, wait: 1, readers: 10, request: 0.001, write: 0.002 }),
+    longPollUtilization({ rate: 2, oneWay: 0, gap: 0, wait: 1, readers: 10, request: 0.001, write: 0.002 }),
     0.06,
   )
-  t.equal(longPollLoad(polling), 0)
-  t.equal(LONG_POLL_LOAD, 0.1)
+  t.equal(longPollUtilization(polling), 0)
+  t.equal(MAX_UTILIZATION, 0.1)
 })
 
 t.test('bytes: a rare message includes the empty responses', async (t) => {
@@ -102,7 +102,7 @@ t.test('the server simulation is close to the formula for many readers at low lo
     request: 0.0002,
     write: 0.0002,
   }
-  t.ok(longPollLoad(polling) <= LONG_POLL_LOAD)
+  t.ok(longPollUtilization(polling) <= MAX_UTILIZATION)
   const found = simulateLongPoll({ ...polling, times: poissonTimes(randomOf(6), 2, 2000) })
   near(t, found.delay, longPollDelay(polling), 0.06, 'delay')
   near(t, found.quantile(0.5), longPollQuantile(polling, 0.5), 0.1, 'p50, the position in the row')

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { radioBoth, radioPolled, radioPushed, TAIL } from '../../../benchmarks/model/radio.ts'
+import { radioPolled, radioPushed, radioWithHeartbeat, TAIL } from '../../../benchmarks/model/radio.ts'
 import { exponential, randomOf } from '../../../benchmarks/model/random.ts'
 
 /** Returns the share of a long time within a tail after an event. */
@@ -19,6 +19,6 @@ t.test('the share equals a simulation', async (t) => {
   const near = (found: number, wanted: number) => t.ok(Math.abs(found - wanted) < 0.01, `${found} ${wanted}`)
   near(share(0.05, 1e9), radioPushed(0.05))
   near(share(1e-7, 25), radioPolled(25))
-  near(share(0.05, 25), radioBoth(0.05, 25))
+  near(share(0.05, 25), radioWithHeartbeat(0.05, 25))
   t.equal(radioPolled(5), 1)
 })

@@ -3,16 +3,16 @@ import { type Adapter, requestText } from '../adapters/adapter.ts'
 import { now } from '../clock.ts'
 import { payloadOf } from '../payload.ts'
 import { publishRequest } from '../publish-request.ts'
-import { Answers, isLast } from '../readers/answers.ts'
 import { readerOf } from '../readers/open.ts'
-import type { Common, Kind, Reader, Target } from '../readers/reader.ts'
+import type { Endpoint, Reader, ReaderContext, Transport } from '../readers/reader.ts'
+import { closesConnection, ResponseParser } from '../readers/response-parser.ts'
 
-/** A closed loop at maximum speed, to heat a server and to measure its CPU when hot. */
+/** A closed loop at maximum speed, to warm a server up and to measure its CPU time afterwards. */
 
-export interface DrivePlan {
-  readonly target: Target
+export interface ClosedLoopPlan {
+  readonly target: Endpoint
   /** Undefined: no readers, and a unit is a publish. For polling, a unit is a request; otherwise a delivery. */
-  readonly kind: Kind | undefined
+  readonly kind: Transport | undefined
   /** The adapter of a server that is not part of this package. */
   readonly adapter?: string | undefined
   readonly subscribers: number
@@ -30,11 +30,11 @@ const AT_ONCE = 8
 /** Milliseconds between messages to polling readers, so that some responses carry a message. */
 const NOW_AND_THEN = 20
 
-export class Drive {
-  readonly #plan: DrivePlan
+export class ClosedLoop {
+  readonly #plan: ClosedLoopPlan
   readonly #adapter: Adapter | undefined
   readonly #readers: Reader[] = []
-  readonly #common: Common
+  readonly #common: ReaderContext
   readonly #open: Promise<void>
   #socket!: Socket
   /** Publishes without a response yet. */
@@ -47,7 +47,7 @@ export class Drive {
   #fail: (error: Error) => void = () => {}
   #stopped = false
 
-  constructor(plan: DrivePlan, adapter?: Adapter) {
+  constructor(plan: ClosedLoopPlan, adapter?: Adapter) {
     this.#plan = plan
     this.#adapter = adapter
     const { target, kind, subscribers } = plan
@@ -73,7 +73,7 @@ export class Drive {
   }
 
   /** Opens the readers in batches that fit in the accept queue. */
-  async #read(kind: Kind | undefined, subscribers: number): Promise<void> {
+  async #read(kind: Transport | undefined, subscribers: number): Promise<void> {
     for (let i = 0; kind !== undefined && i < subscribers; i++) {
       this.#readers.push(readerOf(kind, this.#adapter, this.#common, i, CHANNEL, 0))
       if (i % OPEN_AT_ONCE === 0) await this.#readers[i]!.ready
@@ -149,13 +149,13 @@ export class Drive {
     const socket = connect({ host, port, noDelay: true })
     this.#socket = socket
     let fresh = true
-    const answers = new Answers(({ status, head }) => {
+    const answers = new ResponseParser(({ status, head }) => {
       if (socket !== this.#socket) return
       fresh = false
       this.#outstanding.shift()
       this.#answered++
       if (status < 200 || status > 299) this.#fail(new Error(`/publish returned ${status}`))
-      if (isLast(head)) this.#connect()
+      if (closesConnection(head)) this.#connect()
       this.#answer()
     })
     socket.on('data', (part) => answers.take(part.toString('latin1')))

@@ -1,20 +1,26 @@
-import { type Adapter, type Exchange, indexesOf, type Reading, requestText } from '../adapters/adapter.ts'
-import { Answers, headerOf, isLast } from './answers.ts'
-import { type Common, gate, type Kind, Line, type Reader } from './reader.ts'
-import { Chunks } from './sse.ts'
-import { clientFrame, Frames, handshake } from './ws.ts'
+import {
+  type Adapter,
+  type AdapterRequest,
+  indexesOf,
+  type ReaderApi,
+  requestText,
+} from '../adapters/adapter.ts'
+import { deferred, type Reader, ReaderConnection, type ReaderContext, type Transport } from './reader.ts'
+import { closesConnection, headerOf, ResponseParser } from './response-parser.ts'
+import { ChunkDecoder } from './sse.ts'
+import { clientFrame, FrameParser, upgradeRequest } from './ws.ts'
 
 const END = '\r\n\r\n'
 
 /** Opens a reader of a server with an adapter. */
-export function foreignReader(
+export function adapterReader(
   adapter: Adapter,
-  kind: Kind,
-  common: Common,
+  kind: Transport,
+  common: ReaderContext,
   reader: number,
   phase: number,
 ): Reader {
-  const { promise: ready, open } = gate()
+  const { promise: ready, open } = deferred()
   const { host, port } = common.target
   const authority = `${host}:${port}`
   const waiting: ((answer: { status: number; head: string; body: string }) => void)[] = []
@@ -23,7 +29,7 @@ export function foreignReader(
   let first = true
   let timer: NodeJS.Timeout | undefined
 
-  const line = new Line(common, {
+  const line = new ReaderConnection(common, {
     data(part, time) {
       at = time
       take(part)
@@ -34,8 +40,8 @@ export function foreignReader(
   })
 
   function answering(): (part: Buffer) => void {
-    const answers = new Answers((answer) => {
-      if (isLast(answer.head)) line.socket.destroy()
+    const answers = new ResponseParser((answer) => {
+      if (closesConnection(answer.head)) line.socket.destroy()
       waiting.shift()!(answer)
     })
     return (part) => answers.take(part.toString('latin1'))
@@ -64,7 +70,7 @@ export function foreignReader(
     write(requestText({ path }, authority, more))
   }
 
-  const reading: Reading = {
+  const reading: ReaderApi = {
     index: reader,
     ready: open,
     message(text) {
@@ -73,7 +79,7 @@ export function foreignReader(
       common.tally.deliveries += found.length
       for (const index of found) common.deliver(reader, index, at)
     },
-    request(exchange: Exchange, answered) {
+    request(exchange: AdapterRequest, answered) {
       const before = common.tally.deliveries
       waiting.push(({ status, head, body }) => {
         answered({ status, body, header: (name) => headerOf(head, name.toLowerCase()) })
@@ -98,14 +104,14 @@ export function foreignReader(
           for (const block of all) dispatch(block, event)
         }
         if (!/\r\ntransfer-encoding: chunked/i.test(head)) return (part) => blocks(part.toString('latin1'))
-        const chunks = new Chunks(blocks)
+        const chunks = new ChunkDecoder(blocks)
         return (part) => chunks.take(part.toString('latin1'))
       })
     },
     socket(path, { protocol, open: opened = open, message }) {
-      const { headers, accept } = handshake()
+      const { headers, accept } = upgradeRequest()
       const send = (text: string) => line.socket.write(clientFrame(1, Buffer.from(text, 'latin1')))
-      const frames = new Frames((opcode, payload) => {
+      const frames = new FrameParser((opcode, payload) => {
         if (opcode === 9) line.socket.write(clientFrame(10, payload))
         else if (opcode === 1 || opcode === 2) message(payload.toString('latin1'), send)
         else throw new Error(`${path} sent a frame of opcode ${opcode}: ${payload.subarray(2)}`)

@@ -1,5 +1,5 @@
 import { adapterOf } from '../adapters/adapter.ts'
-import { answer } from './child.ts'
+import { serveApi } from './child.ts'
 
 /** A server that an adapter starts. */
 
@@ -22,5 +22,5 @@ const api = {
 
 process.on('exit', () => stop?.())
 
-export type TargetApi = typeof api
-answer(api)
+export type AdapterServerApi = typeof api
+serveApi(api)

@@ -1,9 +1,9 @@
 /** The requirements of a workload, and their defaults. */
 
-export type Way = 'poll' | 'longpoll' | 'sse' | 'ws'
+export type Transport = 'poll' | 'longpoll' | 'sse' | 'ws'
 
 /** Times are in seconds. */
-export interface Need {
+export interface Requirements {
   readonly subscribers: number
   /** Messages per second to each subscriber. */
   readonly rate: number
@@ -32,7 +32,7 @@ export interface Prices {
 export type RequestHeaders = Readonly<Record<'poll' | 'longpoll', number>>
 
 /** Defaults of the command and of the demo page. */
-export const USUAL: Need = {
+export const DEFAULT_REQUIREMENTS: Requirements = {
   subscribers: 1000,
   rate: 0.1,
   back: 0,

@@ -1,11 +1,11 @@
 import { connect, type Socket } from 'node:net'
 import { now } from '../clock.ts'
-import { Answers, isLast } from './answers.ts'
-import type { Target } from './reader.ts'
-import { clientFrame, Frames, handshake } from './ws.ts'
+import type { Endpoint } from './reader.ts'
+import { closesConnection, ResponseParser } from './response-parser.ts'
+import { clientFrame, FrameParser, upgradeRequest } from './ws.ts'
 
 /** Round-trip times in seconds: the median of several. */
-export interface Trips {
+export interface RoundTrips {
   /** A frame to /echo and back. Undefined if the app has no /echo. */
   readonly echo: number | undefined
   /** A request without new messages, and its response. */
@@ -20,7 +20,7 @@ const TRIPS = 11
 const PAUSE = 3
 
 /** Measures round trips on an idle server. */
-export async function measureTrips(target: Target): Promise<Trips> {
+export async function measureRoundTrips(target: Endpoint): Promise<RoundTrips> {
   return { http: await httpTrip(target), echo: await echoTrip(target) }
 }
 
@@ -29,18 +29,18 @@ function middle(times: readonly number[]): number {
 }
 
 /** @throws if the app does not respond to /poll */
-function httpTrip({ host, port, path }: Target): Promise<number> {
+function httpTrip({ host, port, path }: Endpoint): Promise<number> {
   const request = `GET ${path}/poll?channel=calibrate&cursor=now HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`
   return repeat(host, port, 0, (socket, trip) => {
-    const answers = new Answers(({ head }) => trip(isLast(head)))
+    const answers = new ResponseParser(({ head }) => trip(closesConnection(head)))
     return { send: () => socket.write(request), take: (part) => answers.take(part.toString('latin1')) }
   }) as Promise<number>
 }
 
-function echoTrip({ host, port, path }: Target): Promise<number | undefined> {
-  const { headers } = handshake()
+function echoTrip({ host, port, path }: Endpoint): Promise<number | undefined> {
+  const { headers } = upgradeRequest()
   return repeat(host, port, PAUSE, (socket, trip, fail) => {
-    const frames = new Frames(() => trip(false))
+    const frames = new FrameParser(() => trip(false))
     const frame = clientFrame(2, Buffer.alloc(16))
     let upgraded = false
     return {

@@ -1,16 +1,16 @@
 /** An HTTP/1.1 response. Text is latin1, so one character is one byte. */
-export interface HttpAnswer {
+export interface HttpResponse {
   readonly status: number
   readonly head: string
   readonly body: string
 }
 
 /** Parses HTTP/1.1 responses (RFC 9112) with a content-length or without a body. */
-export class Answers {
-  readonly #done: (answer: HttpAnswer) => void
+export class ResponseParser {
+  readonly #done: (answer: HttpResponse) => void
   #text = ''
 
-  constructor(done: (answer: HttpAnswer) => void) {
+  constructor(done: (answer: HttpResponse) => void) {
     this.#done = done
   }
 
@@ -31,7 +31,7 @@ export class Answers {
       if (this.#text.length < end + 4 + length) return
       const body = this.#text.slice(end + 4, end + 4 + length)
       // Ignore data after the last response of the connection.
-      this.#text = isLast(head) ? '' : this.#text.slice(end + 4 + length)
+      this.#text = closesConnection(head) ? '' : this.#text.slice(end + 4 + length)
       this.#done({ status, head, body })
     }
   }
@@ -41,7 +41,7 @@ function lengthOf(status: number, head: string): number {
   if (status === 204 || status === 304) return 0
   const length = headerOf(head, 'content-length')
   // For an error response that closes the connection, the status is enough.
-  if (length === undefined && status >= 400 && isLast(head)) return 0
+  if (length === undefined && status >= 400 && closesConnection(head)) return 0
   if (length === undefined || headerOf(head, 'content-encoding') !== undefined) {
     throw new Error(
       `A response is compressed or has no content-length; try --header-profile minimal: ${head.split('\r\n', 1)[0]}`,
@@ -56,6 +56,6 @@ export function headerOf(head: string, name: string): string | undefined {
 }
 
 /** Whether this is the last response of the connection (RFC 9112 section 9.6). */
-export function isLast(head: string): boolean {
+export function closesConnection(head: string): boolean {
   return /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(headerOf(head, 'connection') ?? '')
 }

@@ -1,10 +1,10 @@
-import { BEATS, type Choice, p99Of } from './choice.ts'
-import type { Need, Way } from './need.ts'
+import { HEARTBEATS, p99Of, type TransportConfig } from './costs.ts'
+import type { Requirements, Transport } from './requirements.ts'
 
 /** Decides which transports meet the requirements, and why the others do not. */
 
 /** The limiting factor of a transport that fits. */
-export type Binding =
+export type LimitingFactor =
   | { readonly what: 'interval'; readonly interval: number; readonly oneWay: number }
   | { readonly what: 'requests' }
   | { readonly what: 'connections'; readonly most: number }
@@ -13,7 +13,7 @@ export type Binding =
   | { readonly what: 'nothing' }
 
 /** The reason why a transport does not fit. */
-export type Obstacle =
+export type ExclusionReason =
   /** Even the shortest interval exceeds the budget. */
   | { readonly what: 'interval'; readonly least: number; readonly budget: number }
   | { readonly what: 'delay'; readonly p99: number; readonly budget: number }
@@ -21,9 +21,9 @@ export type Obstacle =
   | { readonly what: 'connections'; readonly tabs: number; readonly most: number }
   | { readonly what: 'streams'; readonly tabs: number; readonly most: number }
 
-export interface Refusal {
-  readonly way: Way
-  readonly why: Obstacle
+export interface Exclusion {
+  readonly way: Transport
+  readonly why: ExclusionReason
 }
 
 /** Usual limits: connections per origin in browsers over HTTP/1.1, and streams per connection on HTTP/2 servers. */
@@ -35,33 +35,36 @@ const STREAMS = 100
 export const INTERVALS = [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60]
 
 /** Splits the transports into those that fit and those that don't. */
-export function choicesOf(need: Need): { fits: Choice[]; refused: Refusal[] } {
-  const refused: Refusal[] = []
-  const fits: Choice[] = []
+export function eligibleTransports(need: Requirements): { fits: TransportConfig[]; refused: Exclusion[] } {
+  const refused: Exclusion[] = []
+  const fits: TransportConfig[] = []
   // The longest interval within the budget is the cheapest.
   const kept = INTERVALS.filter((interval) => p99Of({ way: 'poll', interval }, need) <= need.latency)
   if (kept.length > 0) fits.push({ way: 'poll', interval: kept.at(-1)! })
   else refused.push({ way: 'poll', why: { what: 'interval', least: INTERVALS[0]!, budget: need.latency } })
   for (const way of ['longpoll', 'sse', 'ws'] as const) {
-    const why = obstacleOf(way, need)
+    const why = exclusionReasonOf(way, need)
     if (why === undefined) fits.push({ way, interval: 0 })
     else refused.push({ way, why })
   }
   return { fits, refused }
 }
 
-function obstacleOf(way: 'longpoll' | 'sse' | 'ws', need: Need): Obstacle | undefined {
+function exclusionReasonOf(way: 'longpoll' | 'sse' | 'ws', need: Requirements): ExclusionReason | undefined {
   const { http, tabs, latency, proxyIdle } = need
   const p99 = p99Of({ way, interval: 0 }, need)
   if (p99 > latency) return { what: 'delay', p99, budget: latency }
-  if (BEATS[way] >= proxyIdle) return { what: 'proxy', idle: proxyIdle, beat: BEATS[way] }
+  if (HEARTBEATS[way] >= proxyIdle) return { what: 'proxy', idle: proxyIdle, beat: HEARTBEATS[way] }
   if (way === 'ws') return undefined
   if (http === '1.1' && tabs >= CONNECTIONS) return { what: 'connections', tabs, most: CONNECTIONS }
   if (http === '2' && tabs >= STREAMS) return { what: 'streams', tabs, most: STREAMS }
   return undefined
 }
 
-export function bindingOf({ way, interval }: Choice, { rtt, http }: Need): Binding {
+export function limitingFactorOf(
+  { way, interval }: TransportConfig,
+  { rtt, http }: Requirements,
+): LimitingFactor {
   if (way === 'poll') return { what: 'interval', interval, oneWay: rtt / 2 }
   if (way === 'longpoll') return { what: 'requests' }
   if (way === 'sse') {

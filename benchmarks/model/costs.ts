@@ -1,10 +1,10 @@
-import { exchangeHeaders, pushHeaders, SSE_BEAT, WS_BEAT } from './bytes.ts'
+import { exchangeHeaders, pushHeaders, SSE_HEARTBEAT, WS_HEARTBEAT } from './bytes.ts'
 import { type Coefficients, type Cost, cpuOf } from './cpu.ts'
-import { exchangeOf, pushOf, type Shape, sentOf } from './exchange.ts'
+import { exchangeOf, type MessageSizes, pushOf, upstreamBytes } from './exchange.ts'
 import { longPollEmptyShare, longPollQuantile, longPollRequests } from './longpoll.ts'
-import type { Need, Prices, RequestHeaders, Way } from './need.ts'
-import { LIMIT, pollEmptyShare, pollQuantile, pollRequests } from './poll.ts'
-import { radioBoth } from './radio.ts'
+import { pollEmptyShare, pollQuantile, pollRequests, RESPONSE_LIMIT } from './poll.ts'
+import { radioWithHeartbeat } from './radio.ts'
+import type { Prices, RequestHeaders, Requirements, Transport } from './requirements.ts'
 
 /** The costs of one transport for given requirements. */
 
@@ -15,11 +15,11 @@ const WAIT = 25
 const CHANNEL = 7
 
 /** Heartbeat intervals in seconds. */
-export const BEATS = { sse: SSE_BEAT.every, ws: WS_BEAT.every, longpoll: WAIT }
+export const HEARTBEATS = { sse: SSE_HEARTBEAT.every, ws: WS_HEARTBEAT.every, longpoll: WAIT }
 
 /** A transport. `interval` applies to polling only, in seconds. */
-export interface Choice {
-  readonly way: Way
+export interface TransportConfig {
+  readonly way: Transport
   readonly interval: number
 }
 
@@ -33,14 +33,14 @@ export function intervalOf(name: string): number | undefined {
   return count === undefined ? undefined : Number(count) / (unit === 'ms' ? 1e3 : 1)
 }
 
-export function nameOf({ way, interval }: Choice): string {
+export function nameOf({ way, interval }: TransportConfig): string {
   return way === 'poll' ? pollName(interval) : way
 }
 
 /** Seconds in a month of 30 days. */
 const MONTH = 30 * 24 * 3600
 
-export function p99Of({ way, interval }: Choice, { rate, rtt }: Need): number {
+export function p99Of({ way, interval }: TransportConfig, { rate, rtt }: Requirements): number {
   const oneWay = rtt / 2
   if (way === 'poll') return pollQuantile({ rate, oneWay, cycles: [interval] }, 0.99)
   if (way === 'longpoll') return longPollQuantile({ rate, oneWay, gap: rtt, wait: WAIT }, 0.99)
@@ -51,21 +51,29 @@ export function p99Of({ way, interval }: Choice, { rate, rtt }: Need): number {
  * Returns bytes per message including TCP/IP: in both directions, and from the server. What subscribers send is spread
  * over the messages that they receive.
  */
-export function bytesOf(choice: Choice, need: Need, headers: RequestHeaders): { both: number; down: number } {
+export function bytesOf(
+  choice: TransportConfig,
+  need: Requirements,
+  headers: RequestHeaders,
+): { both: number; down: number } {
   const { both, down } = receivedOf(choice, need, headers)
   const { payload, rate, back } = need
   if (back === 0) return { both, down }
   const shape = { payload, channel: CHANNEL, wait: WAIT, headers: headers.poll }
-  const sent = sentOf(choice.way, shape)
+  const sent = upstreamBytes(choice.way, shape)
   const tcp = exchangeHeaders(sent.up, sent.down)
   const share = back / rate
   return { both: both + share * (sent.up + sent.down + tcp), down: down + share * (sent.down + tcp / 2) }
 }
 
-function receivedOf(choice: Choice, need: Need, headers: RequestHeaders): { both: number; down: number } {
+function receivedOf(
+  choice: TransportConfig,
+  need: Requirements,
+  headers: RequestHeaders,
+): { both: number; down: number } {
   const { way, interval } = choice
   const { rate, rtt, payload } = need
-  const shape: Omit<Shape, 'headers'> = { payload, channel: CHANNEL, wait: WAIT }
+  const shape: Omit<MessageSizes, 'headers'> = { payload, channel: CHANNEL, wait: WAIT }
   if (way === 'sse' || way === 'ws') {
     const bytes = pushOf(way, { ...shape, headers: 0 }, rate)
     const tcp = pushHeaders(bytes)
@@ -75,7 +83,9 @@ function receivedOf(choice: Choice, need: Need, headers: RequestHeaders): { both
   const polling = { rate, oneWay: 0, cycles: [interval] }
   const holding = { rate, oneWay: 0, gap: rtt, wait: WAIT }
   const requests =
-    way === 'poll' ? pollRequests(polling, LIMIT) : Math.max(longPollRequests(holding), 1 / LIMIT)
+    way === 'poll'
+      ? pollRequests(polling, RESPONSE_LIMIT)
+      : Math.max(longPollRequests(holding), 1 / RESPONSE_LIMIT)
   const share = way === 'poll' ? pollEmptyShare(polling) : longPollEmptyShare(holding)
   const answer = share * empty + (1 - share) * full - request
   const tcp = requests * exchangeHeaders(request, answer + message / requests)
@@ -85,16 +95,23 @@ function receivedOf(choice: Choice, need: Need, headers: RequestHeaders): { both
 
 /** Returns microseconds of CPU per subscriber and second. Undefined if not measured. */
 export function cpuFor(
-  { way, interval }: Choice,
-  { rate, subscribers, rtt }: Pick<Need, 'rate' | 'subscribers' | 'rtt'>,
+  { way, interval }: TransportConfig,
+  { rate, subscribers, rtt }: Pick<Requirements, 'rate' | 'subscribers' | 'rtt'>,
   coefficients: Coefficients | undefined,
 ): Cost | undefined {
-  const beat = way === 'poll' ? interval : BEATS[way]
-  return coefficients && cpuOf({ way, interval, rate, subscribers, rtt, beat, limit: LIMIT }, coefficients)
+  const beat = way === 'poll' ? interval : HEARTBEATS[way]
+  return (
+    coefficients &&
+    cpuOf({ way, interval, rate, subscribers, rtt, beat, limit: RESPONSE_LIMIT }, coefficients)
+  )
 }
 
 /** Returns the cores for all subscribers. Null if not measured. */
-export function coresOf(choice: Choice, need: Need, coefficients: Coefficients | undefined): Cost | null {
+export function coresOf(
+  choice: TransportConfig,
+  need: Requirements,
+  coefficients: Coefficients | undefined,
+): Cost | null {
   const { subscribers } = need
   const each = cpuFor(choice, need, coefficients)
   return each === undefined ? null : mapped(each, (cpu) => (subscribers * cpu) / 1e6)
@@ -106,8 +123,8 @@ function mapped({ value, low, high }: Cost, of: (one: number) => number): Cost {
 
 /** Returns the price per month for all subscribers. Null without prices or CPU figures. */
 export function priceOf(
-  choice: Choice,
-  need: Need,
+  choice: TransportConfig,
+  need: Requirements,
   headers: RequestHeaders,
   coefficients: Coefficients | undefined,
   prices: Prices | undefined,
@@ -120,7 +137,7 @@ export function priceOf(
 }
 
 /** A client's own messages turn the radio on as those of the server do. */
-export function radioOf({ way, interval }: Choice, { rate, back }: Need): number {
-  if (way === 'poll') return radioBoth(back, interval)
-  return radioBoth(rate + back, way === 'sse' ? BEATS.sse : BEATS.ws)
+export function radioOf({ way, interval }: TransportConfig, { rate, back }: Requirements): number {
+  if (way === 'poll') return radioWithHeartbeat(back, interval)
+  return radioWithHeartbeat(rate + back, way === 'sse' ? HEARTBEATS.sse : HEARTBEATS.ws)
 }

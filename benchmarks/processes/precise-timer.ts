@@ -18,7 +18,7 @@ for (;;) {
  * Calls back at a time, never before it and some hundred microseconds after it. Timers have a resolution of one
  * millisecond and fire up to two milliseconds early. A thread sleeps instead, so this process can handle I/O meanwhile.
  */
-export class Alarm {
+export class PreciseTimer {
   /** Incremented with each change of `due`, to wake the thread. */
   readonly #changes = new Int32Array(new SharedArrayBuffer(4))
   readonly #due = new Float64Array(new SharedArrayBuffer(8)).fill(Number.POSITIVE_INFINITY)

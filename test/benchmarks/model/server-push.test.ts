@@ -1,14 +1,14 @@
 import t, { type Test } from 'tap'
-import {
-  joinedBusy,
-  joinedDelay,
-  joinedQuantile,
-  pushDelay,
-  pushLoad,
-  pushRequests,
-  takenDelay,
-} from '../../../benchmarks/model/push.ts'
 import { poissonTimes, randomOf } from '../../../benchmarks/model/random.ts'
+import {
+  batchedDelay,
+  batchedQuantile,
+  batchedUtilization,
+  delayFromAcceptance,
+  pushDelay,
+  pushRequests,
+  pushUtilization,
+} from '../../../benchmarks/model/server-push.ts'
 
 const near = (t: Test, found: number, wanted: number, part: number, name: string) =>
   t.ok(Math.abs(found - wanted) <= part * Math.abs(wanted), `${name}: ${found}, not ${wanted}`)
@@ -39,7 +39,7 @@ t.test('message by message: equals the simulated queue', async (t) => {
     const push = { rate, oneWay: 0, readers: 10, write: 0.005 }
     near(t, follow(rate, 10, 0.005, false).mean, pushDelay(push), 0.08, `rate ${rate}`)
   }
-  t.equal(pushLoad({ rate: 10, oneWay: 0, readers: 10, write: 0.005 }), 0.5)
+  t.equal(pushUtilization({ rate: 10, oneWay: 0, readers: 10, write: 0.005 }), 0.5)
   t.equal(pushDelay({ rate: 20, oneWay: 0, readers: 10, write: 0.005 }), Number.POSITIVE_INFINITY)
   // The textbook M/D/1 queue at half load: the wait is half a service time.
   t.equal(pushDelay({ rate: 0.5, oneWay: 0, readers: 1, write: 1 }), 1.5)
@@ -49,26 +49,27 @@ t.test('turn by turn: equals the simulated queue, even above full load', async (
   for (const rate of [1, 10, 40]) {
     const push = { rate, oneWay: 0, readers: 10, write: 0.005 }
     const found = follow(rate, 10, 0.005, true)
-    near(t, found.mean, joinedDelay(push), 0.02, `rate ${rate}`)
-    for (const q of [0.25, 0.5, 0.9, 0.99]) near(t, found.quantile(q), joinedQuantile(push, q), 0.03, `p${q}`)
+    near(t, found.mean, batchedDelay(push), 0.02, `rate ${rate}`)
+    for (const q of [0.25, 0.5, 0.9, 0.99])
+      near(t, found.quantile(q), batchedQuantile(push, q), 0.03, `p${q}`)
   }
-  near(t, joinedBusy({ rate: 1e4, oneWay: 0, readers: 10, write: 0.005 }), 1, 1e-6, 'never above 1')
+  near(t, batchedUtilization({ rate: 1e4, oneWay: 0, readers: 10, write: 0.005 }), 1, 1e-6, 'never above 1')
 })
 
 t.test('the one-way delay is added; one request per session', async (t) => {
   const push = { rate: 1, oneWay: 0, readers: 1, write: 0.001 }
   const far = { ...push, oneWay: 0.05 }
   near(t, pushDelay(far), pushDelay(push) + 0.05, 1e-9, 'by message')
-  near(t, joinedDelay(far), joinedDelay(push) + 0.05, 1e-9, 'by turn')
-  near(t, joinedQuantile(far, 0.5), joinedQuantile(push, 0.5) + 0.05, 1e-9, 'quantile')
+  near(t, batchedDelay(far), batchedDelay(push) + 0.05, 1e-9, 'by turn')
+  near(t, batchedQuantile(far, 0.5), batchedQuantile(push, 0.5) + 0.05, 1e-9, 'quantile')
   t.equal(pushRequests(0.5, 600), 1 / 300)
 })
 
 t.test('from acceptance, only the row counts', (t) => {
   const push = { rate: 10, oneWay: 0.02, readers: 4, write: 0.001 }
   const row = [1, 2, 3, 4].map((k) => 0.02 + k * 0.001)
-  near(t, takenDelay(push), row.reduce((a, b) => a + b) / 4, 1e-12, 'the mean over the readers')
-  t.ok(takenDelay(push) < joinedDelay(push))
+  near(t, delayFromAcceptance(push), row.reduce((a, b) => a + b) / 4, 1e-12, 'the mean over the readers')
+  t.ok(delayFromAcceptance(push) < batchedDelay(push))
   t.end()
 })
 
@@ -90,15 +91,15 @@ t.test('one process that reads for all: only the first reader waits for the wake
   ] as const) {
     const push = { rate: 0.001, oneWay: wake + 5, readers: 100, write, shared: { wake, read } }
     const all = follow(wake, write, read, 100).map((at) => at + 5)
-    near(t, takenDelay(push), all.reduce((a, b) => a + b) / 100, 1e-12, `${wake}, ${write}, ${read}`)
+    near(t, delayFromAcceptance(push), all.reduce((a, b) => a + b) / 100, 1e-12, `${wake}, ${write}, ${read}`)
     const middle = all.toSorted((a, b) => a - b)[49]!
-    near(t, joinedQuantile(push, 0.495), middle, 1e-6, 'the median position, without waiting')
+    near(t, batchedQuantile(push, 0.495), middle, 1e-6, 'the median position, without waiting')
   }
   const alone = { rate: 1, oneWay: 0.3, readers: 1, write: 0.02 }
   near(
     t,
-    takenDelay({ ...alone, shared: { wake: 0.3, read: 0.01 } }),
-    takenDelay(alone),
+    delayFromAcceptance({ ...alone, shared: { wake: 0.3, read: 0.01 } }),
+    delayFromAcceptance(alone),
     1e-12,
     'equal for a single reader',
   )

@@ -1,14 +1,14 @@
 import t from 'tap'
-import { cheapest, rank, turnsOf } from '../../../benchmarks/model/advice.ts'
-import { intervalOf, pollName } from '../../../benchmarks/model/choice.ts'
+import { intervalOf, pollName } from '../../../benchmarks/model/costs.ts'
 import type { Coefficients } from '../../../benchmarks/model/cpu.ts'
-import { type Need, USUAL } from '../../../benchmarks/model/need.ts'
+import { breakEvensOf, cheapest, rank } from '../../../benchmarks/model/ranking.ts'
+import { DEFAULT_REQUIREMENTS, type Requirements } from '../../../benchmarks/model/requirements.ts'
 
-const NEED: Need = { ...USUAL, subscribers: 20_000 }
+const NEED: Requirements = { ...DEFAULT_REQUIREMENTS, subscribers: 20_000 }
 const HEADERS = { poll: 500, longpoll: 500 }
-const of = (need: Partial<Need>, coefficients?: Coefficients) =>
+const of = (need: Partial<Requirements>, coefficients?: Coefficients) =>
   rank({ ...NEED, ...need }, HEADERS, coefficients)
-const names = (need: Partial<Need>) => of(need).candidates.map(({ name }) => name)
+const names = (need: Partial<Requirements>) => of(need).candidates.map(({ name }) => name)
 
 t.test('few messages and a low latency: a push is cheapest, followed by all that fit', async (t) => {
   const { candidates, refused } = of({})
@@ -37,7 +37,7 @@ t.test('many messages share a response: polling is cheapest, up to a rate', asyn
   const swapped = names({ ...many, rate })
   t.ok(swapped.indexOf('poll 5 s') > swapped.indexOf(other), 'the ranks are swapped at that rate')
 
-  const { above, below } = turnsOf({ ...NEED, ...many }, HEADERS)
+  const { above, below } = breakEvensOf({ ...NEED, ...many }, HEADERS)
   t.equal(above, null)
   t.equal(names({ ...many, rate: below!.rate })[0], below!.name)
   const before = of({ ...many, rate: below!.rate * 1.06 }).candidates
@@ -45,7 +45,7 @@ t.test('many messages share a response: polling is cheapest, up to a rate', asyn
     before.findIndex(({ way }) => way === 'poll') <= before.findLastIndex(({ tie }) => tie) + 1,
     'but not before',
   )
-  const back = turnsOf({ ...NEED, latency: 6 }, HEADERS)
+  const back = breakEvensOf({ ...NEED, latency: 6 }, HEADERS)
   t.equal(back.below, null)
   t.equal(back.above!.name, 'poll 5 s')
 })
@@ -59,7 +59,7 @@ t.test('a response of several pages counts each page', async (t) => {
 })
 
 t.test('transports that do not fit are listed with the reason', async (t) => {
-  const refused = (need: Partial<Need>) => of(need).refused.map(({ way, why }) => [way, why])
+  const refused = (need: Partial<Requirements>) => of(need).refused.map(({ way, why }) => [way, why])
   t.same(refused({ latency: 0.1 }), [['poll', { what: 'interval', least: 0.1, budget: 0.1 }]])
   const connections = { what: 'connections', tabs: 6, most: 6 }
   t.same(refused({ tabs: 6 }), [
@@ -79,7 +79,7 @@ t.test('transports that do not fit are listed with the reason', async (t) => {
   const far = of({ rtt: 3 })
   t.same(far.candidates, [], 'the one-way delay alone exceeds the budget')
   t.match(far.refused[3], { way: 'ws', why: { what: 'delay', p99: 1.5, budget: 0.5 } })
-  t.same(turnsOf({ ...NEED, rtt: 3 }, HEADERS), { above: null, below: null }, 'at any rate')
+  t.same(breakEvensOf({ ...NEED, rtt: 3 }, HEADERS), { above: null, below: null }, 'at any rate')
   t.same(
     of({ http: '2' }).candidates.map(({ binding }) => binding.what),
     ['second connection', 'streams', 'requests', 'interval'],
@@ -119,7 +119,7 @@ const each = (value: number, low: number | null = null, high: number | null = nu
 const polls = (value: number) => [{ messages: 0, cpu: { value, low: null, high: null } }]
 
 t.test('CPU from measured coefficients', async (t) => {
-  const coefficients = { held: new Map([['ws', each(40)] as const]), polls: polls(100) }
+  const coefficients = { deliveries: new Map([['ws', each(40)] as const]), polls: polls(100) }
   const cores = Object.fromEntries(of({}, coefficients).candidates.map(({ name, cores }) => [name, cores]))
   t.match(cores, { sse: null, longpoll: null })
   t.ok(Math.abs(cores.ws! - (20_000 * (0.1 + 1 / 30) * 40) / 1e6) < 0.01, 'deliveries and heartbeats')
@@ -129,12 +129,12 @@ t.test('CPU from measured coefficients', async (t) => {
 t.test('overlapping intervals tie', async (t) => {
   const prices = { gigabyte: 0, core: 100 }
   const tie = (low: number) => {
-    const held = new Map([
+    const deliveries = new Map([
       ['ws', each(10, 8, 14)],
       ['sse', each(16, low, 20)],
       ['longpoll', each(1000)],
     ] as const)
-    const { candidates } = rank(NEED, HEADERS, { held, polls: polls(1000) }, prices)
+    const { candidates } = rank(NEED, HEADERS, { deliveries, polls: polls(1000) }, prices)
     t.equal(candidates[0]!.way, 'ws')
     return candidates[1]!.tie
   }
@@ -146,7 +146,7 @@ t.test(
   'cheapest() returns the first of the ranking, by price if all CPU is known, otherwise by bytes',
   (t) => {
     const coefficients = (cpu: number): Coefficients => ({
-      held: new Map([
+      deliveries: new Map([
         ['longpoll', each(1e-6)],
         ['sse', each(1e-6)],
         ['ws', each(cpu)],

@@ -1,5 +1,5 @@
 /** A server to measure. */
-export interface Side {
+export interface Implementation {
   port: number
   publish(channel: string, data: string): void
   /** CPU time in microseconds, if another process does the work. */

@@ -24,7 +24,7 @@
  *
  * Times are in seconds, rates per second.
  */
-export interface Push {
+export interface ServerPush {
   /** λ: messages per second. */
   readonly rate: number
   /** d: one-way delay. */
@@ -38,32 +38,32 @@ export interface Push {
 }
 
 /** ρ: the server's utilisation if it writes message by message. From 1, it falls behind. */
-export function pushLoad({ rate, readers, write }: Push): number {
+export function pushUtilization({ rate, readers, write }: ServerPush): number {
   return rate * readers * write
 }
 
 /** Returns the mean delay from acceptance to delivery if each message is written separately. */
-export function pushDelay(push: Push): number {
+export function pushDelay(push: ServerPush): number {
   const { oneWay, readers, write } = push
-  const load = pushLoad(push)
+  const load = pushUtilization(push)
   if (load >= 1) return Number.POSITIVE_INFINITY
   return oneWay + ((readers + 1) * write) / 2 + (load * readers * write) / (2 * (1 - load))
 }
 
 /** b: the share of time in which the server writes, if it joins all messages of a turn. */
-export function joinedBusy({ rate, readers, write }: Push): number {
+export function batchedUtilization({ rate, readers, write }: ServerPush): number {
   const row = readers * write
   return row / (row + Math.exp(-rate * row) / rate)
 }
 
 /** Returns the mean delay from acceptance to delivery if the server joins all messages of a turn. */
-export function joinedDelay(push: Push): number {
+export function batchedDelay(push: ServerPush): number {
   const { oneWay, readers, write } = push
-  return oneWay + ((readers + 1) * write) / 2 + (joinedBusy(push) * readers * write) / 2
+  return oneWay + ((readers + 1) * write) / 2 + (batchedUtilization(push) * readers * write) / 2
 }
 
 /** Returns the time at which each reader of a row has the message, from the start of the row. */
-function reached({ oneWay, readers, write, shared }: Push): number[] {
+function reached({ oneWay, readers, write, shared }: ServerPush): number[] {
   return Array.from({ length: readers }, (_, before) => {
     const written = (before + 1) * write
     if (shared === undefined) return oneWay + written
@@ -76,7 +76,7 @@ function reached({ oneWay, readers, write, shared }: Push): number[] {
  * Returns the mean delay from the moment the server accepts the message. A busy server accepts it only after the
  * current row, so no queueing follows.
  */
-export function takenDelay(push: Push): number {
+export function delayFromAcceptance(push: ServerPush): number {
   return reached(push).reduce((sum, at) => sum + at, 0) / push.readers
 }
 
@@ -86,9 +86,9 @@ export function takenDelay(push: Push): number {
  * 10^12.
  * @param q from 0 to 1
  */
-export function joinedQuantile(push: Push, q: number): number {
+export function batchedQuantile(push: ServerPush, q: number): number {
   const row = push.readers * push.write
-  const busy = joinedBusy(push)
+  const busy = batchedUtilization(push)
   const places = reached(push)
   const below = (x: number) => {
     let sum = 0

@@ -1,5 +1,5 @@
 /** Counts values in buckets that grow by 2 %. */
-export class Histogram {
+export class LatencyHistogram {
   readonly #counts = new Uint32Array(1200)
   #total = 0
 

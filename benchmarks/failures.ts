@@ -1,6 +1,6 @@
 import type { RoundResult } from './round-result.ts'
 
-/** Gates: the conditions that a valid round meets. */
+/** The conditions that a valid round meets, and the failures of those that it does not. */
 
 export interface Failure {
   /** `wrong`: the transport or the benchmark failed. `outside`: the machine disturbed the round. */
@@ -27,8 +27,8 @@ const FULL: Bounds = { lag: 0.2, proxyLag: 1, loadCore: 0.7, steal: STEAL, waite
 /** A quick run has to work on any machine, so its bounds are wide. */
 const QUICK: Bounds = { lag: 20, proxyLag: 20, loadCore: 0.95, steal: 0.2, waited: 0.1, waitedShare: 1 }
 /**
- * The share of a delay that the lag of the benchmark's own processes may add. The spread between rounds is larger. An
- * absolute bound would judge a p99 of 10 ms and a p50 of 2.5 s by the same millisecond.
+ * The share of a latency that the lag of the benchmark's own processes may add. The spread between rounds is larger. An
+ * absolute bound would allow the same millisecond for a p99 of 10 ms and a p50 of 2.5 s.
  */
 export const LAG_SHARE = 0.1
 /** Bounds of the run's own accounting. */
@@ -66,7 +66,7 @@ export function failuresOf(measured: RoundResult): Failure[] {
   if (quality.lagShare > LAG_SHARE && quality.lagP99 > bounds.lag) {
     fail(
       'outside',
-      `the publisher lagged by ${quality.lagP99.toFixed(2)} ms (p99), which is ${percent(quality.lagShare)} of a delay (at most ${percent(LAG_SHARE)})`,
+      `the publisher lagged by ${quality.lagP99.toFixed(2)} ms (p99), which is ${percent(quality.lagShare)} of a latency (at most ${percent(LAG_SHARE)})`,
     )
   }
   const most = Math.max(bounds.proxyLag, LAG_SHARE * (latency?.p50 ?? 0))
@@ -112,7 +112,7 @@ export function isLossy({ missed, duplicates, reordered, faults }: RoundResult):
   return missed + duplicates + reordered + faults.length > 0
 }
 
-/** Whether the delays contain so much of the publisher's lag that they are upper bounds. */
+/** Whether the latencies contain so much of the publisher's lag that they are upper bounds. */
 export function isUpperBound({ latency, quality }: RoundResult): boolean {
   return latency !== null && quality.lagShare > LAG_SHARE
 }
@@ -123,7 +123,7 @@ export function undisturbedNeeded(rounds: number): number {
 }
 
 /**
- * Returns the undisturbed rounds if there are enough of them. Otherwise returns all rounds, and the verdict reports the
+ * Returns the undisturbed rounds if there are enough of them. Otherwise returns all rounds, and the report states the
  * disturbance.
  */
 export function undisturbedOf(rounds: readonly RoundResult[]): readonly RoundResult[] {

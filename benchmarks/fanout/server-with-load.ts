@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Counted, Start, Window } from './load.ts'
+import type { LoadOptions, Window, WindowCounts } from './load.ts'
 import { median } from './median.ts'
 import type { TransportName } from './server.ts'
 
@@ -20,7 +20,7 @@ export interface Result {
 }
 
 /** Combines slices of equal length. Takes the median of each figure, so a disturbance affects one slice only. */
-export function joined(windows: readonly Result[]): Result {
+export function combineSlices(windows: readonly Result[]): Result {
   const of = (figure: (one: Result) => number) => median(windows.map(figure))
   const { p50, p99 } = windows.at(-1)!
   return {
@@ -35,10 +35,10 @@ export function joined(windows: readonly Result[]): Result {
   }
 }
 
-export type Kind = 'ours' | 'plain' | 'reference' | Rung
+export type ImplementationName = 'ours' | 'plain' | 'reference' | Baseline
 
-/** The other implementations in the ladder of long polls. */
-export type Rung = 'raw' | 'http' | 'fastify' | 'stats' | 'start' | 'nchan'
+/** The implementations of long polling to compare with. */
+export type Baseline = 'raw' | 'http' | 'fastify' | 'stats' | 'start' | 'nchan'
 
 const pinned = spawnSync('taskset', ['--version']).status === 0
 
@@ -76,7 +76,7 @@ interface Usage {
 }
 
 /** A server and its load, each on its own core. */
-export class Pair {
+export class ServerWithLoad {
   readonly #server: ChildProcess
   readonly #load: ChildProcess
 
@@ -86,17 +86,17 @@ export class Pair {
   }
 
   static async start(
-    kind: Kind,
+    kind: ImplementationName,
     transport: TransportName,
     readers: number,
     { payload = 128, channels = 1, fill = 0 }: { payload?: number; channels?: number; fill?: number } = {},
-  ): Promise<Pair> {
+  ): Promise<ServerWithLoad> {
     const server = start('server', [kind, transport, String(payload), String(channels)], 0)
     const { port, control } = await answer<{ port: number; control: number }>(server)
-    const options: Start = { transport, server: kind, port, control, readers, channels, fill }
+    const options: LoadOptions = { transport, server: kind, port, control, readers, channels, fill }
     const load = start('load', [JSON.stringify(options)], 1)
     await answer(load)
-    return new Pair(server, load)
+    return new ServerWithLoad(server, load)
   }
 
   /** Returns CPU and memory of the server. `memory` runs the garbage collector first. */
@@ -108,7 +108,7 @@ export class Pair {
   async run(window: Window): Promise<Result> {
     const before = await this.usage()
     this.#load.send(window)
-    const counted = await answer<Counted>(this.#load)
+    const counted = await answer<WindowCounts>(this.#load)
     const after = await this.usage()
     const cpu = after.cpu - before.cpu
     return {

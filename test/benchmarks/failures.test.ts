@@ -6,11 +6,11 @@ import {
   isUpperBound,
   undisturbedNeeded,
   undisturbedOf,
-} from '../../benchmarks/gates.ts'
+} from '../../benchmarks/failures.ts'
 import { indexOf, payloadOf } from '../../benchmarks/payload.ts'
 import { headersOf } from '../../benchmarks/profiles.ts'
-import { Answers, type HttpAnswer } from '../../benchmarks/readers/answers.ts'
-import { clientFrame, Frames } from '../../benchmarks/readers/ws.ts'
+import { type HttpResponse, ResponseParser } from '../../benchmarks/readers/response-parser.ts'
+import { clientFrame, FrameParser } from '../../benchmarks/readers/ws.ts'
 import type { Quality, RoundResult } from '../../benchmarks/round-result.ts'
 import { type CompletedBlock, runBlocks } from '../../benchmarks/run.ts'
 import { show, table } from '../../benchmarks/table.ts'
@@ -184,19 +184,22 @@ t.test('responses split at any byte', async (t) => {
   const text =
     'HTTP/1.1 204 No Content\r\nTidings-Cursor: a.1\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabcHTTP/1.1 304 x\r\n\r\n'
   for (let size = 1; size < text.length; size += 7) {
-    const found: HttpAnswer[] = []
-    const answers = new Answers((answer) => found.push(answer))
+    const found: HttpResponse[] = []
+    const answers = new ResponseParser((answer) => found.push(answer))
     for (let at = 0; at < text.length; at += size) answers.take(text.slice(at, at + size))
     t.match(found, [{ status: 204, body: '' }, { status: 200, body: 'abc' }, { status: 304 }])
   }
-  const answers = new Answers(() => {})
+  const answers = new ResponseParser(() => {})
   t.throws(() => answers.take('HTTP/1.1 200 OK\r\n\r\n'), /no content-length/)
   t.throws(
-    () => new Answers(() => {}).take('HTTP/1.1 200 OK\r\ncontent-length: 1\r\nContent-Encoding: br\r\n\r\n'),
+    () =>
+      new ResponseParser(() => {}).take(
+        'HTTP/1.1 200 OK\r\ncontent-length: 1\r\nContent-Encoding: br\r\n\r\n',
+      ),
     /--header-profile minimal/,
   )
-  const last: HttpAnswer[] = []
-  new Answers((answer) => last.push(answer)).take(
+  const last: HttpResponse[] = []
+  new ResponseParser((answer) => last.push(answer)).take(
     'HTTP/1.1 503 x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
   )
   t.match(last, [{ status: 503, body: '' }], 'an error response that closes the connection has no body')
@@ -207,7 +210,7 @@ t.test('frames split at any byte', async (t) => {
   const bytes = Buffer.concat(sizes.map((size) => textFrame('x'.repeat(size))))
   for (const step of [97, 1000, bytes.length]) {
     const found: number[] = []
-    const frames = new Frames((opcode, payload) => {
+    const frames = new FrameParser((opcode, payload) => {
       t.equal(opcode, 1)
       found.push(payload.length)
     })

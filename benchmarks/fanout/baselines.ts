@@ -2,7 +2,7 @@ import { createServer as createHttp, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import Fastify, { type FastifyReply } from 'fastify'
 import { serve } from 'fastify-tidings-demo'
-import type { Side } from './side.ts'
+import type { Implementation } from './implementation.ts'
 
 /*
  * Long polling without the plugin, one message at a time, from a minimal implementation to a careful one. All send the
@@ -46,7 +46,7 @@ function atOnce(url: string): string | undefined {
 }
 
 /** Bare sockets: detects the end of a request and writes a string. */
-async function raw(): Promise<Side> {
+async function raw(): Promise<Implementation> {
   let held: Socket[] = []
   const fixed = Object.entries(HEADERS).map(([name, value]) => `${name}: ${value}\r\n`)
   const head = `HTTP/1.1 200 OK\r\n${fixed.join('')}`
@@ -77,7 +77,7 @@ async function raw(): Promise<Side> {
 }
 
 /** Minimal node:http. */
-async function http(): Promise<Side> {
+async function http(): Promise<Implementation> {
   let held: ServerResponse[] = []
   const end = (response: ServerResponse, body: string) => {
     response.writeHead(200, { ...HEADERS, 'content-length': body.length })
@@ -100,7 +100,7 @@ async function http(): Promise<Side> {
 }
 
 /** A Fastify route that holds its reply and runs the usual hooks and serialization. */
-async function fastify(): Promise<Side> {
+async function fastify(): Promise<Implementation> {
   let held: FastifyReply[] = []
   const app = Fastify()
   app.get('/longpoll', (request, reply) => {
@@ -122,7 +122,7 @@ async function fastify(): Promise<Side> {
 }
 
 /** The app of `npm start`. */
-async function start(): Promise<Side> {
+async function start(): Promise<Implementation> {
   const app = await serve({ port: 0, logLevel: 'silent' })
   return {
     port: (app.server.address() as AddressInfo).port,
@@ -132,4 +132,4 @@ async function start(): Promise<Side> {
   }
 }
 
-export const rungs = { raw, http, fastify, start }
+export const baselines = { raw, http, fastify, start }

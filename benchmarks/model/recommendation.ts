@@ -1,7 +1,7 @@
-import type { Candidate } from './advice.ts'
+import type { Candidate } from './ranking.ts'
 
 /** What is to be used, and what it is better than. */
-export interface Verdict {
+export interface Recommendation {
   readonly best: Candidate
   /** Those that cost about the same. */
   readonly ties: readonly Candidate[]
@@ -10,7 +10,7 @@ export interface Verdict {
 }
 
 /** @param candidates as `rank` gives them; undefined where there is none */
-export function verdictOf(candidates: readonly Candidate[]): Verdict | undefined {
+export function recommend(candidates: readonly Candidate[]): Recommendation | undefined {
   const [best, ...others] = candidates
   if (best === undefined) return undefined
   const end = others.findIndex(({ tie }) => !tie)

@@ -1,13 +1,13 @@
-import { bytesOf, type Choice, coresOf, nameOf, p99Of, priceOf, radioOf } from './choice.ts'
+import { bytesOf, coresOf, nameOf, p99Of, priceOf, radioOf, type TransportConfig } from './costs.ts'
 import type { Coefficients, Cost } from './cpu.ts'
-import { type Binding, bindingOf, choicesOf, type Refusal } from './fit.ts'
+import { type Exclusion, eligibleTransports, type LimitingFactor, limitingFactorOf } from './eligibility.ts'
 import { memoryOf } from './memory.ts'
-import type { Need, Prices, RequestHeaders, Way } from './need.ts'
+import type { Prices, RequestHeaders, Requirements, Transport } from './requirements.ts'
 
 /** Ranks the transports that meet the requirements by cost, and finds the rates at which the ranking changes. */
 
 export interface Candidate {
-  readonly way: Way
+  readonly way: Transport
   /** The transport's name, with the interval for polling. */
   readonly name: string
   readonly p99: number
@@ -21,7 +21,7 @@ export interface Candidate {
   readonly radio: number
   /** Bytes of the server's memory for all idle subscribers. Null if not measured. */
   readonly memory: number | null
-  readonly binding: Binding
+  readonly binding: LimitingFactor
   /** The nearest rate at which it swaps ranks with the row above (the first: with the row below). Null: none nearby. */
   readonly change: { readonly other: string; readonly rate: number } | null
   /** Whether it ties with the row above. */
@@ -36,19 +36,19 @@ export const TIE = 0.05
  * @param prices rank by price if the CPU of all candidates is known. Otherwise rank by bytes
  */
 export function rank(
-  need: Need,
+  need: Requirements,
   headers: RequestHeaders,
   coefficients?: Coefficients,
   prices?: Prices,
-): { candidates: Candidate[]; refused: Refusal[] } {
-  const { fits, refused } = choicesOf(need)
+): { candidates: Candidate[]; refused: Exclusion[] } {
+  const { fits, refused } = eligibleTransports(need)
   const priced = prices !== undefined && fits.every((choice) => coresOf(choice, need, coefficients) !== null)
-  const intervalAt = (choice: Choice, at: Need): Cost => {
+  const intervalAt = (choice: TransportConfig, at: Requirements): Cost => {
     if (priced) return priceOf(choice, at, headers, coefficients, prices)!
     const value = bytesOf(choice, at, headers).both
     return { value, low: null, high: null }
   }
-  const costAt = (choice: Choice, at: Need) => intervalAt(choice, at).value
+  const costAt = (choice: TransportConfig, at: Requirements) => intervalAt(choice, at).value
   const sorted = fits
     .map((choice) => ({ choice, cost: intervalAt(choice, need), ...bytesOf(choice, need, headers) }))
     .sort((a, b) => a.cost.value - b.cost.value)
@@ -65,8 +65,8 @@ export function rank(
       price: priceOf(choice, need, headers, coefficients, prices)?.value ?? null,
       radio: radioOf(choice, need),
       memory: memoryOf(choice.way, need.subscribers),
-      binding: bindingOf(choice, need),
-      change: other === undefined ? null : changeOf(choice, other, need, costAt),
+      binding: limitingFactorOf(choice, need),
+      change: other === undefined ? null : breakEvenOf(choice, other, need, costAt),
       tie: above !== undefined && isTie(above.cost, cost),
     }
   })
@@ -81,12 +81,12 @@ function isTie(first: Cost, second: Cost): boolean {
 
 /** Returns the cheapest transport as in `rank`, or undefined if none fits. */
 export function cheapest(
-  need: Need,
+  need: Requirements,
   headers: RequestHeaders,
   coefficients?: Coefficients,
   prices?: Prices,
-): Way | undefined {
-  const { fits } = choicesOf(need)
+): Transport | undefined {
+  const { fits } = eligibleTransports(need)
   const priced = fits.map((choice) => priceOf(choice, need, headers, coefficients, prices))
   const costs = priced.includes(null)
     ? fits.map((choice) => bytesOf(choice, need, headers).both)
@@ -98,11 +98,11 @@ export function cheapest(
 const STEPS = Array.from({ length: 160 }, (_, i) => 10 ** ((i + 1) / 40))
 
 /** Returns the nearest rate at which two transports swap ranks. */
-function changeOf(
-  choice: Choice,
-  other: Choice,
-  need: Need,
-  costAt: (choice: Choice, at: Need) => number,
+function breakEvenOf(
+  choice: TransportConfig,
+  other: TransportConfig,
+  need: Requirements,
+  costAt: (choice: TransportConfig, at: Requirements) => number,
 ): Candidate['change'] {
   const lower = (rate: number) => costAt(choice, { ...need, rate }) < costAt(other, { ...need, rate })
   const now = lower(need.rate)
@@ -111,7 +111,7 @@ function changeOf(
 }
 
 /** A rate at which another transport becomes cheapest. */
-export interface Turn {
+export interface BreakEven {
   readonly name: string
   readonly rate: number
 }
@@ -120,17 +120,20 @@ export interface Turn {
  * Returns the nearest rates above and below at which the first transport changes and does not tie. Null: none within
  * four powers of ten.
  */
-export function turnsOf(need: Need, headers: RequestHeaders): { above: Turn | null; below: Turn | null } {
+export function breakEvensOf(
+  need: Requirements,
+  headers: RequestHeaders,
+): { above: BreakEven | null; below: BreakEven | null } {
   const costsAt = (rate: number) => {
     const at = { ...need, rate }
-    const costs = choicesOf(at).fits.map((choice) => ({
+    const costs = eligibleTransports(at).fits.map((choice) => ({
       name: nameOf(choice),
       both: bytesOf(choice, at, headers).both,
     }))
     return costs.sort((a, b) => a.both - b.both)
   }
   const now = costsAt(need.rate)[0]?.name
-  const turn = (rates: readonly number[]): Turn | null => {
+  const turn = (rates: readonly number[]): BreakEven | null => {
     for (const rate of rates) {
       const costs = costsAt(rate)
       const first = costs[0]
