@@ -65,3 +65,19 @@ t.test('a socket keeps nothing of a long request', async (t) => {
     t.ok(each - short < JUNK / 4, `${Math.round(each)} bytes, not ${Math.round(short)}`)
   }
 })
+
+t.test('an injected request leaves nothing behind', async (t) => {
+  const { app } = await build(t, { stats: true }, { before: (app) => void app.addHook('onRequest', keep) })
+  const sockets: WeakRef<object>[] = []
+  async function keep(request: { raw: { socket: object } }) {
+    sockets.push(new WeakRef(request.raw.socket))
+  }
+  for (let i = 0; i < 10; i++) t.equal((await app.inject('/poll')).statusCode, 200)
+  t.equal(sockets.length, 10)
+  for (let i = 0; i < 5; i++) {
+    await new Promise(setImmediate)
+    collect()
+  }
+  // The last one may still be on the stack.
+  t.ok(sockets.filter((socket) => socket.deref() !== undefined).length <= 1)
+})

@@ -77,7 +77,8 @@ class Metered implements Guest {
     this.socket = socket
     this.#path = path
     this.#counted = countedOf(socket)
-    connections.add(this)
+    // The stub of an injected request's socket never closes.
+    if (this.#counted !== undefined) connections.add(this)
     connection.add(this)
   }
 
