@@ -7,6 +7,7 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics'
 import Fastify from 'fastify'
+import parsePrometheus from 'parse-prometheus-text-format'
 import t, { type Test } from 'tap'
 import tidings from '../index.ts'
 import { Histogram } from '../metrics/histogram.ts'
@@ -52,6 +53,19 @@ function parse(text: string): Map<string, number> {
     const counts = ofIt.map(([, count]) => count)
     if (counts.at(-1) !== value || counts.some((count, i) => count < (counts[i - 1] ?? 0)))
       throw new Error(sample)
+  }
+  return samples
+}
+
+/** The samples of counters and gauges, as a library reads them. It drops the labels of histograms. */
+function parseByLibrary(text: string): Map<string, number> {
+  const samples = new Map<string, number>()
+  for (const { name, type, metrics } of parsePrometheus(text)) {
+    if (type === 'HISTOGRAM') continue
+    for (const { value, labels = {} } of metrics) {
+      const all = Object.entries(labels).map(([label, of]) => `${label}="${of}"`)
+      samples.set(`${name} ${all.join()}`.trim(), Number(value))
+    }
   }
   return samples
 }
@@ -119,6 +133,8 @@ t.test('Prometheus: counts are those of the clients', async (t) => {
   const { text, headers } = await ask(`${url}/prometheus`)
   t.equal(headers['content-type'], TYPE)
   const samples = parse(text)
+  const plain = [...samples].filter(([name]) => !/^\S+_(bucket|sum|count)( |$)/.test(name))
+  t.strictSame([...parseByLibrary(text)], plain)
   check(t, counted, (name, labels = '') => {
     const of = (end: string) => samples.get(`tidings_${name.replaceAll('.', '_')}${end} ${labels}`.trim())
     return of('_total') ?? of('')
