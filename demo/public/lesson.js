@@ -268,7 +268,8 @@ export class Lesson extends EventTarget {
           apart: APART,
         }),
         t('lesson.most.is', { most: namesOf(most), count }),
-        guess.first || guess.most ? t('lesson.right', { count: right }) : t('lesson.noguess'),
+        ...(guess.first || guess.most ? [t('lesson.right', { count: right })] : []),
+        t('lesson.still'),
       ]
       const why = make('summary', {}, t('lesson.why'))
       const because = make('details', {}, why, make('p', {}, t('lesson.because')))

@@ -27,7 +27,8 @@ export default {
       'First: {first}, after {time}, within {apart} ms of each other. This page can’t tell them apart.',
     'lesson.most.is': 'Asked most often: {most}, {count} times.',
     'lesson.right': '{count} of your 2 guesses were right.',
-    'lesson.noguess': 'You made no guess. See the figures.',
+    'lesson.still':
+      'Why poll, then? Where news is rare and may be late, polling is the simplest: ordinary requests that every server and proxy can handle, and nothing stays open in between.',
     'lesson.why': 'Why?',
     'lesson.because':
       'The server writes to all three open connections in the same turn of its event loop. The differences between them come from the network and from the browser’s own work, and they change from run to run. Short polling gets the message only when it asks again.',
@@ -98,7 +99,8 @@ export default {
     'lesson.first.together': '最先收到：{first}，用时 {time}，相差不到 {apart} ms，本页分辨不出先后。',
     'lesson.most.is': '请求最多：{most}，共 {count} 次。',
     'lesson.right': '你的 2 个猜测中有 {count} 个正确。',
-    'lesson.noguess': '你没有猜，结果请看数字。',
+    'lesson.still':
+      '那为什么还用轮询？消息很少、晚一点也无妨时，轮询最简单：都是普通请求，任何服务器和代理都能处理，其间不占用连接。',
     'lesson.why': '为什么？',
     'lesson.because':
       '对于三条保持打开的连接，服务器在同一轮事件循环里写出消息：三者的差别来自网络和浏览器自身的开销，每次都不一样。短轮询则要等到下一次请求才能收到。',
