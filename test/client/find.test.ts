@@ -97,7 +97,7 @@ t.test('a stream that is held back is left', async (t) => {
   const taken = new Taken(feed)
   await until(() => feed.transport === 'longpoll' && feed.readyState === 1)
   t.same(taken.data, [1, 2, 3])
-  t.match(taken.errors[0], /held back/)
+  t.match(taken.errors[0], /holds the stream back/)
 })
 
 t.test('a page that comes slowly is alive as long as bytes come', async (t) => {
