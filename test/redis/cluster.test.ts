@@ -48,7 +48,7 @@ const CLIENTS: Record<string, (port: number) => AppClient | Promise<AppClient>> 
 for (const [library, make] of Object.entries(CLIENTS)) {
   t.test(
     `Cluster, by ${library}: on one of three, and its replica takes over`,
-    { timeout: 90_000 },
+    { timeout: 240_000 },
     async (t) => {
       if (!needsRedis(t)) return
       const masters = await Promise.all([startNode(t), startNode(t), startNode(t)])

@@ -5,7 +5,7 @@ import { needsRedis } from './server.ts'
 
 t.test(
   'a rolling deploy behind nginx: nothing lost, nothing twice, no gap',
-  { timeout: 120_000 },
+  { timeout: 280_000 },
   async (t) => {
     if (!needsRedis(t) || needs(t, 'nginx') === undefined) return
     await deploy(t, { clients: 40, rate: 30, drain: 3000 })

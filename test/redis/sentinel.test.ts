@@ -20,7 +20,7 @@ const CLIENTS: Record<string, (port: number) => AppClient | Promise<AppClient>> 
 for (const [library, make] of Object.entries(CLIENTS)) {
   t.test(
     `Sentinel, by ${library}: the master is killed, and nobody notices`,
-    { timeout: 90_000 },
+    { timeout: 240_000 },
     async (t: Test) => {
       if (!needsRedis(t)) return
       const [master, replica] = [await RedisServer.start(t, ALWAYS), await RedisServer.start(t, ALWAYS)]
