@@ -106,10 +106,13 @@ export class Leases {
     const late = now - this.#turnedAt
     if (late < this.#least) return
     this.#end(this.#old)
-    if (late >= 2 * this.#least) this.#end(this.#young)
+    // Each grant turns first, so the young ones are those of one period.
+    if (late >= 2 * this.#least) {
+      this.#end(this.#young)
+      this.#turnedAt = now
+    } else this.#turnedAt += this.#least
     this.#old = this.#young
     this.#young = new Map()
-    this.#turnedAt = now
   }
 
   #end(generation: Map<string, Lease>): void {

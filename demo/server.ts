@@ -81,7 +81,8 @@ export async function serve({
     http: { headersTimeout: 20_000 },
     logController: new QuietLog(),
     // A logger for each request would be a fifth of the cost of a long poll, for requests that log nothing.
-    childLoggerFactory: (logger) => logger,
+    childLoggerFactory: (logger, bindings, options) =>
+      options.level || options.serializers ? logger.child(bindings, options) : logger,
     forceCloseConnections: 'idle',
   })
   app.server.maxConnections = MAX_CONNECTIONS

@@ -241,12 +241,18 @@ export class Follower {
   expect(place: Cursor): void {
     const { epoch, seq } = this.#announced
     if (place.epoch !== epoch || place.seq > seq) this.#announced = place
+    this.#await(place)
+  }
+
+  #await(place: Cursor): void {
     if (this.#stuck !== undefined || arrival(this.#log, place) !== 'not yet') return
     const { head } = this.#log
     this.#stuck = setTimeout(() => {
       this.#stuck = undefined
       if (arrival(this.#log, place) !== 'not yet') return
-      if (this.#log.head !== head) this.expect(place)
+      // The engine's log has begun anew: what it had announced before never comes.
+      if (place.epoch !== this.#announced.epoch) this.#await(this.#announced)
+      else if (this.#log.head !== head) this.#await(place)
       else this.#renew()
     }, STUCK).unref()
   }

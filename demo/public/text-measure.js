@@ -10,7 +10,7 @@ const FONTS = {
 }
 const MOST = 6
 /** Spaces, a character of Chinese, or a word: a line breaks between them. */
-const PIECES = /\s+|[\u2e80-\u9fff\uff00-\uffef]|[^\s\u2e80-\u9fff\uff00-\uffef]+/g
+const PIECES = /[ \t\n]+|[\u2e80-\u9fff\uff00-\uffef]|[^ \t\n\u2e80-\u9fff\uff00-\uffef]+/g
 
 const context = document.createElement('canvas').getContext('2d')
 
@@ -18,14 +18,14 @@ const context = document.createElement('canvas').getContext('2d')
 export function linesOf(text, kind, width) {
   context.font = FONTS[kind]
   const widthOf = (/** @type {string} */ piece) => context.measureText(piece).width
-  if (widthOf(text) <= width) return 1
+  if (width <= 0 || widthOf(text) <= width) return 1
   let lines = 1
   let used = 0
   for (const piece of text.match(PIECES) ?? []) {
     const wide = widthOf(piece)
     if (used + wide > width && piece.trim() !== '') {
       lines += Math.ceil(wide / width) - (used === 0 ? 1 : 0)
-      used = wide % width
+      used = wide % width || width
     } else used += wide
   }
   return Math.min(MOST, lines)

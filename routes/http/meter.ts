@@ -33,7 +33,7 @@ interface Counted {
   bytesOut: number
 }
 
-type Answer = ServerResponse & { [METERED]?: Metered }
+type Answer = ServerResponse & { [METERED]?: Metered | undefined }
 type MeteredConnection = Connection & { [METERED]?: Metered }
 type Carrier = Socket & { [COUNTED]?: Counted }
 
@@ -116,9 +116,18 @@ class Metered implements Guest {
 
 function onFinish(message: unknown): void {
   const { response, socket } = message as { response: Answer; socket: Socket }
+  if (!endOf(response)) skip(socket)
+}
+
+/**
+ * Ends the metered request of a response, once: over a stream that is no socket, two events tell of its end.
+ * @returns whether it had one
+ */
+function endOf(response: Answer): boolean {
   const metered = response[METERED]
-  if (metered !== undefined) metered.end()
-  else skip(socket)
+  response[METERED] = undefined
+  metered?.end()
+  return metered !== undefined
 }
 
 /** The active meters. They share the counts of each socket. */
@@ -151,7 +160,7 @@ export class Meter {
     metered.begin(cost)
     ;(response as Answer)[METERED] = metered
     // Node emits events only for its own responses.
-    if (!(metered.socket instanceof Socket)) response.once('finish', () => metered.end())
+    if (!(metered.socket instanceof Socket)) response.once('finish', () => endOf(response))
   }
 
   /** The hook that opens each request of a route. */

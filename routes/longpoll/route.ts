@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Place } from '../../bus/log.ts'
 import { refuseGap } from '../http/answer.ts'
+import { Connection } from '../http/connection.ts'
 import type { Context } from '../http/context.ts'
 import { HELD } from '../http/held.ts'
 import { queryOf } from '../http/query.ts'
@@ -54,6 +55,7 @@ export function longpoll(app: FastifyInstance, context: Context): void {
       }
       if (preferred) reply.header('preference-applied', `wait=${seconds}`)
       const answer = (place: Place) => {
+        if (Connection.of(request.raw).gone) return
         asked.noteReturn()
         if (place.gap !== undefined) refuseGap(bus.log, reply, place.gap)
         if (!asked.answer(place)) holdPoll(context, asked, place.seq, seconds * 1000)

@@ -58,6 +58,11 @@ export class Poll {
     this.#wasHeld = typeof cursor === 'string' && this.#leases.take(cursor, this.group)
   }
 
+  /** A client that gets its answer from a server that closes goes elsewhere. */
+  get #comesBack(): boolean {
+    return this.#wasHeld && !this.#context.readers.closing
+  }
+
   get #leases(): Leases {
     return this.#context.bus.log.groups.leases
   }
@@ -86,7 +91,7 @@ export class Poll {
       this.#tag(batch)
       sendPage(this.reply, batch)
     }
-    if (this.#wasHeld && !this.group.over(batch)) this.#leases.grant(this.#cursorOf(batch), this.group)
+    if (this.#comesBack && !this.group.over(batch)) this.#leases.grant(this.#cursorOf(batch), this.group)
     return true
   }
 
@@ -108,7 +113,7 @@ export class Poll {
   nothing(asked: number): void {
     const { log } = this.#context.bus
     this.#tag(log.cursor(log.head))
-    if (this.#wasHeld) this.#leases.grant(log.cursor(log.head), this.group)
+    if (this.#comesBack) this.#leases.grant(log.cursor(log.head), this.group)
     sendNothing(this.request, this.reply, log, asked)
   }
 

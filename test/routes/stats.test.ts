@@ -1,9 +1,10 @@
 import { type ClientHttp2Stream, connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
+import { duplexPair } from 'node:stream'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import tidings from '../../index.ts'
-import { build, type Frame, live, openSocket, openStream } from '../helper.ts'
+import { build, type Frame, live, openSocket, openStream, until } from '../helper.ts'
 import { ask } from '../request.ts'
 
 async function stats(url: string): Promise<Frame> {
@@ -199,4 +200,23 @@ t.test('over HTTP/2: a session may go while its streams are open', async (t) => 
   })
   t.ok(transports.poll.bytesOut > 0, `${transports.poll.bytesOut} bytes out`)
   t.ok(transports.poll.bytesIn > 0, `${transports.poll.bytesIn} bytes in`)
+})
+
+t.test('each request counts for itself on a connection that is a stream and no socket', async (t) => {
+  const { app } = await build(t, { stats: true })
+  const [server, client] = duplexPair()
+  t.teardown(() => client.destroy())
+  app.server.emit('connection', server)
+  client.resume()
+  const open = () => app.tidings.stats().transports.longpoll!.open
+  const cursor = app.tidings.cursor()
+  for (const channel of ['a', 'b', 'c']) {
+    client.write(`GET /longpoll?channel=${channel}&cursor=${cursor} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+  }
+  await until(() => open() === 3)
+  for (const [i, channel] of ['a', 'b', 'c'].entries()) {
+    await app.tidings.publish(channel, 'news')
+    await until(() => open() < 3 - i)
+    t.equal(open(), 2 - i)
+  }
 })
