@@ -19,7 +19,6 @@ export interface Machine {
 
 export function machine(): Machine {
   return {
-    /* c8 ignore next -- a machine that does not name its cores */
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),
     memoryBytes: totalmem(),

@@ -139,7 +139,6 @@ export function receivedBytes(stream: Writable): number | undefined {
  */
 export function reserve(response: ServerResponse): () => void {
   const { _onPendingData: count } = response as { _onPendingData?: (bytes: number) => void }
-  /* c8 ignore next -- where Node has taken it away */
   if (typeof count !== 'function') return () => {}
   const bytes = response.req.socket.writableHighWaterMark
   count(bytes)

@@ -59,6 +59,28 @@ t.test('who does not come back is counted no more, also while others come and go
   t.strictSame([...leases.counts()], [])
 })
 
+t.test('a lease lasts once to twice its time, however rarely somebody asks', async (t) => {
+  const clock = t.intercept(performance, 'now', { value: () => time })
+  let time = 10_000
+  const leases = asked(100)
+  for (const [granted, seen, gone] of [
+    [0, 100, 200],
+    [99, 199, 299],
+    [50, 149, 250],
+  ] as const) {
+    const began = time
+    time = began + granted
+    leases.grant('e.1', a)
+    time = began + seen - 1
+    t.equal(leases.of('a'), 1, `granted at ${granted}`)
+    time = began + gone
+    t.equal(leases.of('a'), 0, `granted at ${granted}`)
+    time += 1000
+    leases.counts()
+  }
+  clock.restore()
+})
+
 t.test('its memory is bounded', async (t) => {
   const leases = asked(60_000)
   for (let i = 0; i < 100_000; i++) leases.grant(`e.${i}`, a)
