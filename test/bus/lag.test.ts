@@ -1,8 +1,11 @@
 import t, { type Test } from 'tap'
 import type { Bus } from '../../bus/bus.ts'
+import { memoryBus } from '../../bus/memory.ts'
 import { endPayload, REOPEN, textPayload } from '../../bus/payload.ts'
 import { Reader } from '../../bus/reader.ts'
+import { Calls } from '../../bus/shared/calls.ts'
 import type { Batch, Engine, History, Stored, Trim, Turn, Verdict } from '../../bus/shared/engine.ts'
+import { Follower } from '../../bus/shared/follower.ts'
 import { type SharedRetention, sharedBus } from '../../bus/shared/shared-bus.ts'
 import { Recorder, turn } from './fixture.ts'
 
@@ -300,4 +303,29 @@ t.test('the whole tail is cut while an instance reads it: it comes to the same s
     await until(() => bus.log.head === head)
     t.strictSame(texts(bus), texts(a.bus), late ? 'it loads' : 'it follows')
   }
+})
+
+t.test('what an engine announced before it started over is no lag', async (t) => {
+  const bus = memoryBus()
+  const due: (() => void)[] = []
+  const timer = t.intercept(globalThis, 'setTimeout', {
+    value: (callback: () => void) => {
+      due.push(callback)
+      return { unref: () => undefined }
+    },
+  })
+  const follower = new Follower(
+    new StoreEngine(new Store()),
+    bus.log,
+    new Calls(),
+    () => {},
+    () => {},
+  )
+  follower.expect({ epoch: 'before', seq: 1000 })
+  t.equal(follower.lag, 1000)
+  follower.expect({ epoch: 'after', seq: 5 })
+  await bus.publish('a', textPayload('moves the head'))
+  due.shift()!()
+  timer.restore()
+  t.equal(follower.lag, 4)
 })
