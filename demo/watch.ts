@@ -9,6 +9,9 @@ import { SimulatedSubscribers } from './simulated-subscribers.ts'
 /** Maximum bytes queued for a page. Beyond it, pieces are omitted, and the page receives their count. */
 const MOST = 512 * 1024
 
+/** Minimum milliseconds between two reports of traffic. Each one is a task of the page's main thread. */
+const PERIOD = 40
+
 /** Maximum simulated subscribers of all pages together. */
 const CROWD = 800
 
@@ -31,7 +34,9 @@ export class Watch implements Watcher, WatchingPage {
   /** Aborted when another channel is followed. */
   #following: { readonly channel: string; readonly life: AbortController } | undefined
   #left = 0
-  #flush: NodeJS.Immediate | undefined
+  /** Sends what was told: at the end of this turn, or once the period since the last report is over. */
+  #soon: NodeJS.Immediate | undefined
+  #later: NodeJS.Timeout | undefined
 
   constructor(
     state: DemoState,
@@ -60,12 +65,15 @@ export class Watch implements Watcher, WatchingPage {
   told(what: Told | Published): void {
     if (this.#socket.bufferedAmount > MOST) this.#left++
     else this.#told.push(what)
-    this.#flush ??= setImmediate(() => this.flush())
+    if (this.#later === undefined) this.#soon ??= setImmediate(() => this.#report())
   }
 
-  /** Sends the pieces of this turn. */
-  flush(): void {
-    this.#flush = undefined
+  #report(): void {
+    this.#soon = undefined
+    this.#later = setTimeout(() => {
+      this.#later = undefined
+      if (this.#told.length > 0 || this.#left > 0) this.#report()
+    }, PERIOD)
     const totals = Object.fromEntries(this.#watched.map(({ id, totals }) => [id, totals]))
     this.#send({ type: 'pieces', pieces: this.#told, left: this.#left, totals })
     this.#told = []
@@ -155,7 +163,8 @@ export class Watch implements Watcher, WatchingPage {
   }
 
   #release(): void {
-    clearImmediate(this.#flush)
+    clearImmediate(this.#soon)
+    clearTimeout(this.#later)
     this.#following?.life.abort()
     this.#flow.close()
     this.#crowd.close()

@@ -23,9 +23,7 @@ interface Step {
 /** Has each part's script note the calls on its lanes, from its first to its last moment. */
 function note(page: Page) {
   return page.evaluate(async () => {
-    const module = (name: string) => import(new URL(name, document.baseURI).href)
-    const { stage } = await module('stage.js')
-    const { scripts } = await module('script.js')
+    const { stage, scripts } = await import(new URL('app/page.js', document.baseURI).href)
     const parts: Record<string, object> = {}
     for (const [name, script] of Object.entries<(scene: unknown) => Promise<unknown>>(scripts)) {
       // biome-ignore lint/suspicious/noExplicitAny: what the page is made of has no types

@@ -129,7 +129,7 @@ async function listeners(page: Page): Promise<Record<string, number>> {
     ...LANES.map((lane) => `stage.lanes.get('${lane}')`),
   ]) {
     const { result } = await devtools.send('Runtime.evaluate', {
-      expression: `import(new URL('stage.js', document.baseURI)).then(({ stage }) => ${name})`,
+      expression: `import(new URL('app/page.js', document.baseURI)).then(({ stage }) => ${name})`,
       awaitPromise: true,
     })
     const { listeners } = await devtools.send('DOMDebugger.getEventListeners', { objectId: result.objectId! })

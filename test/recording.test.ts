@@ -104,7 +104,7 @@ t.test('the page on a server of files', async (t) => {
     await page.locator('#lesson-pause').click()
     await page.locator('#lesson-pause[data-said="lesson.resume"]').waitFor()
     const now = () =>
-      page.evaluate(async () => (await import(new URL('stage.js', document.baseURI).href)).stage.now)
+      page.evaluate(async () => (await import(new URL('app/page.js', document.baseURI).href)).stage.now)
     const stood = await now()
     await page.locator('#chart [data-lane=poll] .act-ask button').first().click()
     t.match(await page.getByRole('dialog').locator('.text').textContent(), /^GET \/poll\?/)

@@ -7,6 +7,10 @@ import diagramTexts from './texts/diagram.js'
 import lessonTexts from './texts/lesson.js'
 import texts from './texts/page.js'
 
+// The build bundles this module. Other scripts reach its parts here.
+export { scripts } from './script.js'
+export { stage }
+
 for (const each of [texts, diagramTexts, lessonTexts]) addTexts(each)
 
 for (const button of document.querySelectorAll('[data-language]')) {

@@ -3,7 +3,9 @@ const worker = new Worker(new URL('feed-worker.js', import.meta.url), { type: 'm
 const feeds = new Map()
 let last = 0
 
-worker.addEventListener('message', ({ data }) => feeds.get(data.id)?.hear(data))
+worker.addEventListener('message', ({ data }) => {
+  for (const what of data) feeds.get(what.id)?.hear(what)
+})
 
 /** Makes all clients reconnect at once. */
 export function wake() {
