@@ -21,7 +21,8 @@ export default {
     'figures.mean': 'mean delay',
     'figures.median': 'median delay',
     'figures.p99': 'p99 delay',
-    'figures.span': 'Delays cover the last 10 s in which messages came. A p99 needs 100 of them.',
+    'figures.span':
+      'Delays end where the browser’s client has the message, and cover the last 10 s in which messages came. The arrows show the age on the wire. A p99 needs 100 messages.',
     'figures.reset': 'Reset',
     'figures.missed': 'missed',
     'figures.repeated': 'repeated',
@@ -118,7 +119,8 @@ export default {
     'figures.mean': '平均延迟',
     'figures.median': '中位延迟',
     'figures.p99': 'P99 延迟',
-    'figures.span': '延迟取自最近有消息的 10 秒；P99 至少需要 100 条消息。',
+    'figures.span':
+      '延迟算到浏览器中的客户端收到消息为止，取自最近有消息的 10 秒；箭头上标的是消息在线路上的延迟。P99 至少需要 100 条消息。',
     'figures.reset': '重置',
     'figures.missed': '丢失',
     'figures.repeated': '重复',
