@@ -47,6 +47,19 @@ t.test('readers go one after another, and get what is published until they do', 
   t.equal(app.tidings.bus.log.groups.watching, 0)
 })
 
+t.test('a long poll that is sent away is not expected back', async (t) => {
+  const { app, url } = await build(t, { drain: 1 })
+  const { groups } = app.tidings.bus.log
+  // Nobody is counted before somebody asks.
+  t.equal(app.tidings.readers('quiet'), 0)
+  const poll = ask(`${url}/longpoll?channel=quiet&cursor=now`)
+  await live(app, 1)
+  t.equal(app.tidings.readers('quiet'), 1)
+  await app.close()
+  t.equal((await poll).status, 204)
+  t.equal(groups.readersOf('quiet'), 0)
+})
+
 t.test('where nobody reads, nothing is waited for', async (t) => {
   const { app, url } = await build(t, { publish: true, drain: HOUR })
   t.equal((await post(`${url}/publish`, 'x')).status, 201)

@@ -81,7 +81,7 @@ class HeldPoll extends AsyncResource implements Member, OpenConnection, Guest {
   #deliver(after: number): void {
     const { closing } = this.#context.readers
     this.#release(closing ? 'closing' : 'answered')
-    if (!closing) this.#poll.noteHeld()
+    this.#poll.noteHeld()
     try {
       if (!this.#poll.answer({ seq: after })) this.#poll.nothing(this.#asked)
     } catch (error) {
