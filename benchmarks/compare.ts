@@ -5,7 +5,7 @@ import { UsageError } from './options.ts'
 import { AA_CONTROL, PUBLISH_ONLY } from './plan.ts'
 import type { RoundResult } from './round-result.ts'
 import { type Estimate, medianEstimate, TIE, verdictOf, verdictText } from './statistics.ts'
-import { show, table } from './table.ts'
+import { counted, show, table } from './table.ts'
 
 /** Compares two runs, or shows the spread of several. */
 
@@ -146,7 +146,7 @@ export function changesText(changes: readonly Change[]): string {
       `${show(ratio.low)} to ${show(ratio.high)}`,
       changeText(verdict),
     ]),
-  )}${worse === 0 ? '✓ nothing got worse' : `✗ ${worse} figures got worse`}\n`
+  )}${worse === 0 ? '✓ nothing got worse' : `✗ ${counted(worse, 'figure', 'figures')} got worse`}\n`
 }
 
 /** Whether a value lies in the intervals of all runs. Null if some have no interval. */
@@ -179,7 +179,7 @@ export function spreadText(names: readonly string[], runs: readonly Run[]): stri
       ]
     }),
   )
-  return `${text}${apart === 0 ? '✓ the confidence intervals of all runs overlap' : `✗ ${apart} figures have confidence intervals that do not overlap`}\n`
+  return `${text}${apart === 0 ? '✓ the confidence intervals of all runs overlap' : `✗ The confidence intervals of ${counted(apart, 'figure', 'figures')} do not overlap`}\n`
 }
 
 /** @throws UsageError if the file is not a results file of this format */

@@ -6,6 +6,7 @@ import { hasTool, measureSteal, openFiles, procCpuOf, slabBytes } from './machin
 import { parseBenchOptions } from './options.ts'
 import { planOf, type Settings } from './plan.ts'
 import { estimatedSeconds } from './run.ts'
+import { counted } from './table.ts'
 
 /** Checks whether this machine can run the benchmark. */
 
@@ -132,6 +133,6 @@ export async function doctorCommand(
     `The run will take ${Math.ceil(seconds / 60)} min, or at most ${options.minutes} min if rounds are repeated.\n`,
   )
   const missing = findings.filter(({ state }) => state === 'required').length
-  if (missing > 0) print(`${missing} requirements (✗) are not met.\n`)
+  if (missing > 0) print(`${counted(missing, 'requirement (✗) is', 'requirements (✗) are')} not met.\n`)
   return missing > 0 ? 2 : 0
 }

@@ -1,4 +1,5 @@
 import type { RoundResult } from './round-result.ts'
+import { counted } from './table.ts'
 
 /** The conditions that a valid round meets, and the failures of those that it does not. */
 
@@ -48,12 +49,17 @@ export function failuresOf(measured: RoundResult): Failure[] {
   const fail = (kind: Failure['kind'], text: string) =>
     failures.push({ kind, section, text: `${section}: ${variant}, round ${block + 1}: ${text}` })
 
-  if (missed > 0) fail('wrong', `${missed} messages were missed`)
-  if (duplicates > 0) fail('wrong', `${duplicates} messages arrived twice`)
-  if (reordered > 0) fail('wrong', `${reordered} messages arrived out of order`)
+  if (missed > 0) fail('wrong', `${counted(missed, 'message was', 'messages were')} missed`)
+  if (duplicates > 0) fail('wrong', `${counted(duplicates, 'message', 'messages')} arrived twice`)
+  if (reordered > 0) fail('wrong', `${counted(reordered, 'message', 'messages')} arrived out of order`)
   for (const fault of faults) fail('wrong', fault)
-  if (quality.early > 0) fail('wrong', `${quality.early} messages were published before their planned time`)
-  if (quality.negative > 0) fail('wrong', `${quality.negative} messages arrived before they were sent`)
+  if (quality.early > 0)
+    fail(
+      'wrong',
+      `${counted(quality.early, 'message was', 'messages were')} published before their planned time`,
+    )
+  if (quality.negative > 0)
+    fail('wrong', `${counted(quality.negative, 'message', 'messages')} arrived before being sent`)
   if (quality.clockOff > BOUNDS.clock) {
     fail('wrong', `a clock was off by ${quality.clockOff.toFixed(2)} ms (at most ${BOUNDS.clock} ms)`)
   }

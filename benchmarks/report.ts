@@ -3,7 +3,7 @@ import type { Outcome } from './run.ts'
 import { coldStartOf } from './server-warmup.ts'
 import { verdictText } from './statistics.ts'
 import { rankingOf, type Summary, summariesOf } from './summary.ts'
-import { show, table } from './table.ts'
+import { counted, show, table } from './table.ts'
 
 /** Renders the outcome as text tables, with the verdict first. */
 export function report(outcome: Outcome): string {
@@ -25,7 +25,10 @@ function details(outcome: Outcome): string[] {
   parts.push(...rankingTable(outcome))
   if (residuals.length > 0) parts.push(...residualTable(outcome))
   parts.push(...coldStartTable(outcome), ...capacityTables(outcome))
-  if (repeated > 0) parts.push(`${repeated} rounds were repeated because the machine was disturbed.\n`)
+  if (repeated > 0)
+    parts.push(
+      `${counted(repeated, 'round was', 'rounds were')} repeated because the machine was disturbed.\n`,
+    )
   for (const { kind, text } of failures) parts.push(`${kind === 'wrong' ? 'FAILED' : 'DISTURBED'}: ${text}\n`)
   return parts
 }

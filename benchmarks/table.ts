@@ -23,3 +23,8 @@ export function show(value: number | null | undefined): string {
   if (size < 0.001) return value.toExponential(1)
   return size >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3)
 }
+
+/** A count with its words, which are singular for one. */
+export function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`
+}

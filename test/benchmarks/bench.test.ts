@@ -148,7 +148,7 @@ t.test('all transports: no losses, exact bytes, tables, page and figures', async
   t.ok(cpu.marginal! > 0 && cpu.own !== null)
   t.match(
     report(whole),
-    /Relative to ws.*│ ws +│ +3\.00 \[2\.00, 4\.00\] │ +0 \[0, 0\].*1 rounds were repeated/s,
+    /Relative to ws.*│ ws +│ +3\.00 \[2\.00, 4\.00\] │ +0 \[0, 0\].*1 round was repeated/s,
   )
   const page = await htmlReport({
     ...whole,

@@ -56,7 +56,7 @@ t.test('a figure that is worse beyond the noise gives exit code 1', async (t) =>
   t.equal(changeVerdict({ value: 1.03, low: 1.02, high: 1.06 }), 'tie', 'within 5 %')
   t.match(await compares(t, fileOf(FAST), fileOf(SLOW)), {
     code: 1,
-    out: /ws +│ +server CPU, µs.*✗ 1 figures/s,
+    out: /ws +│ +server CPU, µs.*✗ 1 figure /s,
   })
   t.match(await compares(t, fileOf(SLOW), fileOf(FAST)), { code: 0, out: /✓ nothing got worse/ })
   t.match(await compares(t, fileOf(FAST), fileOf(FAST, { passed: false })), { out: /did not pass/ })
@@ -73,7 +73,7 @@ t.test('three runs side by side, with their spread', async (t) => {
   t.equal(code, 0)
   t.match(out, /max \/ min.*server CPU, µs.*2\.10 │ +no /s)
   t.match(out, /bytes +│.* 1\.00 │ +yes /)
-  t.match(out, /✗ 1 figures have confidence intervals that do not overlap/)
+  t.match(out, /✗ The confidence intervals of 1 figure do not overlap/)
   t.match(await compares(t, fileOf(FAST), fileOf(FAST), fileOf(FAST)), {
     out: /✓ the confidence intervals of all runs overlap/,
   })

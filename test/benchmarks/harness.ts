@@ -10,13 +10,15 @@ import { performance } from 'node:perf_hooks'
 export interface Load {
   readonly port: number
   readonly pid: number
-  readonly kind: 'longpoll' | 'sse' | 'ws'
+  readonly kind: 'poll' | 'longpoll' | 'sse' | 'ws'
   readonly subscribers: number
   readonly channel: string
   /** Messages per second, and their number. */
   readonly rate: number
   readonly messages: number
   readonly payload: number
+  /** Seconds between two polls. Polls are measured in a window, of which this much at least lies before. @default 0 */
+  readonly interval?: number
 }
 
 export interface Found {
@@ -24,8 +26,10 @@ export interface Found {
   /** Requests per delivered message. */
   readonly requests: number
   readonly bytes: number
-  /** Bytes of one exchange of a long poll, excluding its message. An additional request adds this much. */
-  readonly exchange: number
+  /** Requests that return a message, per delivered message. */
+  readonly filled: number
+  /** Bytes of an exchange of a poll or a long poll without messages, and with messages but excluding them. */
+  readonly exchange: { readonly empty: number; readonly filled: number }
   /** Milliseconds from the planned time, for all deliveries, sorted. */
   readonly delays: readonly number[]
   /** Microseconds per delivery. Null: unknown. */
@@ -49,17 +53,17 @@ const MARK = /#(\d+)\./g
 interface One {
   readonly socket: Socket
   requests: number
-  /** Bytes received beside messages. */
-  exchange: number
+  filled: number
 }
 
 export async function harness(load: Load): Promise<Found> {
-  const { port, pid, kind, subscribers, channel, rate, messages, payload } = load
+  const { port, pid, kind, subscribers, channel, rate, messages, payload, interval = 0 } = load
   const planned: number[] = []
   const delays: number[] = []
   const wrong: string[] = []
   let deliveries = 0
-  let exchange = 0
+  const exchange = { empty: 0, filled: 0 }
+  const polls = kind === 'poll' || kind === 'longpoll'
   const host = `127.0.0.1:${port}`
   const unique = (count: number) => `&_=0.${String(count).padStart(16, '0')}`
 
@@ -72,36 +76,56 @@ export async function harness(load: Load): Promise<Found> {
     }
   }
 
-  const open = (): Promise<One> =>
+  const open = (_: unknown, number: number): Promise<One> =>
     new Promise((resolve, reject) => {
       const socket = connect({ port, host: '127.0.0.1', noDelay: true })
-      const one: One = { socket, requests: 0, exchange: 0 }
+      const one: One = { socket, requests: 0, filled: 0 }
+      let due = Number.NaN
       const next = { index: 0 }
       let text = ''
       const ask = (cursor: string) => {
-        const query = cursor === '' ? '' : `&cursor=${cursor}&wait=25`
+        const hold = kind === 'longpoll' ? '&wait=25' : ''
+        const query = cursor === '' ? '' : `&cursor=${cursor}${hold}`
         one.requests++
         socket.write(
-          `GET /longpoll?channel=${channel}${query}${unique(one.requests)} HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
+          `GET /${kind}?channel=${channel}${query}${unique(one.requests)} HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
         )
       }
+      const askLater = (cursor: string) => {
+        if (Number.isNaN(due)) due = performance.now() + (interval * 1000 * number) / subscribers
+        else due = Math.max(due + interval * 1000, performance.now())
+        setTimeout(() => {
+          if (!socket.destroyed) ask(cursor)
+        }, due - performance.now())
+      }
+      let requested = 0
       const answer = () => {
         const end = text.indexOf('\r\n\r\n')
-        const length = /\r\ncontent-length: (\d+)/i.exec(text)?.[1]
-        if (end === -1 || length === undefined || text.length < end + 4 + Number(length)) return
+        if (end === -1) return
+        const length = Number(/\r\ncontent-length: (\d+)/i.exec(text)?.[1] ?? 0)
+        if (text.length < end + 4 + length) return
         const body = text.slice(end + 4)
-        const requested = socket.bytesWritten
-        exchange = end + 4 + '{"cursor":"","messages":[],"more":false}'.length
+        const head = text.slice(0, end)
         text = ''
-        see(body, next)
-        ask(JSON.parse(body).cursor)
-        exchange += socket.bytesWritten + socket.writableLength - requested
+        const request = socket.bytesWritten - requested
+        requested = socket.bytesWritten
+        const first = one.requests === 1
+        const frame = '{"cursor":"","messages":[],"more":false}'.length
+        const cursor = body === '' ? /\r\ntidings-cursor: (\S+)/i.exec(head)![1]! : JSON.parse(body).cursor
+        if (body === '') exchange.empty = request + end + 4
+        else if (!first) {
+          one.filled++
+          exchange.filled = request + end + 4 + frame + cursor.length
+          see(body, next)
+        }
+        if (kind === 'longpoll') ask(cursor)
+        else askLater(cursor)
         resolve(one)
       }
       socket.on('error', reject)
       socket.on('data', (part) => {
         text += part.toString('latin1')
-        if (kind === 'longpoll') {
+        if (polls) {
           answer()
           return
         }
@@ -116,7 +140,7 @@ export async function harness(load: Load): Promise<Found> {
         see(text.slice(0, end), next)
         text = text.slice(end)
       })
-      if (kind === 'longpoll') ask('')
+      if (polls) ask('')
       else {
         const upgrade =
           kind === 'sse'
@@ -131,36 +155,50 @@ export async function harness(load: Load): Promise<Found> {
   publisher.resume()
   await new Promise((resolve) => publisher.once('connect', resolve))
   const totals = () => ({
+    deliveries,
     bytes: all.reduce((sum, { socket }) => sum + socket.bytesRead + socket.bytesWritten, 0),
     requests: all.reduce((sum, { requests }) => sum + requests, 0),
+    filled: all.reduce((sum, { filled }) => sum + filled, 0),
     cpu: cpuOfStat(pid),
   })
-  const before = totals()
+  const until = (time: number) => new Promise((resolve) => setTimeout(resolve, time - performance.now()))
+  // Before the window of a poll, as many messages wait for the next poll as at its end.
+  const lead = Math.ceil(rate * interval)
   const start = performance.now() + 50
-  for (let index = 0; index < messages; index++) {
+  let before = totals()
+  for (let index = 0; index < lead + messages; index++) {
     planned.push(start + (index * 1000) / rate)
-    const wait = planned[index]! - performance.now()
-    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+    if (planned[index]! > performance.now()) await until(planned[index]!)
+    if (index === lead) before = totals()
     const body = mark(index).padEnd(payload, 'x')
     publisher.write(
       `POST /publish?channel=${channel} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: text/plain\r\nContent-Length: ${payload}\r\n\r\n${body}`,
     )
   }
-  while (deliveries < messages * subscribers && wrong.length === 0) {
+  let after = before
+  if (kind === 'poll') {
+    await until(start + ((lead + messages) * 1000) / rate)
+    after = totals()
+  }
+  while (deliveries < (lead + messages) * subscribers && wrong.length === 0) {
     await new Promise((resolve) => setImmediate(resolve))
   }
-  // Wait for the last bytes: the end of a stream's chunk, or the next request of a long poll.
-  await new Promise((resolve) => setTimeout(resolve, 50))
-  const after = totals()
+  if (kind !== 'poll') {
+    // Wait for the last bytes: the end of a stream's chunk, or the next request of a long poll.
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    after = totals()
+  }
   publisher.destroy()
   for (const { socket } of all) socket.destroy()
+  const counted = after.deliveries - before.deliveries
   return {
-    deliveries,
-    requests: (after.requests - before.requests) / deliveries,
-    bytes: (after.bytes - before.bytes) / deliveries,
+    deliveries: counted,
+    requests: (after.requests - before.requests) / counted,
+    filled: (after.filled - before.filled) / counted,
+    bytes: (after.bytes - before.bytes) / counted,
     exchange,
     delays: delays.sort((a, b) => a - b),
-    cpu: before.cpu === undefined || after.cpu === undefined ? null : (after.cpu - before.cpu) / deliveries,
+    cpu: before.cpu === undefined || after.cpu === undefined ? null : (after.cpu - before.cpu) / counted,
     wrong,
   }
 }
