@@ -15,10 +15,15 @@ export interface Connect {
 /**
  * A connection for one kind of command. It is opened on demand and discarded at its first error. Client libraries can
  * reconnect by themselves, but they keep unanswered commands, and blocking reads have hung in them for ever.
+ *
+ * A command is sent once the previous one has its reply. Redis names no command in a reply: if a proxy loses a command
+ * and keeps the connection, every pipelined command after it would get the reply of the next one.
  */
 export class Link {
   readonly #connect: Connect
   #connection: Promise<Connection> | undefined
+  /** Resolves once the last command on the connection has its reply. */
+  #last: Promise<void> | undefined
   /** Reject the pending commands. */
   readonly #under = new Set<(error: Error) => void>()
   #closed = false
@@ -36,6 +41,12 @@ export class Link {
     if (this.#closed) throw new Error('closed')
     this.#connection ??= this.#open()
     const own = this.#connection
+    const before = this.#last
+    let end!: () => void
+    const last = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    this.#last = last
     const drop = () => this.#drop(own, signal.reason)
     signal.addEventListener('abort', drop)
     let fail: ((error: Error) => void) | undefined
@@ -45,13 +56,21 @@ export class Link {
       return await new Promise((resolve, reject) => {
         fail = reject
         this.#under.add(reject)
-        own.then((connection) => connection.send(args, key)).then(resolve, reject)
+        own
+          .then(async (connection) => {
+            await before
+            if (this.#connection !== own) throw new Error('the connection was discarded')
+            return connection.send(args, key)
+          })
+          .then(resolve, reject)
       })
     } catch (error) {
       // An error reply leaves the connection usable, unless the server is the wrong one.
       if (!isAnswer(error)) this.#drop(own, error as Error)
       throw error
     } finally {
+      end()
+      if (this.#last === last) this.#last = undefined
       this.#under.delete(fail!)
       signal.removeEventListener('abort', drop)
     }
@@ -64,12 +83,13 @@ export class Link {
   }
 
   #drop(own: Promise<Connection>, error: Error): void {
+    if (this.#connection !== own) return
     own.then(
       (connection) => connection.destroy(),
       () => {},
     )
-    if (this.#connection !== own) return
     this.#connection = undefined
+    this.#last = undefined
     const under = [...this.#under]
     this.#under.clear()
     for (const fail of under) fail(error)
