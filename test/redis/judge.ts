@@ -103,9 +103,13 @@ export class Judge {
     this.seq = to
   }
 
+  has(id: number): boolean {
+    return this.#ids.has(id)
+  }
+
   /** Resolves once this message has come. */
   reached(id: number): Promise<void> {
-    if (this.#ids.has(id)) return Promise.resolve()
+    if (this.has(id)) return Promise.resolve()
     return new Promise((resolve) => {
       this.#waiting.set(id, [...(this.#waiting.get(id) ?? []), resolve])
     })

@@ -42,6 +42,8 @@ export class Stage {
   #balancer: Balancer | undefined
   publisher!: Publisher
   readonly #start: Partial<Start>
+  /** What the test waits for: it is printed if the test ends before that. */
+  #step: (() => string) | undefined
 
   private constructor(t: Test, start: Partial<Start>) {
     this.t = t
@@ -58,6 +60,9 @@ export class Stage {
       readers = READERS,
     } = scene
     const stage = new Stage(t, start)
+    t.teardown(() => {
+      if (stage.#step !== undefined) console.error(`${t.name}: ended while it waited for ${stage.#step()}`)
+    })
     stage.redis = await RedisServer.start(t, redis)
     stage.line = await Line.start(t, stage.redis.port)
     await Promise.all(Array.from({ length: instances }, () => stage.enter()))
@@ -98,12 +103,29 @@ export class Stage {
 
   /** Resolves once all readers have this message, which is of channel b. */
   async all(id: number): Promise<void> {
-    await Promise.all(this.readers.map(({ judge }) => judge.reached(id)))
+    const lacking = () =>
+      this.readers
+        .filter(({ judge }) => !judge.has(id))
+        .map(({ judge, connections }) => `${judge.name}, at ${judge.seq}, ${connections} connections`)
+    await this.#wait(
+      Promise.all(this.readers.map(({ judge }) => judge.reached(id))),
+      () => `number ${id} at ${lacking().join('; ')}`,
+    )
+  }
+
+  async #wait<T>(work: Promise<T>, what: () => string): Promise<T> {
+    this.#step = what
+    const result = await work
+    this.#step = undefined
+    return result
   }
 
   /** Publishes one message, and waits until all readers have it. @returns what was said of it */
   async mark(): Promise<Accepted> {
-    const id = await this.publisher.publish('b')
+    const id = await this.#wait(this.publisher.publish('b'), () => {
+      const refused = [...this.publisher.refused].map(([status, count]) => `${count} times ${status}`)
+      return `a publish; refused: ${refused.join(', ')}`
+    })
     await this.all(id)
     return this.publisher.accepted.find((one) => one.id === id)!
   }
@@ -122,10 +144,14 @@ export class Stage {
     lost?: (accepted: Accepted) => boolean
   } = {}): Promise<void> {
     const { t, publisher, truth } = this
-    await publisher.stop()
+    await this.#wait(publisher.stop(), () => 'the end of publishing')
     await this.mark()
-    for (const reader of this.readers) await reader.stop()
-    const logs = await Promise.all(this.instances.map(({ url }) => logOf(url)))
+    for (const reader of this.readers)
+      await this.#wait(reader.stop(), () => `the end of ${reader.judge.name}`)
+    const logs = await this.#wait(
+      Promise.all(this.instances.map(({ url }) => logOf(url))),
+      () => 'the logs of the instances',
+    )
     for (const log of logs.slice(1)) t.strictSame(log, logs[0], 'the log is the same at each instance')
     const [log] = logs as [Given[]]
     for (const given of log) truth.note('the log', given)
