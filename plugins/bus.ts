@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import type { FastifyInstance } from 'fastify'
-import type { Bus, Occupancy } from '../bus/bus.ts'
+import type { Accepted, Bus, Occupancy } from '../bus/bus.ts'
 import { checkChannel } from '../bus/channel.ts'
 import { ERR_OPTION } from '../bus/errors.ts'
 import { checkKey, checkPublisher } from '../bus/idempotency-keys.ts'
@@ -46,7 +46,8 @@ export class Tidings {
     data: T,
     options: PublishOptions = {},
   ): Promise<Message<T>> {
-    return { ...(await this.#publish(channel, () => payloadOf(data), options)), data }
+    const { epoch, seq, time } = await this.#publish(channel, () => payloadOf(data), options)
+    return { cursor: `${epoch}.${seq}`, channel, time, data }
   }
 
   /**
@@ -58,7 +59,8 @@ export class Tidings {
    */
   async end<C extends string>(channel: C, data?: DataOf<C>, options: PublishOptions = {}): Promise<Ended> {
     const payload = () => endPayload(data === undefined ? undefined : payloadOf(data))
-    return { ...(await this.#publish(channel, payload, options)), ...(data !== undefined && { data }) }
+    const { epoch, seq, time } = await this.#publish(channel, payload, options)
+    return { cursor: `${epoch}.${seq}`, channel, time, ...(data !== undefined && { data }) }
   }
 
   /** Reopens a channel that has ended. The data of its end, if any, becomes a message. */
@@ -74,16 +76,12 @@ export class Tidings {
     await this.#publish(channel, () => DELETE, {})
   }
 
-  async #publish(
-    channel: string,
-    payload: () => Payload,
-    { key, publisher }: PublishOptions,
-  ): Promise<Omit<Message, 'data'>> {
+  /** @throws at once, and later */
+  #publish(channel: string, payload: () => Payload, { key, publisher }: PublishOptions): Promise<Accepted> {
     checkChannel(channel)
     if (key !== undefined) checkKey(key)
     if (publisher !== undefined) checkPublisher(publisher)
-    const { epoch, seq, time } = await this.bus.publish(channel, payload(), key, publisher)
-    return { cursor: `${epoch}.${seq}`, channel, time }
+    return this.bus.publish(channel, payload(), key, publisher)
   }
 
   /**

@@ -192,7 +192,7 @@ export class RedisEngine implements Engine {
     })
   }
 
-  async read(after: Cursor, signal: AbortSignal): Promise<Read> {
+  async read(after: Cursor, signal: AbortSignal, reached?: () => Cursor): Promise<Read> {
     const { epoch, seq } = this.#last
     const isLast = after.epoch === epoch && after.seq === seq
     const id = (isLast ? this.#last.id : this.#generations.idOf(after)) ?? '0-0'
@@ -200,41 +200,54 @@ export class RedisEngine implements Engine {
     const args = ['XREAD', 'COUNT', `${count}`, 'BLOCK', `${WAIT}`, 'STREAMS', this.#log, id]
     const entries = entriesOf(await this.#feed.send(args, this.#log, signal))
     const items: (Stored | Turn)[] = []
+    const has = reached?.()
     let size = 0
-    for (const [entry, fields] of entries) size += this.#take(entry, fields, items)
+    let omitted = 0
+    for (const [id, [field = '', value = '']] of entries) {
+      const entry = this.#entryOf(id, field, value)
+      size += value.length
+      if (field === 'm' && entry.epoch === has?.epoch && entry.seq <= has.seq) omitted++
+      else this.#take(entry, field, value, items)
+      this.#last = { epoch: entry.epoch, seq: entry.seq, id }
+    }
     const more = entries.length === count
     if (size > COUNT.high) this.#count = Math.max(COUNT.least, Math.floor(count / 2))
     else if (more && size < COUNT.low) this.#count = Math.min(COUNT.most, count * 2)
-    const last = items.at(-1)
-    if (last !== undefined) this.#last = { epoch: last.epoch, seq: last.seq, id: entries.at(-1)![0] }
-    return { items, more }
+    return { items, omitted, more }
   }
 
-  /** @returns characters */
-  #take(entry: string, [field, value = '']: readonly string[], items: (Stored | Turn)[]): number {
-    const dash = entry.indexOf('-')
-    const generation = Number(entry.slice(0, dash))
-    const last = Number(entry.slice(dash + 1))
+  /** The place of an entry's last message. Learns the epoch of its generation. */
+  #entryOf(id: string, field: string, value: string): Cursor & { readonly generation: number } {
+    const dash = id.indexOf('-')
+    const generation = Number(id.slice(0, dash))
+    const seq = Number(id.slice(dash + 1))
+    if (field === 't') this.#generations.name(generation, value.slice(0, value.indexOf(' ')))
+    return { epoch: this.#generations.nameOf(generation), seq, generation }
+  }
+
+  #take(
+    entry: Cursor & { readonly generation: number },
+    field: string,
+    value: string,
+    items: (Stored | Turn)[],
+  ): void {
+    const { epoch, seq: last, generation } = entry
     if (field === 't') {
-      const [epoch = '', parent] = value.split(' ')
-      this.#generations.name(generation, epoch)
       this.#generations.begin(generation, last)
-      items.push({ turn: true, epoch, seq: last, parent: parent || undefined })
-      return 0
+      items.push({ turn: true, epoch, seq: last, parent: value.slice(epoch.length + 1) || undefined })
+      return
     }
     const head = value.indexOf('\n')
     const count = value.indexOf(' ') + 1
     const time = Number(value.slice(0, count - 1))
     let seq = last - Number(value.slice(count, head))
     this.#generations.begin(generation, seq)
-    const epoch = this.#generations.nameOf(generation)
     for (let from = head + 1; seq < last; ) {
       const end = value.indexOf('\n', from)
       const to = end === -1 ? value.length : end
       items.push(parseLine(value, from, to, epoch, ++seq, time))
       from = to + 1
     }
-    return value.length
   }
 
   async kept(after: number, signal: AbortSignal): Promise<readonly Stored[]> {

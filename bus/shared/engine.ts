@@ -96,6 +96,8 @@ export interface Reported {
 /** The result of a read. */
 export interface Read {
   readonly items: readonly (Stored | Turn)[]
+  /** Number of entries that were omitted, because the caller's log has them. @default 0 */
+  readonly omitted?: number
   /** Whether more entries may be available at once. */
   readonly more: boolean
 }
@@ -123,8 +125,10 @@ export interface Engine {
   /**
    * Reads entries of the tail after a place, in order, some hundreds at a time. Blocks for up to two seconds if there
    * are none. An unknown place reads from the beginning.
+   * @param reached returns the place that the caller's log has reached. Entries of its epoch up to it may be omitted: an
+   * instance has its own messages before it reads them.
    */
-  read(after: Cursor, signal: AbortSignal): Promise<Read>
+  read(after: Cursor, signal: AbortSignal, reached?: () => Cursor): Promise<Read>
   /** Reads kept messages before the tail, after a seq, in order, some hundreds at a time. */
   kept(after: number, signal: AbortSignal): Promise<readonly Stored[]>
   /** @param known the epoch of the caller's log: see `Batch` */

@@ -70,7 +70,7 @@ export class Follower {
       await this.#find()
     }
     // Messages that other instances had trimmed after the start of the tail.
-    const { epoch, floors, forgotten } = await this.#ask()
+    const { epoch, floors, forgotten } = await this.#ask(log.epoch)
     if (epoch === log.epoch) log.lose({ seq: log.head, floors, forgotten })
     this.#connected = true
   }
@@ -111,11 +111,17 @@ export class Follower {
     if (this.#place.epoch === log.epoch) this.#place = { epoch: log.epoch, seq: log.head }
     const before = performance.now()
     this.#read = new AbortController()
-    const { items, more } = await this.#calls.make((signal) => this.#engine.read(this.#place, signal), {
+    const reached = () => ({ epoch: log.epoch, seq: log.head })
+    const {
+      items,
+      omitted = 0,
+      more,
+    } = await this.#calls.make((signal) => this.#engine.read(this.#place, signal, reached), {
       controller: this.#read,
     })
+    const now = performance.now()
     for (const item of items) {
-      if (!('turn' in item ? this.#turn(item) : this.#take(item))) {
+      if (!('turn' in item ? this.#turn(item) : this.#take(item, now))) {
         this.#astray = true
         break
       }
@@ -123,24 +129,24 @@ export class Follower {
     }
     if (!more) this.#caughtUp = before
     if (items.length > 0) this.#moved()
-    return items.length > 0 && !more
+    return items.length + omitted > 0 && !more
   }
 
   /** @returns whether the entry continues the log */
-  #take(stored: Stored): boolean {
+  #take(stored: Stored, now: number): boolean {
     const log = this.#log
     const { epoch, seq } = stored
     const end = log.commonEnd(epoch)
     if (end === undefined) return false
     if (seq <= log.head) return true
     if (seq !== log.head + 1 || (epoch !== log.epoch && seq > end)) return false
-    log.take(this.#placed(stored))
+    log.take(this.#placed(stored, now))
     return true
   }
 
-  #placed({ epoch, seq, channel, time, payload }: Stored): Placed {
+  #placed({ epoch, seq, channel, time, payload }: Stored, now = performance.now()): Placed {
     // A message is no older than the last time at which the log was complete, even if a clock was set meanwhile.
-    const at = Math.max(Math.min(time - this.#offset, performance.now()), this.#caughtUp)
+    const at = Math.max(Math.min(time - this.#offset, now), this.#caughtUp)
     return { epoch, seq, channel, time, at, payload }
   }
 
@@ -156,8 +162,8 @@ export class Follower {
     return true
   }
 
-  async #ask(first = false): Promise<History> {
-    const known = first ? undefined : this.#log.epoch
+  /** @param known an epoch that the engine has, unless its history has forked */
+  async #ask(known: string | undefined): Promise<History> {
     const history = await this.#calls.make((signal) => this.#engine.history(known, signal))
     this.#heardClock(history)
     return history
@@ -169,7 +175,7 @@ export class Follower {
    */
   async #find(first = false): Promise<History> {
     const log = this.#log
-    let history = await this.#ask(first)
+    let history = await this.#ask(first ? undefined : log.epoch)
     for (;;) {
       const { epoch, start } = history
       const common = first ? undefined : commonWith(log, history)
@@ -182,7 +188,7 @@ export class Follower {
       const tail = whole && common !== undefined ? await this.#tail(start, common) : []
       const hasRead = after < start || tail.length > 0
       // Messages may have left the tail unseen meanwhile, and trimmed ones need their floors.
-      const again = hasRead ? await this.#ask(first) : history
+      const again = hasRead ? await this.#ask(epoch) : history
       const isSame = again.epoch === epoch && again.start === start
       history = again
       if (!isSame) continue

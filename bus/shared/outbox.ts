@@ -170,8 +170,8 @@ export class Outbox {
         if (!repeated && epoch === log.epoch && seq === log.head + 1) {
           const { channel, payload } = publish
           log.take({ epoch, seq, time, at, channel, payload })
-        }
-        this.#placed.push({ publish, accepted: verdict })
+          this.#settle(publish, verdict)
+        } else this.#placed.push({ publish, accepted: verdict })
       }
     })
     this.#moved()

@@ -188,13 +188,13 @@ class SharedBus implements Bus {
     await this.#arrivals.wait(state, SILENCE - (performance.now() - begun))
   }
 
-  async publish(channel: string, payload: Payload, key?: string, publisher?: string): Promise<Accepted> {
-    if (this.#closing !== undefined) throw new ERR_CLOSED()
+  publish(channel: string, payload: Payload, key?: string, publisher?: string): Promise<Accepted> {
+    if (this.#closing !== undefined) return Promise.reject(new ERR_CLOSED())
     const name = key === undefined ? undefined : keyName(channel, key, publisher)
     // A message above the limit would be removed before anybody read it.
     const weight = this.log.weightOf(channel, payload)
     const needed = weight + (name === undefined ? 0 : weightOf(name))
-    if (needed > this.#bytes) throw new ERR_TOO_LARGE(needed, this.#bytes)
+    if (needed > this.#bytes) return Promise.reject(new ERR_TOO_LARGE(needed, this.#bytes))
     const message = {
       channel,
       payload,
