@@ -161,14 +161,19 @@ export async function harness(load: Load): Promise<Found> {
     filled: all.reduce((sum, { filled }) => sum + filled, 0),
     cpu: cpuOfStat(pid),
   })
-  const until = (time: number) => new Promise((resolve) => setTimeout(resolve, time - performance.now()))
+  // A timer alone is late by up to a millisecond.
+  const until = async (time: number) => {
+    const early = time - performance.now() - 2
+    if (early > 0) await new Promise((resolve) => setTimeout(resolve, early))
+    while (performance.now() < time) await new Promise((resolve) => setImmediate(resolve))
+  }
   // Before the window of a poll, as many messages wait for the next poll as at its end.
   const lead = Math.ceil(rate * interval)
   const start = performance.now() + 50
   let before = totals()
   for (let index = 0; index < lead + messages; index++) {
     planned.push(start + (index * 1000) / rate)
-    if (planned[index]! > performance.now()) await until(planned[index]!)
+    await until(planned[index]!)
     if (index === lead) before = totals()
     const body = mark(index).padEnd(payload, 'x')
     publisher.write(
