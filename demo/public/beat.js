@@ -1,12 +1,12 @@
 /** Minimum milliseconds between two drawings, because each one causes a layout. */
-const BEAT = 125
+const BEAT = 150
 
 const waiting = new Set()
 let asked = false
 let last = Number.NEGATIVE_INFINITY
 
 /**
- * Draws in the next frame, together with all other pending drawings, at most eight times per second.
+ * Draws in the next frame, together with all other pending drawings, at most seven times per second.
  * @param {() => void} draw asked for again before that, it is drawn once
  */
 export function onBeat(draw) {

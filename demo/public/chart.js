@@ -69,7 +69,7 @@ export class Chart {
     }).observe(box)
     setInterval(() => {
       if (!document.hidden && !this.#paused && !this.#frozen) onBeat(this.#show)
-    }, 125)
+    }, 150)
     onLanguage(() => this.#measure())
   }
 

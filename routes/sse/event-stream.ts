@@ -164,8 +164,9 @@ export class EventStream extends BackpressuredWriter implements Sink, OpenConnec
     const response = this.#response
     const { socket } = response
     response.end()
-    // A kept-alive connection would delay the server's close. Over HTTP/2 the session continues.
-    if (this.#chunks) socket?.destroySoon()
+    // A kept-alive connection would delay the server's close. At other ends the client may use it again: the head has
+    // not told it that the connection closes. Over HTTP/2 the session continues.
+    if (this.#chunks && reason === 'closing') socket?.destroySoon()
     const timer = setTimeout(() => response.destroy(), grace)
     response.once('close', () => clearTimeout(timer))
   }

@@ -1,3 +1,4 @@
+import { Agent } from 'node:http'
 import type { Socket } from 'node:net'
 import fastifyCors from '@fastify/cors'
 import t from 'tap'
@@ -335,4 +336,30 @@ t.test('heartbeats without chunks', async (t) => {
   const raw = await openRaw(t, port)
   raw.socket.write('GET /sse HTTP/1.0\r\nHost: x\r\n\r\n')
   t.match(await raw.until('\n:\n:\n'), /"}\n\n:\n:\n/)
+})
+
+t.test('a stream that ends leaves a connection that can be used again', async (t) => {
+  const permission = new AbortController()
+  const { app, url } = await build(t, { publish: true, authorize: () => permission.signal })
+  const ends = {
+    ended: () => app.tidings.end('a'),
+    revoked: () => permission.abort(),
+  }
+  for (const [name, end] of Object.entries(ends)) {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const connections: unknown[] = []
+    agent.on('free', (socket) => connections.push(socket))
+    for (let i = 0; i < 3; i++) {
+      await app.tidings.reopen('a')
+      const stream = ask(`${url}/sse?channel=a&cursor=now`, { agent })
+      await live(app, 1)
+      await end()
+      t.equal((await stream).status, 200, name)
+      const next = await ask(`${url}/nothing`, { agent })
+      t.equal(next.status, 404, name)
+      if (name === 'revoked') break
+    }
+    t.equal(new Set(connections).size, 1, name)
+    agent.destroy()
+  }
 })
