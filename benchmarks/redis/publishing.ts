@@ -92,6 +92,8 @@ async function sample(redis: RedisServer, work: () => Promise<unknown>): Promise
     .split('\n')
     .filter((line) => /\] "evalsha" /i.test(line) && line.endsWith('"'))
     .map(argsOf)
+    // Other scripts run, too: only this one has a line for each message.
+    .filter((call) => call.at(-3)?.split('\n').length === messagesOf(call))
   const most = calls.sort((a, b) => messagesOf(b) - messagesOf(a))[0]
   if (most === undefined) throw new Error(`Found no call in: ${text.slice(0, 1000)}`)
   return most
