@@ -115,9 +115,11 @@ t.test('the intervals of CPU and delay overlap', { skip: !judged && 'BENCH_JUDGE
       cpus.push([own.cpu!, suite.cpuPerDelivery!])
       delays.push([medianOf(own.delays), suite.latency!.p50])
     }
-    for (const [name, pairs] of [
-      ['CPU, µs', cpus],
-      ['delay, ms', delays],
+    // Each implementation polls by its own timers, which have a grain of a millisecond.
+    const grain = kind === 'poll' ? 1 : 0
+    for (const [name, pairs, tolerance] of [
+      ['CPU, µs', cpus, 0],
+      ['delay, ms', delays, grain],
     ] as const) {
       const [own, suite] = [0, 1].map((side) => medianEstimate(pairs.map((pair) => pair[side]!))) as [
         ReturnType<typeof medianEstimate>,
@@ -125,7 +127,10 @@ t.test('the intervals of CPU and delay overlap', { skip: !judged && 'BENCH_JUDGE
       ]
       const text = [own, suite].map(({ value, low, high }) => `${value} [${low}, ${high}]`).join(' and ')
       t.comment(`${kind}: ${name}: ${text}`)
-      t.ok(own.low! <= suite.high! && suite.low! <= own.high!, `${kind}: ${name}: ${text}`)
+      t.ok(
+        own.low! <= suite.high! + tolerance && suite.low! <= own.high! + tolerance,
+        `${kind}: ${name}: ${text}`,
+      )
     }
   }
 })
