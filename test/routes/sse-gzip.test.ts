@@ -220,7 +220,9 @@ t.test('a hole is told in the same stream', async (t) => {
 t.test('what counts is what goes over the wire', async (t) => {
   const { app, url, port } = await build(t, { compression: true, stats: true })
   const raw = await openRaw(t, port)
-  raw.socket.write('GET /sse?cursor=earliest HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n')
+  raw.socket.write(
+    'GET /sse?cursor=earliest HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n',
+  )
   await live(app, 1)
   // Two hundred times 64 KiB are no more than its socket takes at once.
   for (let i = 0; i < 200; i++) await app.tidings.publish('default', `${i}`.repeat(30_000).slice(0, 65_000))
