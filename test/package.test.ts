@@ -134,7 +134,7 @@ t.test('the commands of the other packages', async (t) => {
   const child = new Child(t, bin('fastify-tidings-demo'), ['--port', '0'], UNCOVERED, folder)
   const url = await urlFrom(child)
   t.match(await (await fetch(url)).text(), /<title>Polling, long polling, SSE and WebSocket, live<\/title>/)
-  t.equal((await fetch(`${url}/lib/client/index.js`)).status, 200)
+  t.equal((await fetch(`${url}/app/page.js`)).status, 200)
   child.process.kill('SIGTERM')
   t.same(await child.ended, { code: 0, signal: null })
 
