@@ -69,15 +69,21 @@ export class Watch implements Watcher, WatchingPage {
   }
 
   #report(): void {
+    clearImmediate(this.#soon)
+    clearTimeout(this.#later)
     this.#soon = undefined
     this.#later = setTimeout(() => {
       this.#later = undefined
-      if (this.#told.length > 0 || this.#left > 0) this.#report()
+      this.#reportRest()
     }, PERIOD)
     const totals = Object.fromEntries(this.#watched.map(({ id, totals }) => [id, totals]))
     this.#send({ type: 'pieces', pieces: this.#told, left: this.#left, totals })
     this.#told = []
     this.#left = 0
+  }
+
+  #reportRest(): void {
+    if (this.#told.length > 0 || this.#left > 0) this.#report()
   }
 
   /** Reports each publish before a lane carries its message. */
@@ -103,6 +109,8 @@ export class Watch implements Watcher, WatchingPage {
   }
 
   #hear(text: string): void {
+    // The answer follows everything that happened before it.
+    this.#reportRest()
     try {
       this.#obey(parseControl(text))
     } catch (error) {
