@@ -125,8 +125,16 @@ export class ReaderGroup {
     member.group = undefined
     this.#members.delete(member)
     if (this.#members.size > 0) return
-    this.#dirty = false
+    this.#reset()
     this.#groups.unwatch(this)
+  }
+
+  /** Forgets all seqs: a new epoch may assign them a second time, also while the group has no members. */
+  #reset(): void {
+    this.#dirty = false
+    this.#next = undefined
+    this.#since = 0
+    this.#last = 0
   }
 
   /** Notes that a message was appended. */
@@ -142,11 +150,8 @@ export class ReaderGroup {
   wake(): () => void {
     const woken = this.#members.all().map((member) => ({ member, after: this.placeOf(member) }))
     return () => {
-      // Each member checks its place. Seqs may be assigned a second time.
-      this.#dirty = false
-      this.#next = undefined
-      this.#since = 0
-      this.#last = 0
+      // Each member checks its place.
+      this.#reset()
       for (const { member, after } of woken) if (member.group === this) member.turned(after)
     }
   }

@@ -55,6 +55,23 @@ t.test('one group for all who ask for the same', async (t) => {
   t.not(log.groups.of(['a', 'b']), group, 'but not for ever')
 })
 
+t.test('a group without members keeps no place: a new epoch may begin below it', async (t) => {
+  const log = makeLog(t)
+  for (let i = 0; i < 3; i++) say(log, 'a')
+  const group = log.groups.of(['a'])
+  new Listener(log, ['a']).leave()
+  const first = new Listener(log, ['a'])
+  say(log, 'a')
+  say(log, 'a')
+  first.leave()
+  log.turn(2)
+  const later = new Listener(log, ['a'])
+  t.equal(group.placeOf(later), 2)
+  say(log, 'a')
+  await turn()
+  t.strictSame(later.got, [3])
+})
+
 t.test('many are handed one more turn’s messages with the first', async (t) => {
   for (const [count, handed] of [
     [31, [1]],
