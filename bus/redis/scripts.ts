@@ -25,7 +25,7 @@ const KEYS = 'local LOG, META, EPOCHS, FLOORS, NAMES, ORDER, ENDED, KEPT, WRITER
 const EPOCH = `
 local function whole(number) return string.format('%.0f', number) end
 local KNOWN, FRESH, SEEN = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local meta = redis.call('HMGET', META, 'epoch', 'generation', 'head', 'server')
+local meta = redis.call('HMGET', META, 'epoch', 'generation', 'head', 'server', 'unknown')
 local epoch, generation, head = meta[1], tonumber(meta[2] or 0), tonumber(meta[3] or 0)
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -33,6 +33,8 @@ local server = string.match(redis.call('INFO', 'replication'), 'master_replid:(%
 
 local function isKnown(name)
   if name == '' or name == epoch then return true end
+  -- The present epoch began because of it: the instances ask one after the other.
+  if name == meta[5] and SEEN <= generation then return true end
   for _, past in ipairs(redis.call('LRANGE', EPOCHS, 0, -1)) do
     if string.match(past, '^%S+') == name then return true end
   end
@@ -52,7 +54,8 @@ if over or meta[4] ~= server or not isKnown(KNOWN) then
   generation = math.max(generation + 1, SEEN + 1, now)
   epoch = FRESH
   redis.call('XADD', LOG, whole(generation) .. '-' .. whole(head), 't', epoch .. ' ' .. parent)
-  redis.call('HSET', META, 'epoch', epoch, 'generation', whole(generation), 'head', whole(head), 'server', server)
+  redis.call('HSET', META, 'epoch', epoch, 'generation', whole(generation), 'head', whole(head), 'server', server,
+    'unknown', KNOWN)
 end`
 
 /**

@@ -92,9 +92,12 @@ rows['A, B, and A again without a restart, with a lost tail: one gap ahead at th
   await promote(stage, replica, () => stage.line.swap(replica.port))
   for (let i = 0; i < 10; i++) await stage.publisher.publish()
   const lost = await stage.mark()
+  const epochs = async () => Number(await first.call('LLEN', '{tidings}:epochs'))
+  const before = await epochs()
   stage.redis = first
   stage.line.swap(first.port)
   await forked(t, stage, fork, lost)
+  t.equal(await epochs(), before + 1, 'one epoch, though all instances had followed the other server')
 }
 
 /** What holds after a fork of which all readers stood past the end. */
