@@ -39,9 +39,8 @@ export class Epochs {
     this.#ends.delete(epoch)
   }
 
-  /** Adds a past epoch that this process learnt from its engine. */
+  /** Sets the end of a past epoch. */
   remember(epoch: string, end: number): void {
-    this.#ends.delete(epoch)
     this.#ends.set(epoch, end)
     if (this.#ends.size > MOST_EPOCHS) this.#ends.delete(this.#ends.keys().next().value!)
   }

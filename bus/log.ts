@@ -466,11 +466,12 @@ export class Log {
       if (epoch !== this.epoch) {
         if (common === undefined) this.#clear(epoch)
         else {
-          this.#cut(common)
+          // The log may not have read all that it has in common with its engine.
+          this.#cut(Math.min(common, this.#head))
           this.#epochs.turn(epoch, common)
         }
-        for (const past of ancestors)
-          if (this.commonEnd(past.epoch) === undefined) this.remember(past.epoch, past.seq)
+        // The same is why the engine knows the ends better.
+        for (const past of ancestors) this.remember(past.epoch, past.seq)
       }
       if (whole) this.#reset()
       for (const each of placed) if (each.seq > this.#head) this.take(each)

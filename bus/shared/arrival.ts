@@ -2,11 +2,15 @@ import type { Cursor } from '../cursor.ts'
 import { ERR_UNAVAILABLE } from '../errors.ts'
 import type { Log } from '../log.ts'
 
-/** Whether a log has reached a place, may still reach it, or never will. */
+/**
+ * Whether a log has reached a place, may still reach it, or never will. A log knows past epochs of its engine before it
+ * has read their messages. Until it has read all that it shares with the epoch of the place, it cannot tell.
+ */
 export function arrival(log: Log, { epoch, seq }: Cursor): 'there' | 'not yet' | 'never' {
   const end = log.commonEnd(epoch)
-  if (end !== undefined && seq <= end) return 'there'
-  return end === undefined || epoch === log.epoch ? 'not yet' : 'never'
+  if (end === undefined || Math.min(seq, end) > log.head) return 'not yet'
+  if (seq <= end) return 'there'
+  return epoch === log.epoch ? 'not yet' : 'never'
 }
 
 interface Waiting {

@@ -166,7 +166,7 @@ export class Follower {
   async #ask(known: string | undefined): Promise<History> {
     const history = await this.#calls.make((signal) => this.#engine.history(known, signal))
     this.#heardClock(history)
-    return history
+    return { ...history, ancestors: withLeastEnds(history.ancestors) }
   }
 
   /**
@@ -273,15 +273,21 @@ export class Follower {
   }
 }
 
+/** An epoch that shares a part with the present one shares it with all epochs in between. */
+function withLeastEnds(ancestors: readonly Cursor[]): readonly Cursor[] {
+  let least = Number.POSITIVE_INFINITY
+  return ancestors
+    .toReversed()
+    .map(({ epoch, seq }) => {
+      least = Math.min(least, seq)
+      return { epoch, seq: least }
+    })
+    .reverse()
+}
+
 /** The seq up to which a log shares the engine's history; undefined if it shares nothing. */
 function commonWith(log: Log, { epoch, seq, ancestors }: History): number | undefined {
-  const theirs = new Map([[epoch, seq]])
-  // An epoch that shares a part with the present one shares it with all epochs in between.
-  let least = seq
-  for (const past of [...ancestors].reverse()) {
-    least = Math.min(least, past.seq)
-    theirs.set(past.epoch, least)
-  }
+  const theirs = new Map([...ancestors, { epoch, seq }].map((each) => [each.epoch, each.seq]))
   let common: number | undefined
   for (const own of log.epochs()) {
     const end = theirs.get(own.epoch)

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Accepted, Bus, Host, Occupancy } from '../bus.ts'
-import type { Start } from '../cursor.ts'
+import type { Cursor, Start } from '../cursor.ts'
 import { ERR_CLOSED, ERR_ENGINE, ERR_TOO_LARGE } from '../errors.ts'
 import { keyName, weightOf } from '../idempotency-keys.ts'
 import { Log } from '../log.ts'
 import { checkRetention, type MemoryBusOptions } from '../memory.ts'
 import type { Payload } from '../payload.ts'
-import { Arrivals } from './arrival.ts'
+import { Arrivals, arrival } from './arrival.ts'
 import { Backoff, Calls, SILENCE } from './calls.ts'
 import { Census } from './census.ts'
 import type { Engine } from './engine.ts'
@@ -175,17 +175,19 @@ class SharedBus implements Bus {
 
   settle(start: Start): Promise<void> | undefined {
     if (typeof start === 'string' || !('epoch' in start)) return undefined
-    const end = this.log.commonEnd(start.epoch)
-    // The end of a past epoch never changes.
-    if (end !== undefined && (start.seq <= end || start.epoch !== this.log.epoch)) return undefined
-    return this.#find()
+    return arrival(this.log, start) === 'not yet' ? this.#find(start) : undefined
   }
 
   /** Asks the engine for its head, and waits until this log has reached it. */
-  async #find(): Promise<void> {
-    const begun = performance.now()
-    const state = await this.#questions.ask()
-    await this.#arrivals.wait(state, SILENCE - (performance.now() - begun))
+  async #find(start: Cursor): Promise<void> {
+    const until = performance.now() + SILENCE
+    let asked: string
+    do {
+      const state = await this.#questions.ask(until - performance.now())
+      await this.#arrivals.wait(state, until - performance.now())
+      asked = state.epoch
+      // The answer says nothing of an epoch that has begun since.
+    } while (asked !== this.log.epoch && arrival(this.log, start) === 'not yet')
   }
 
   publish(channel: string, payload: Payload, key?: string, publisher?: string): Promise<Accepted> {
