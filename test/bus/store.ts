@@ -46,6 +46,11 @@ export class Store {
     copy.items = [...this.items]
     copy.head = this.head
     copy.ancestors = [...this.ancestors]
+    copy.kept = [...this.kept]
+    copy.start = this.start
+    copy.forgotten = this.forgotten
+    for (const [channel, floor] of this.floors) copy.floors.set(channel, floor)
+    for (const [channel, seq] of this.reopened) copy.reopened.set(channel, seq)
     for (const [writer, last] of this.writers) copy.writers.set(writer, last)
     return copy
   }
