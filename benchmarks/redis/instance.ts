@@ -19,8 +19,10 @@ export interface InstanceOptions {
 
 export interface Usage {
   readonly cpuMs: number
-  /** Messages in the log. */
+  /** The log's head. */
   readonly head: number
+  /** Messages that the log keeps. */
+  readonly messages: number
   /** Bytes after garbage collection. */
   readonly heap: number
 }
@@ -156,6 +158,7 @@ function usage({ collect = false } = {}): Usage {
   return {
     cpuMs: (user + system) / 1000,
     head: apps[0]?.tidings.bus.log.head ?? 0,
+    messages: apps[0]?.tidings.bus.log.kept.messages ?? 0,
     heap: process.memoryUsage().heapUsed,
   }
 }
