@@ -6,6 +6,11 @@ import { Waste } from './waste.ts'
 /** Maximum milliseconds between trims. The delay is random, at least half of it, to spread the instances. */
 const PERIOD = 2_000
 
+/** A removed message, with the epoch in which the log removed it. */
+interface Removed extends Gone {
+  readonly epoch: string
+}
+
 /** Limits of one call: floors or seqs, and places of the tail. */
 const AT_ONCE = { items: 1_000, places: 10_000 }
 
@@ -23,7 +28,7 @@ export class Trimmer {
    * lost.
    */
   readonly #channels = new Set<string>()
-  #gone: Gone[] = []
+  #gone: Removed[] = []
   readonly #waste = new Waste()
   /** The start of the engine's tail, as known here. */
   #start = 0
@@ -40,7 +45,8 @@ export class Trimmer {
   /** Notes a place without a kept message. */
   note(gone: Gone): void {
     this.#channels.add(gone.channel)
-    this.#gone.push({ channel: gone.channel, seq: gone.seq, weight: gone.weight })
+    const { channel, seq, weight } = gone
+    this.#gone.push({ channel, seq, weight, epoch: this.#log.epoch })
   }
 
   /** Notes a channel that was forgotten, or that begins with a floor. */
@@ -73,7 +79,7 @@ export class Trimmer {
     await this.#tellFloors()
     const gone = this.#gone
     this.#gone = []
-    const elsewhere: Gone[] = []
+    const elsewhere: Removed[] = []
     try {
       // The reply contains the start of the tail. A message below its floor is never moved.
       await this.#tell({})
@@ -84,8 +90,7 @@ export class Trimmer {
       gone.length = 0
       while (elsewhere.length > 0) {
         const some = elsewhere.slice(-AT_ONCE.items)
-        // Messages removed from a lost tail may be kept again.
-        const over = some.filter(({ channel, seq }) => !this.#log.keeps(channel, seq))
+        const over = some.filter((each) => this.#isOver(each))
         await this.#tell({ gone: over.map(({ seq }) => seq) })
         elsewhere.length -= some.length
       }
@@ -94,6 +99,11 @@ export class Trimmer {
       for (const each of elsewhere) this.#gone.push(each)
       throw error
     }
+  }
+
+  /** Whether a removed message is gone for good: it may be kept again, and its seq may have been assigned again. */
+  #isOver({ channel, seq, epoch }: Removed): boolean {
+    return seq <= (this.#log.commonEnd(epoch) ?? 0) && !this.#log.keeps(channel, seq)
   }
 
   /** Cuts the tail if that is worthwhile, in short calls. */

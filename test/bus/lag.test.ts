@@ -1,12 +1,15 @@
 import t, { type Test } from 'tap'
 import type { Bus } from '../../bus/bus.ts'
+import { Log } from '../../bus/log.ts'
 import { memoryBus } from '../../bus/memory.ts'
 import { endPayload, REOPEN, textPayload } from '../../bus/payload.ts'
 import { Reader } from '../../bus/reader.ts'
 import { Calls } from '../../bus/shared/calls.ts'
+import type { Trim } from '../../bus/shared/engine.ts'
 import { Follower } from '../../bus/shared/follower.ts'
 import { type SharedRetention, sharedBus } from '../../bus/shared/shared-bus.ts'
-import { Recorder, turn } from './fixture.ts'
+import { Trimmer } from '../../bus/shared/trimmer.ts'
+import { Recorder, say, turn } from './fixture.ts'
 import { Store, StoreEngine } from './store.ts'
 
 async function start(t: Test, store: Store, retention: SharedRetention = {}, gate?: Promise<void>) {
@@ -224,3 +227,37 @@ t.test('what an engine announced before it started over is no lag', async (t) =>
   timer.restore()
   t.equal(follower.lag, 4)
 })
+
+t.test(
+  'a message that a fork has taken is not reported as removed: another one may have its seq',
+  async (t) => {
+    const due: (() => Promise<void>)[] = []
+    const timer = t.intercept(globalThis, 'setTimeout', {
+      value: (callback: () => Promise<void>) => {
+        due.push(callback)
+        return { unref: () => undefined }
+      },
+    })
+    const retention = { messages: 1, age: Infinity, bytes: 1e9, channels: 10 }
+    const log = new Log(retention, (gone) => trimmer.note(gone))
+    t.teardown(() => log.close())
+    const reported: number[] = []
+    class Cut extends StoreEngine {
+      /** Another instance has cut the tail behind all of it. */
+      override async trim({ gone }: Trim): Promise<number> {
+        reported.push(...gone)
+        return 10
+      }
+    }
+    const calls = { make: (call: (signal: AbortSignal) => unknown) => call(new AbortController().signal) }
+    const trimmer = new Trimmer(new Cut(new Store()), log, calls as unknown as Calls, 10)
+    for (let i = 0; i < 4; i++) say(log, 'a')
+    log.turn(1)
+    say(log, 'b')
+    trimmer.start()
+    timer.restore()
+    await due.shift()!()
+    trimmer.close()
+    t.strictSame(reported, [1], '2 is a message of b now')
+  },
+)
