@@ -30,6 +30,7 @@ end
 redis.call('HSET', COUNTS, '', whole(NUMBER) .. ' ' .. whole(now))
 redis.call('PEXPIRE', COUNTS, whole(LEASE))
 redis.call('ZADD', INSTANCES, whole(now + LEASE), NAME)
+redis.call('PEXPIRE', INSTANCES, whole(LEASE))
 return 1`,
 )
 

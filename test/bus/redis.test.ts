@@ -136,6 +136,13 @@ if (needsRedis(t)) {
       for (let i = 0; i < 5; i++) await bus.publish('c', textPayload(`${i}`), `${i}`)
       while (Number(await server.call('ZSCORE', '{tidings}:floors', 'c')) < 3) await turn()
       while ((await server.call('EXISTS', '{tidings}:instances')) === 0) await turn()
+      for (const key of [
+        'instances',
+        `readers:${await server.call('ZRANGE', '{tidings}:instances', 0, 0)}`,
+      ]) {
+        const left = Number(await server.call('PTTL', `{tidings}:${key}`))
+        t.ok(left > 0 && left <= 15_000, `${key} expires with the last report: in ${left} ms`)
+      }
       t.match(await bus.occupancy!('c'), { readers: 1 })
       await bus.close()
       await refuses(t, { url: url('less') }, /denies XTRIM, ZADD on \{tidings\}:\*: grant them to this user$/)
