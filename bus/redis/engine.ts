@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Cursor } from '../cursor.ts'
 import { newEpoch } from '../epochs.ts'
 import { ERR_ENGINE } from '../errors.ts'
@@ -63,6 +64,8 @@ export class RedisEngine implements Engine {
   readonly #reports: Reports
   /** The id of the last entry that was read. */
   #last = { epoch: '', seq: 0, id: '0-0' }
+  /** Number of pending appends. */
+  #appends = 0
   /** Maximum batches of the next reply. */
   #count = COUNT.first
 
@@ -162,10 +165,16 @@ export class RedisEngine implements Engine {
       if (keyed) lines += key === undefined ? '-\n-\n' : `${ascii(key.name)}\n${key.digest}\n`
     }
     args.push(lines.slice(0, -1), `${messages.length}`, marked ? '1' : '0')
-    const answer = await this.#run(APPEND, args, signal, `writer:${writer}`).catch((error: Error) => {
-      throw REFUSED.test(error.message) ? new Refused(error.message) : error
-    })
-    return this.#verdicts(String(answer), messages.length)
+    this.#appends++
+    try {
+      const answer = await this.#run(APPEND, args, signal, `writer:${writer}`)
+      return this.#verdicts(String(answer), messages.length)
+    } catch (error) {
+      const { message } = error as Error
+      throw REFUSED.test(message) ? new Refused(message) : error
+    } finally {
+      this.#appends--
+    }
   }
 
   #verdicts(answer: string, count: number): Verdict[] {
@@ -199,6 +208,8 @@ export class RedisEngine implements Engine {
     const count = this.#count
     const args = ['XREAD', 'COUNT', `${count}`, 'BLOCK', `${WAIT}`, 'STREAMS', this.#log, id]
     const entries = entriesOf(await this.#feed.send(args, this.#log, signal))
+    // Redis may have written this reply before that of the append that it waited for. With that, it is not parsed.
+    if (this.#appends > 0) await setImmediate()
     const items: (Stored | Turn)[] = []
     const has = reached?.()
     let size = 0

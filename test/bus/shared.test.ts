@@ -3,7 +3,10 @@ import type { Bus, Host } from '../../bus/bus.ts'
 import { parseCursor } from '../../bus/cursor.ts'
 import { textPayload } from '../../bus/payload.ts'
 import { Reader } from '../../bus/reader.ts'
+import { connectTo } from '../../bus/redis/clients.ts'
+import { RedisEngine } from '../../bus/redis/engine.ts'
 import { type RedisBusOptions, redisBus } from '../../bus/redis.ts'
+import { sharedBus } from '../../bus/shared/shared-bus.ts'
 import { ALWAYS, NO_FILE, needsRedis, RedisServer } from '../redis/server.ts'
 import { Recorder, turn } from './fixture.ts'
 
@@ -61,6 +64,39 @@ if (needsRedis(t)) {
       live.got,
       [...live.got].sort((x, y) => Number(x) - Number(y)),
     )
+  })
+
+  t.test('an instance does not parse its own messages again', async (t) => {
+    const { url } = await RedisServer.start(t, NO_FILE)
+    const [other] = await instances(t, 1, { url })
+    const counts = { read: 0, omitted: 0 }
+    const bus = sharedBus(({ keys, keyAge, bytes }) => {
+      const engine = new RedisEngine('Redis', connectTo(url), 'tidings', {
+        keys,
+        keyAge,
+        keyBytes: bytes / 2,
+      })
+      const read = engine.read.bind(engine)
+      engine.read = async (...args) => {
+        const result = await read(...args)
+        counts.read += result.items.filter((item) => !('turn' in item)).length
+        counts.omitted += result.omitted ?? 0
+        return result
+      }
+      return engine
+    })
+    t.teardown(() => bus.close())
+    await bus.open!(HOST)
+    // Under load it waits before it reads the feed. A single message may come there before the answer to its publish.
+    const lane = async () => {
+      for (let i = 0; i < 100; i++) await bus.publish('c', textPayload(`${i}`))
+    }
+    await Promise.all(Array.from({ length: 30 }, lane))
+    await other!.publish('c', textPayload('of another instance'))
+    await until(() => bus.log.head === 3001)
+    t.ok(counts.omitted > 0, `${counts.omitted} batches`)
+    t.ok(counts.read < 2000, `${counts.read} of 3,001 messages were parsed`)
+    t.strictSame(has(bus, ['c']), has(other!, ['c']))
   })
 
   t.test('two prefixes never meet', async (t) => {
