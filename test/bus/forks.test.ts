@@ -5,27 +5,15 @@ import type { Log } from '../../bus/log.ts'
 import { jsonPayload } from '../../bus/payload.ts'
 import { Reader } from '../../bus/reader.ts'
 import { type SharedRetention, sharedBus } from '../../bus/shared/shared-bus.ts'
+import { Random } from '../chaos/random.ts'
 import { turn } from './fixture.ts'
 import { Store, StoreEngine } from './store.ts'
 
-/** FORKS_SEED repeats the choices of a run. */
-const seed = Number(process.env.FORKS_SEED ?? Math.floor(Math.random() * 2 ** 31))
-const RUNS = Number(process.env.FORKS_RUNS ?? 40)
+/** FUZZ_SEED repeats the choices of a run. */
+const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
+const RUNS = Number(process.env.FUZZ_COUNT ?? 40)
 const STEPS = 120
 const ALL = { limit: 100_000, bytes: 1e9 }
-
-/** A generator of pseudo-random numbers: mulberry32. */
-function randomOf(seed: number) {
-  let state = seed
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-  const below = (end: number) => Math.floor(next() * end)
-  return { below, of: <T>(all: readonly T[]): T => all[below(all.length)]! }
-}
 
 /** An instance that can be held up. */
 class Instance {
@@ -183,18 +171,17 @@ function seqOf(cursor: string): number {
 
 /** Servers come and go, instances lag, and clients move between them. @returns the faults */
 async function run(seed: number): Promise<string[]> {
-  const random = randomOf(seed)
+  const random = new Random(seed)
   let epochs = 0
   const name = () => `run-${seed}-${++epochs}`
   const onUnknown = (store: Store) => store.fork(name(), store.head)
   const servers = [new Store(name())]
-  const retention =
-    random.below(2) === 0 ? {} : { messages: 1 + random.below(8), channels: 1 + random.below(3) }
+  const retention = random.chance(0.5) ? {} : { messages: random.int(1, 8), channels: random.int(1, 3) }
   const instances = Array.from({ length: 3 }, () => new Instance(servers[0]!, retention, onUnknown))
   let at = servers[0]!
   let number = 0
   const publish = ({ bus }: Instance) =>
-    bus.publish(random.of(['a', 'b', 'c']), jsonPayload(`${++number}`)).catch(() => {})
+    bus.publish(random.pick(['a', 'b', 'c']), jsonPayload(`${++number}`)).catch(() => {})
   await Promise.all(instances.map(({ bus }) => bus.open!({ patience: 5000, warn: () => {} })))
   await publish(instances[0]!)
   const origin = `${at.epoch}.0`
@@ -205,10 +192,10 @@ async function run(seed: number): Promise<string[]> {
     for (const { engine } of instances) engine.store = to
   }
   for (let step = 0; step < STEPS; step++) {
-    const what = random.below(20)
-    const instance = random.of(instances)
+    const what = random.int(0, 19)
+    const instance = random.pick(instances)
     if (what < 6) void publish(instance)
-    else if (what < 12) random.of(clients).start(instance, random.below(2) === 0)
+    else if (what < 12) random.pick(clients).start(instance, random.chance(0.5))
     else if (what < 14) instance.hold()
     else if (what < 16) instance.release()
     else if (what === 16) {
@@ -217,9 +204,9 @@ async function run(seed: number): Promise<string[]> {
       onUnknown(servers[1])
     }
     // A server that is led to again goes on as if nothing had happened.
-    else if (what === 17) lead(random.of(servers))
+    else if (what === 17) lead(random.pick(servers))
     else if (what === 18) onUnknown(at)
-    for (let turns = random.below(4); turns > 0; turns--) await turn()
+    for (let turns = random.int(0, 3); turns > 0; turns--) await turn()
   }
   for (const each of instances) each.release()
   // An instance that asks with an unknown epoch begins one.
@@ -236,7 +223,7 @@ async function run(seed: number): Promise<string[]> {
   for (const client of clients) {
     await client.back()
     // At each gap one more.
-    for (let i = 0; i < 4; i++) await client.come(random.of(instances), false)
+    for (let i = 0; i < 4; i++) await client.come(random.pick(instances), false)
     client.conclude(last[0]!)
     faults.push(...client.faults)
   }
@@ -249,8 +236,8 @@ t.test('forks, lagging instances and clients between them: a cursor means the sa
   const runs = Array.from({ length: RUNS }, async (_, i) => {
     const own = seed + i
     const faults = await run(own)
-    if (faults.length > 0) t.strictSame(faults, [], `FORKS_SEED=${own} FORKS_RUNS=1`)
+    if (faults.length > 0) t.strictSame(faults, [], `FUZZ_SEED=${own} FUZZ_COUNT=1`)
   })
   await Promise.all(runs)
-  t.pass(`${RUNS} runs from FORKS_SEED=${seed}`)
+  t.pass(`${RUNS} runs from FUZZ_SEED=${seed}`)
 })
