@@ -165,6 +165,11 @@ export class Log {
     return this.#channels.has(name)
   }
 
+  /** The channels that have a floor. */
+  *floored(): IterableIterator<string> {
+    for (const { name, floor } of this.#channels.values()) if (floor > 0) yield name
+  }
+
   /** The oldest message that is kept. */
   get oldest(): Entry | undefined {
     return this.#shelves.first

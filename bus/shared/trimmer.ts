@@ -30,6 +30,8 @@ export class Trimmer {
   readonly #channels = new Set<string>()
   #gone: Removed[] = []
   readonly #waste = new Waste()
+  /** The epoch in which the floors were reported. */
+  #epoch: string | undefined
   /** The start of the engine's tail, as known here. */
   #start = 0
   #timer: NodeJS.Timeout | undefined
@@ -55,11 +57,13 @@ export class Trimmer {
   }
 
   start(): void {
+    this.#epoch ??= this.#log.epoch
     this.#timer = setTimeout(() => this.#trim(), PERIOD * (0.5 + Math.random() / 2)).unref()
   }
 
   async #trim(): Promise<void> {
     try {
+      this.#checkEpoch()
       if (this.#gone.length > 0 || this.#channels.size > 0) {
         await this.#tellGone()
         await this.#cut()
@@ -68,6 +72,14 @@ export class Trimmer {
       // The next report includes it.
     }
     if (!this.#calls.closed) this.start()
+  }
+
+  /** Marks all floors as changed after a fork: the engine may have lost those that it was told before. */
+  #checkEpoch(): void {
+    const { epoch } = this.#log
+    if (epoch === this.#epoch) return
+    this.#epoch = epoch
+    for (const channel of this.#log.floored()) this.#channels.add(channel)
   }
 
   /** Makes the next report contain every floor. */
@@ -136,6 +148,8 @@ export class Trimmer {
   /** Sends floors first: every removed message must be below one. */
   async #tell(part: Partial<Trim>): Promise<void> {
     const log = this.#log
+    this.#checkEpoch()
+    if (part.seq !== undefined && this.#channels.size > AT_ONCE.items) throw new Error('floors come first')
     const { epoch, forgotten, kept } = log
     const channels = firstOf(this.#channels, AT_ONCE.items)
     for (const channel of channels) this.#channels.delete(channel)

@@ -261,3 +261,17 @@ t.test(
     t.strictSame(reported, [1], '2 is a message of b now')
   },
 )
+
+t.test('a server that has lost floors is told them again', async (t) => {
+  const store = new Store()
+  const { bus, engine } = await start(t, store, { messages: 1 })
+  await bus.publish('quiet', textPayload('trimmed'))
+  await bus.publish('quiet', textPayload('kept'))
+  const replica = store.copy()
+  await until(() => store.floors.get('quiet') === 1)
+  replica.fork('second', 2)
+  engine.store = replica
+  await until(() => bus.log.epoch === 'second')
+  await until(() => replica.floors.get('quiet') === 1)
+  t.equal(replica.head, 2, 'without another message')
+})
