@@ -475,7 +475,7 @@ export class Log {
           this.#cut(Math.min(common, this.#head))
           this.#epochs.turn(epoch, common)
         }
-        // The same is why the engine knows the ends better.
+        // For the same reason the ends are the engine's.
         for (const past of ancestors) this.remember(past.epoch, past.seq)
       }
       if (whole) this.#reset()
