@@ -6,6 +6,7 @@ import { jsonPayload } from '../../bus/payload.ts'
 import { Reader } from '../../bus/reader.ts'
 import { type SharedRetention, sharedBus } from '../../bus/shared/shared-bus.ts'
 import { Random } from '../chaos/random.ts'
+import { seqOf } from '../redis/judge.ts'
 import { turn } from './fixture.ts'
 import { Store, StoreEngine } from './store.ts'
 
@@ -69,7 +70,8 @@ class Client {
   #gap(reason: string, to: number, log: Log): void {
     const from = this.#seq
     // What it has is right up to here. Retention may have taken what follows.
-    const end = reason === 'trimmed' ? from : reason === 'ahead' ? log.commonEnd(epochOf(this.#cursor))! : 0
+    const end =
+      reason === 'trimmed' ? from : reason === 'ahead' ? log.commonEnd(parseCursor(this.#cursor)!.epoch)! : 0
     if (reason === 'trimmed' ? to <= from : reason === 'ahead' && end >= from) {
       this.#fault(`${reason} to ${to}: nothing is missing`)
     }
@@ -159,14 +161,6 @@ class Client {
       if (seqOf(cursor) > least && !all.has(cursor)) this.#fault(`has ${cursor}, which the log has not`)
     }
   }
-}
-
-function epochOf(cursor: string): string {
-  return cursor.slice(0, cursor.indexOf('.'))
-}
-
-function seqOf(cursor: string): number {
-  return Number(cursor.slice(cursor.indexOf('.') + 1))
 }
 
 /** Servers come and go, instances lag, and clients move between them. @returns the faults */
